@@ -1,0 +1,154 @@
+"""What the tool needs of an LMS: one protocol, and the values that cross it, the same for every LMS.
+
+Ids here are the LMS's own, always text. Every method finishes its calls before it returns, reads lists to their
+end or raises, and raises only errors of the LmsError branch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from lti_tool.domain.roster import RemoteRoster
+
+
+class Step(StrEnum):
+    """What a job is doing, in seed 001's words."""
+
+    WAITING = "waiting"
+    FETCHING_ROSTER = "fetching_roster"
+    FETCHING_GROUPS = "fetching_groups"
+    SAVING_ROSTER = "saving_roster"
+    SAVING_GROUPS = "saving_groups"
+    SYNCING_MEMBERS = "syncing_members"
+    PUSHING_GROUPS = "pushing_groups"
+    VERIFYING = "verifying"
+    DONE = "done"
+
+
+Progress = Callable[[Step, int, int], None]
+"""Told after every LMS call: the step, how much is done, and of how much (0 = unknown)."""
+
+
+def no_progress(step: Step, done: int, total: int) -> None:
+    """Take progress and tell nobody."""
+
+
+class Right(StrEnum):
+    """One thing that the present access to an LMS allows."""
+
+    READ_ROSTER = "read_roster"
+    READ_GROUPS = "read_groups"
+    WRITE_GROUPS = "write_groups"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What can be done with the present access, and why the rest cannot (an error code by right)."""
+
+    rights: frozenset[Right]
+    missing: Mapping[Right, str] = field(default_factory=dict)
+
+    def allows(self, right: Right) -> bool:
+        """Say whether the access allows this."""
+        return right in self.rights
+
+
+@dataclass(frozen=True)
+class RemoteGroup:
+    """A group of the LMS with the LMS user ids of all its members, staff and inactive people too."""
+
+    lms_group_id: str
+    name: str
+    description: str = ""
+    member_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoteGroupSet:
+    """A group set of the LMS and its groups in the LMS's order; on Moodle a group may be in several sets."""
+
+    lms_group_set_id: str
+    name: str
+    group_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoteGroups:
+    """All group sets and groups of a course: complete, or it was an error."""
+
+    group_sets: tuple[RemoteGroupSet, ...] = ()
+    groups: tuple[RemoteGroup, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoteCourse:
+    """What one pull fetched; None for the half that was not asked for."""
+
+    roster: RemoteRoster | None = None
+    groups: RemoteGroups | None = None
+
+
+@dataclass(frozen=True)
+class NewGroup:
+    """A group to make in an LMS set, with its first members (LMS user ids); the name is unique in the set."""
+
+    name: str
+    description: str = ""
+    member_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupChange:
+    """How one group of an LMS set is to differ: a new name (None = as it is), people in and people out."""
+
+    lms_group_id: str
+    name: str | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupSetPush:
+    """Everything that brings one LMS set to the wanted state; the final state is known before the first call."""
+
+    create: tuple[NewGroup, ...] = ()
+    change: tuple[GroupChange, ...] = ()
+    delete: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to do."""
+        return bool(self.create or self.change or self.delete)
+
+
+class LmsGateway(Protocol):
+    """One course in one LMS, reached with one access."""
+
+    @property
+    def calls(self) -> int:
+        """Return how many HTTP calls were made so far (tokens and retries too)."""
+
+    def capabilities(self) -> Capabilities:
+        """Ask the LMS what the present access allows (one or two calls)."""
+
+    def pull(self, *, roster: bool, groups: bool, progress: Progress = no_progress) -> RemoteCourse:
+        """Fetch the asked halves of the course to their end."""
+
+    def create_group_set(self, name: str) -> str:
+        """Make an empty group set and return its LMS id; raise LmsRefused("set_name_taken") if the name is used."""
+
+    def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
+        """Rename a set, leaving every other setting of it as it is."""
+
+    def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
+        """Delete a set and these groups of it; what is gone already counts as deleted."""
+
+    def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:
+        """Bring the set to the wanted state in few calls and return the set as the LMS has it afterwards.
+
+        A small push may return only the groups it touched (created or changed); the returned groups are what the
+        LMS answered or a re-read, never what was asked. People whom the LMS did not take are simply absent.
+        """
+
+    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
+        """Re-read one set with its groups and members; raise LmsChanged("set_gone") if it no longer exists."""

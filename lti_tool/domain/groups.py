@@ -1,0 +1,85 @@
+"""Group sets and groups: who owns what, what may change, and which names are free (seed 003)."""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from lti_tool.domain.errors import RuleViolation
+
+NAME_LENGTH = 255
+
+
+class Connection(StrEnum):
+    """What a group set is tied to for life; a set without a connection is local."""
+
+    SYSTEM = "system"
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+    IMPORT = "import"
+
+
+LMS_CONNECTIONS = frozenset({Connection.CANVAS, Connection.MOODLE})
+
+
+class Origin(StrEnum):
+    """Who owns a group; only local groups may be changed here."""
+
+    SYSTEM = "system"
+    LMS = "lms"
+    LOCAL = "local"
+
+
+def set_is_editable(connection: Connection | None) -> bool:
+    """Say whether people may rename the set and change which groups it has."""
+    return connection in (None, Connection.IMPORT)
+
+
+def group_is_editable(origin: Origin) -> bool:
+    """Say whether people may rename the group and change who is in it; which sets hold it plays no part."""
+    return origin is Origin.LOCAL
+
+
+def require_editable_set(connection: Connection | None) -> None:
+    """Raise RuleViolation unless the set belongs to the tool."""
+    if not set_is_editable(connection):
+        raise RuleViolation("set_not_editable", connection=connection)
+
+
+def require_editable_group(origin: Origin) -> None:
+    """Raise RuleViolation unless the group belongs to the tool."""
+    if not group_is_editable(origin):
+        raise RuleViolation("group_not_editable", origin=origin)
+
+
+def clean_name(name: str) -> str:
+    """Return a typed name with its blanks tidied; raise RuleViolation when nothing or too much is left."""
+    tidy = " ".join(name.split())
+    if not tidy:
+        raise RuleViolation("name_required")
+    if len(tidy) > NAME_LENGTH:
+        raise RuleViolation("name_too_long", limit=NAME_LENGTH)
+    return tidy
+
+
+def require_free_name(name: str, taken: Collection[str]) -> None:
+    """Raise RuleViolation when another group (or set) of the same scope bears the name already.
+
+    Compared without case, because Moodle on some databases and people everywhere take "team 1" for "Team 1".
+    """
+    if name.casefold() in {other.casefold() for other in taken}:
+        raise RuleViolation("name_taken", name=name)
+
+
+def numbered_names(base: str, count: int, taken: Collection[str]) -> list[str]:
+    """Return `count` free names "base 1", "base 2", …, skipping numbers in use; a single group keeps `base`."""
+    if count == 1:
+        require_free_name(base, taken)
+        return [base]
+    in_use = {other.casefold() for other in taken}
+    names: list[str] = []
+    number = 1
+    while len(names) < count:
+        name = f"{base} {number}"
+        if name.casefold() not in in_use:
+            names.append(name)
+        number += 1
+    return names

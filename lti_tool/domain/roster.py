@@ -1,0 +1,196 @@
+"""People of a course: their values, what an LMS's states mean, and how a fetched roster merges into ours."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+from uuid import UUID
+
+from lti_tool.domain.roles import EnrollmentType
+
+T = TypeVar("T")
+
+
+class MemberStatus(StrEnum):
+    """Whether a person counts: only active people are in groups."""
+
+    ACTIVE = "active"
+    INCOMPLETE = "incomplete"
+    DROPPED = "dropped"
+
+
+class MemberSource(StrEnum):
+    """Who put a person on the roster."""
+
+    LMS = "lms"
+    LOCAL = "local"
+
+
+CANVAS_STATES = {
+    "active": ("Active", MemberStatus.ACTIVE),
+    "invited": ("Invited", MemberStatus.INCOMPLETE),
+    "creation_pending": ("Pending", MemberStatus.INCOMPLETE),
+    "inactive": ("Inactive", MemberStatus.DROPPED),
+    "completed": ("Completed", MemberStatus.DROPPED),
+    "deleted": ("Deleted", MemberStatus.DROPPED),
+}
+CANVAS_TYPES = {
+    "StudentEnrollment": EnrollmentType.STUDENT,
+    "TeacherEnrollment": EnrollmentType.TEACHER,
+    "TaEnrollment": EnrollmentType.TA,
+    "DesignerEnrollment": EnrollmentType.DESIGNER,
+    "ObserverEnrollment": EnrollmentType.OBSERVER,
+}
+MOODLE_ROLES = {
+    "student": EnrollmentType.STUDENT,
+    "teacher": EnrollmentType.TEACHER,
+    "editingteacher": EnrollmentType.TEACHER,
+    "manager": EnrollmentType.TEACHER,
+}
+DROPPED_LABEL = "Dropped"
+# The order in which one person's several enrolments are weighed: a staff role wins over student.
+TYPE_ORDER = (
+    EnrollmentType.TEACHER,
+    EnrollmentType.TA,
+    EnrollmentType.DESIGNER,
+    EnrollmentType.OTHER,
+    EnrollmentType.OBSERVER,
+    EnrollmentType.STUDENT,
+)
+STATUS_ORDER = (MemberStatus.ACTIVE, MemberStatus.INCOMPLETE, MemberStatus.DROPPED)
+
+
+@dataclass(frozen=True)
+class RemotePerson:
+    """A person as an LMS names them; what the LMS did not tell is None and is left as it was."""
+
+    name: str
+    enrollment_type: EnrollmentType
+    status: MemberStatus = MemberStatus.ACTIVE
+    enrollment_display: str | None = None
+    lms_user_id: str | None = None
+    lti_user_id: str | None = None
+    email: str | None = None
+    student_number: str | None = None
+    manages_groups: bool | None = None
+
+
+@dataclass(frozen=True)
+class RemoteRoster:
+    """A whole roster: never a part of one.
+
+    `lists_inactive`: people who are not active are in it too, so that who is absent has left; otherwise only an
+    active member's absence tells anything. `types_are_hints`: the source cannot tell a teaching assistant from a
+    student (Moodle's NRPS), so a type known from elsewhere stands.
+    """
+
+    people: tuple[RemotePerson, ...]
+    lists_inactive: bool = True
+    types_are_hints: bool = False
+
+
+@dataclass(frozen=True)
+class KnownMember:
+    """A member as the store has them, as far as merging needs it."""
+
+    id: UUID
+    person: RemotePerson
+    source: MemberSource = MemberSource.LMS
+
+
+@dataclass(frozen=True)
+class MatchConflict:
+    """One fetched person who fits several members; nobody is merged, a person has to decide."""
+
+    person: RemotePerson
+    matched_by: str
+    member_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
+class MergePlan:
+    """What a fetched roster changes: people to add, (member, new values) to update, members to drop."""
+
+    add: tuple[RemotePerson, ...] = ()
+    update: tuple[tuple[UUID, RemotePerson], ...] = ()
+    drop: tuple[UUID, ...] = ()
+    conflicts: tuple[MatchConflict, ...] = ()
+
+
+def canvas_state(state: str) -> tuple[str, MemberStatus]:
+    """Return label and status of a Canvas enrolment state; an unknown one is shown raw and not yet counted."""
+    return CANVAS_STATES.get(state, (state, MemberStatus.INCOMPLETE))
+
+
+def strongest(order: Sequence[T], values: Iterable[T]) -> T:
+    """Return the value that stands first in `order`; `values` is not empty."""
+    return min(values, key=order.index)
+
+
+MATCH_STEPS: tuple[tuple[str, Callable[[RemotePerson], Hashable]], ...] = (
+    ("lms_user_id", lambda person: person.lms_user_id),
+    ("lti_user_id", lambda person: person.lti_user_id),
+    ("email", lambda person: (person.email or "").strip().casefold()),
+    ("student_number", lambda person: person.student_number),
+)
+
+
+def plan_merge(known: Sequence[KnownMember], roster: RemoteRoster) -> MergePlan:
+    """Plan how a fetched roster changes the known members (seed 003, "Merge matching and conflicts").
+
+    Match by LMS id, then LTI id, e-mail (any case) and student number; a person who fits several members at a
+    step is a conflict and changes nobody. Local members are never dropped by absence.
+    """
+    matches, conflicts, strangers = _match(known, roster.people)
+    by_id = {member.id: member for member in known}
+    updates = []
+    for member_id, person in matches.items():
+        merged = _merged(by_id[member_id].person, person, hint=roster.types_are_hints)
+        if merged != by_id[member_id].person or by_id[member_id].source is MemberSource.LOCAL:
+            updates.append((member_id, merged))
+    undecided = {member_id for conflict in conflicts for member_id in conflict.member_ids}
+    gone = (
+        member.id
+        for member in known
+        if member.id not in matches and member.id not in undecided and _dropped_by_absence(member, roster)
+    )
+    return MergePlan(tuple(strangers), tuple(updates), tuple(gone), tuple(conflicts))
+
+
+def _match(
+    known: Sequence[KnownMember], people: Sequence[RemotePerson]
+) -> tuple[dict[UUID, RemotePerson], list[MatchConflict], list[RemotePerson]]:
+    matches: dict[UUID, RemotePerson] = {}
+    conflicts: list[MatchConflict] = []
+    waiting = list(people)
+    for step, key_of in MATCH_STEPS:
+        index: dict[Hashable, list[UUID]] = defaultdict(list)
+        for member in known:
+            if member.id not in matches and (key := key_of(member.person)):
+                index[key].append(member.id)
+        still_waiting = []
+        for person in waiting:
+            candidates = [m for m in index.get(key_of(person), ()) if m not in matches]
+            if len(candidates) == 1:
+                matches[candidates[0]] = person
+            elif candidates:
+                conflicts.append(MatchConflict(person, step, tuple(candidates)))
+            else:
+                still_waiting.append(person)
+        waiting = still_waiting
+    return matches, conflicts, waiting
+
+
+def _merged(ours: RemotePerson, theirs: RemotePerson, *, hint: bool) -> RemotePerson:
+    """Take what the LMS told; what it did not tell (None) stays as we know it."""
+    told = {name: value for name, value in vars(theirs).items() if value is not None}
+    if hint and ours.enrollment_type is not EnrollmentType.STUDENT:
+        told["enrollment_type"] = ours.enrollment_type
+    return replace(ours, **told)
+
+
+def _dropped_by_absence(member: KnownMember, roster: RemoteRoster) -> bool:
+    if member.source is MemberSource.LOCAL or member.person.status is MemberStatus.DROPPED:
+        return False
+    return roster.lists_inactive or member.person.status is MemberStatus.ACTIVE

@@ -1,0 +1,35 @@
+"""Rows: SQLAlchemy 2 typed classes with their constraints; no behaviour beyond conversion."""
+
+from lti_tool.models.course import Course, CourseAccess
+from lti_tool.models.database import db, transaction
+from lti_tool.models.group import Group, GroupMembership
+from lti_tool.models.group_set import GroupSet, GroupSetEntry
+from lti_tool.models.history import HistoryEntry
+from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
+from lti_tool.models.registration import Deployment, PlatformKeySet, Registration, ServiceToken
+from lti_tool.models.roster_member import RosterMember
+from lti_tool.models.session import BrowserSession, UsedLaunch
+from lti_tool.models.sync_run import SyncRun
+
+__all__ = [
+    "BrowserSession",
+    "Course",
+    "CourseAccess",
+    "Deployment",
+    "Group",
+    "GroupMembership",
+    "GroupSet",
+    "GroupSetEntry",
+    "HistoryEntry",
+    "MirroredGroup",
+    "MirroredMembership",
+    "PlatformKeySet",
+    "Publication",
+    "Registration",
+    "RosterMember",
+    "ServiceToken",
+    "SyncRun",
+    "UsedLaunch",
+    "db",
+    "transaction",
+]

@@ -1,0 +1,98 @@
+"""The store: declarative base, session, engine set-up for SQLite and PostgreSQL, and the one commit."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Uuid, event
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, scoped_session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from lti_tool.domain.clock import from_store
+
+WRITING = {"lti_tool_writing": True}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on every database; SQLite itself keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times on their way in."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone must not be stored")
+        return value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what was stored as aware UTC."""
+        return from_store(value) if value is not None else None
+
+
+class Base(DeclarativeBase):
+    """Base of all rows; constraint names are fixed so that migrations can name them on both databases."""
+
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(column_0_label)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={datetime: UtcDateTime, UUID: Uuid},
+    )
+
+
+# A model_class would be rebuilt by the extension; the rows stand on our own Base and share its metadata.
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+
+
+def uuid_key() -> Mapped[UUID]:
+    """Return the primary-key column of a row: a UUID of our own."""
+    return mapped_column(primary_key=True, default=uuid4)
+
+
+@contextmanager
+def transaction() -> Iterator[scoped_session[Session]]:
+    """Open one write transaction; everything in it is stored together or not at all.
+
+    What was read before is forgotten, so a service decides on the present state. On SQLite the write lock is taken
+    at once (BEGIN IMMEDIATE): a reader that turns writer half-way would fail instead of waiting.
+    """
+    session = db.session
+    session.rollback()
+    session.connection(execution_options=WRITING)
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        writing = connection.get_execution_options().get("lti_tool_writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,42 @@
+"""Groups, and who is in them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lti_tool.models.database import Base, uuid_key
+from lti_tool.models.roster_member import RosterMember
+
+
+class Group(Base):
+    """One team: a top-level entity of the course that any number of sets refer to."""
+
+    __tablename__ = "group"
+    __table_args__ = (UniqueConstraint("course_id", "lms_group_id"),)
+
+    id: Mapped[UUID] = uuid_key()
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(Text, default="")
+    origin: Mapped[str] = mapped_column(String(8))
+    lms_group_id: Mapped[str | None] = mapped_column(String(255))  # origin lms only
+    last_synced_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    memberships: Mapped[list["GroupMembership"]] = relationship(
+        cascade="all, delete-orphan", order_by="GroupMembership.position", passive_deletes=True
+    )
+
+
+class GroupMembership(Base):
+    """One roster member in one group; active students and staff only."""
+
+    __tablename__ = "group_membership"
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"), primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(
+        ForeignKey("roster_member.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    position: Mapped[int]
+    member: Mapped[RosterMember] = relationship()

@@ -1,0 +1,51 @@
+"""Group sets, and the ordered references to their groups."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lti_tool.models.database import Base, uuid_key
+from lti_tool.models.group import Group
+
+
+class GroupSet(Base):
+    """One way of dividing a course; its connection (None = local) is for life."""
+
+    __tablename__ = "group_set"
+    __table_args__ = (
+        UniqueConstraint("course_id", "lms_group_set_id"),
+        Index(
+            "uq_group_set_local_name",
+            "course_id",
+            "name",
+            unique=True,
+            sqlite_where=text("connection IS NULL"),
+            postgresql_where=text("connection IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = uuid_key()
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(255))
+    connection: Mapped[str | None] = mapped_column(String(16))
+    lms_group_set_id: Mapped[str | None] = mapped_column(String(255))
+    position: Mapped[int]  # place in the course's list
+    revision: Mapped[int] = mapped_column(default=0)  # rises with every change; the row is the set's lock
+    last_updated: Mapped[datetime | None]  # when its source was last read; None for local sets
+    created_at: Mapped[datetime]
+    entries: Mapped[list["GroupSetEntry"]] = relationship(
+        cascade="all, delete-orphan", order_by="GroupSetEntry.position", passive_deletes=True
+    )
+
+
+class GroupSetEntry(Base):
+    """One group in one set; `position` keeps the order that the source or the people gave."""
+
+    __tablename__ = "group_set_entry"
+
+    group_set_id: Mapped[UUID] = mapped_column(ForeignKey("group_set.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"), primary_key=True, index=True)
+    position: Mapped[int]
+    group: Mapped[Group] = relationship()

@@ -1,0 +1,70 @@
+"""Platforms: who may launch the tool, their placements, keys and access tokens."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lti_tool.models.database import Base, uuid_key
+
+
+class Registration(Base):
+    """Issuer, client id and endpoints of one platform; found by its id, because (issuer, client id) is not unique."""
+
+    __tablename__ = "registration"
+
+    id: Mapped[UUID] = uuid_key()
+    name: Mapped[str] = mapped_column(String(255))
+    family: Mapped[str] = mapped_column(String(16))  # canvas | moodle | other
+    issuer: Mapped[str] = mapped_column(String(255))
+    client_id: Mapped[str | None] = mapped_column(String(255))  # None: pending, until the platform hands it out
+    auth_login_url: Mapped[str | None] = mapped_column(String(1024))
+    auth_token_url: Mapped[str | None] = mapped_column(String(1024))
+    key_set_url: Mapped[str | None] = mapped_column(String(1024))
+    token_audience: Mapped[str | None] = mapped_column(String(1024))  # None: the token URL
+    lms_url: Mapped[str | None] = mapped_column(String(1024))  # base of the LMS's own API
+    created_at: Mapped[datetime]
+    deployments: Mapped[list["Deployment"]] = relationship(
+        back_populates="registration", cascade="all, delete-orphan", order_by="Deployment.created_at"
+    )
+
+    @property
+    def is_active(self) -> bool:
+        """Say whether launches can be verified: every endpoint and the client id are known."""
+        return all((self.client_id, self.auth_login_url, self.auth_token_url, self.key_set_url))
+
+
+class Deployment(Base):
+    """One placement of a registration; one that a launch brought unasked waits (`active` false) for an admin."""
+
+    __tablename__ = "deployment"
+    __table_args__ = (UniqueConstraint("registration_id", "lms_deployment_id"),)
+
+    id: Mapped[UUID] = uuid_key()
+    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
+    lms_deployment_id: Mapped[str] = mapped_column(String(255))
+    active: Mapped[bool]
+    created_at: Mapped[datetime]
+    registration: Mapped[Registration] = relationship(back_populates="deployments")
+
+
+class PlatformKeySet(Base):
+    """The platform's public keys as last fetched (a JWKS document), so that a restart needs no fetch."""
+
+    __tablename__ = "platform_key_set"
+
+    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    fetched_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class ServiceToken(Base):
+    """The access token of an LMS's own API for a whole registration, encrypted with a key from SECRET_KEY."""
+
+    __tablename__ = "service_token"
+
+    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), primary_key=True)
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    set_at: Mapped[datetime]

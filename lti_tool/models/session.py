@@ -1,0 +1,33 @@
+"""Browser sessions, and the launches that were used up."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lti_tool.models.database import Base, uuid_key
+
+
+class BrowserSession(Base):
+    """A person (registration, LTI user id) in one browser; the courses come from the URL, never from here."""
+
+    __tablename__ = "browser_session"
+
+    id: Mapped[UUID] = uuid_key()
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the cookie's secret, hex
+    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
+    lti_user_id: Mapped[str] = mapped_column(String(255))
+    frame_origins: Mapped[str] = mapped_column(String(1024))  # who may frame the pages, space-separated
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UsedLaunch(Base):
+    """A consumed nonce: the same launch never opens a second session."""
+
+    __tablename__ = "used_launch"
+
+    nonce_hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256, hex
+    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -187,6 +187,8 @@ def _merged(ours: RemotePerson, theirs: RemotePerson, *, hint: bool) -> RemotePe
     told = {name: value for name, value in vars(theirs).items() if value is not None}
     if hint and ours.enrollment_type is not EnrollmentType.STUDENT:
         told["enrollment_type"] = ours.enrollment_type
+    if theirs.status is not ours.status:
+        told["enrollment_display"] = theirs.enrollment_display  # the old label spoke of the old status
     return replace(ours, **told)
 
 

@@ -1,0 +1,1 @@
+"""The edge towards the LMSs' own APIs: adapters that know neither the web nor the database."""

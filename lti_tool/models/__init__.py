@@ -1,7 +1,7 @@
 """Rows: SQLAlchemy 2 typed classes with their constraints; no behaviour beyond conversion."""
 
 from lti_tool.models.course import Course, CourseAccess
-from lti_tool.models.database import db, transaction
+from lti_tool.models.database import db, release, transaction
 from lti_tool.models.group import Group, GroupMembership
 from lti_tool.models.group_set import GroupSet, GroupSetEntry
 from lti_tool.models.history import HistoryEntry
@@ -31,5 +31,6 @@ __all__ = [
     "SyncRun",
     "UsedLaunch",
     "db",
+    "release",
     "transaction",
 ]

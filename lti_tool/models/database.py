@@ -80,6 +80,11 @@ def transaction() -> Iterator[scoped_session[Session]]:
         raise
 
 
+def release() -> None:
+    """End the read transaction, so that no call to another machine is made inside one; rows are read anew after."""
+    db.session.rollback()
+
+
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     if not isinstance(connection, sqlite3.Connection):

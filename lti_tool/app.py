@@ -1,0 +1,54 @@
+"""Builds the web application: configure, wire, register; nothing else."""
+
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from sqlalchemy import URL, make_url
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from lti_tool import observability, web
+from lti_tool.models import db
+from lti_tool.services.tool import build_tool
+from lti_tool.settings import Settings
+from lti_tool.worker import Doorbell
+
+HERE = Path(__file__).parent
+MAX_BODY_BYTES = 6 * 1024 * 1024
+migrate = Migrate()
+
+
+def create_app(settings: Settings) -> Flask:
+    """Build the application for these settings; nothing is read from the environment."""
+    observability.configure(settings.log_level)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app = Flask("lti_tool", template_folder=str(template_folder()), static_folder=str(HERE / "static"))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(make_url(settings.database_url)),
+    )
+    doorbell = Doorbell(settings)
+    doorbell.serve(app)
+    app.extensions["lti_tool"] = build_tool(settings, doorbell.ring)
+    app.extensions["lti_tool_doorbell"] = doorbell
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(HERE / "migrations"), render_as_batch=True)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    web.register(app)
+    return app
+
+
+def template_folder() -> Path:
+    """Return the templates of the checkout, or the copy that the wheel carries inside the package."""
+    inside = HERE / "templates"
+    return inside if inside.is_dir() else HERE.parent / "templates"
+
+
+def _engine_options(url: URL) -> dict[str, object]:
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": 15}}
+    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 8}

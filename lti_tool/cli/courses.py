@@ -1,0 +1,148 @@
+"""Commands that work on courses in the foreground: list them, sync, publish, push."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import click
+
+from lti_tool.cli.context import opened
+from lti_tool.cli.errors import sentence
+from lti_tool.domain.errors import Conflict, LmsError
+from lti_tool.domain.gateway import Step
+from lti_tool.domain.sync import Report
+from lti_tool.models import SyncRun
+from lti_tool.services import courses, publication, pull, runs
+from lti_tool.services import push as push_service
+from lti_tool.services.pull import Wanted
+from lti_tool.services.tool import Tool
+
+
+@click.group()
+def course() -> None:
+    """Look at the courses that people launched from."""
+
+
+@course.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List the courses."""
+    with opened():
+        facts = [
+            {
+                "id": str(row.id),
+                "title": row.title,
+                "lms_course_id": row.lms_course_id,
+                "registration_id": str(row.registration_id),
+                "family": row.registration.family,
+            }
+            for row in courses.list_courses()
+        ]
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for fact in facts:
+        click.echo(f"{fact['id']}  {fact['family']:7}  {fact['title']}")
+
+
+@click.command()
+@click.argument("course_id", type=click.UUID)
+@click.option("--roster", is_flag=True, help="Only the people.")
+@click.option("--groups", is_flag=True, help="Only the group sets and groups.")
+@click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def sync(course_id: UUID, roster: bool, groups: bool, dry_run: bool, as_json: bool) -> None:
+    """Bring people, group sets and groups of a course here from its LMS."""
+    wanted = Wanted(roster=roster or not groups, groups=groups or not roster)
+    with opened() as tool:
+        courses.get_course(course_id)
+        if dry_run:
+            report, error = _preview(tool, course_id, wanted)
+        else:
+            run_id = runs.queue(course_id, pull.kind_of(wanted))
+            report, error = _foreground(tool, run_id, pull.run_pull)
+    _print(report, error, as_json)
+
+
+@click.command()
+@click.argument("group_set_id", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def publish(group_set_id: UUID, as_json: bool) -> None:
+    """Make a local group set in the LMS, with its groups and people."""
+    with opened() as tool:
+        run_id = publication.queue_publication(tool, group_set_id)
+        report, error = _foreground(tool, run_id, push_service.run_push)
+    _print(report, error, as_json)
+
+
+@click.command()
+@click.argument("course_id", type=click.UUID)
+@click.option("--dry-run", is_flag=True, help="Say what would be sent and send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def push(course_id: UUID, dry_run: bool, as_json: bool) -> None:
+    """Bring every published group set of a course up to date in the LMS."""
+    with opened() as tool:
+        courses.get_course(course_id)
+        if dry_run:
+            report, error = push_service.preview_push(course_id), None
+        else:
+            report, error = _foreground(tool, runs.queue(course_id, "push"), push_service.run_push)
+    _print(report, error, as_json)
+
+
+def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, Exception | None]:
+    report = Report()
+    try:
+        with runs.timed(report):
+            pull.preview(tool, course_id, wanted, report, _show_progress)
+    except LmsError as error:
+        runs.note_error(report, error)
+        return report, error
+    return report, None
+
+
+def _foreground(tool: Tool, run_id: UUID, runner: Callable[..., None]) -> tuple[Report, Exception | None]:
+    run: SyncRun | None = runs.claim(run_id)
+    if run is None:
+        raise Conflict("run_open")
+    report = Report()
+    try:
+        runner(tool, run, report, also=_show_progress)
+    except LmsError as error:
+        return report, error
+    return report, None
+
+
+def _show_progress(step: Step, done: int, total: int) -> None:
+    words = step.replace("_", " ")
+    if sys.stderr.isatty():
+        bar = f" {'█' * (20 * done // total):20} {done}/{total}" if total else f" {done or ''}"
+        click.echo(f"\r\033[K{words}{bar}", err=True, nl=False)
+    elif done in (0, total):
+        click.echo(words, err=True)
+
+
+def _print(report: Report, error: Exception | None, as_json: bool) -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", err=True, nl=False)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        _print_words(report.as_dict())
+    if error is not None:
+        click.echo(f"lti-tool: {sentence(error)}", err=True)  # type: ignore[arg-type] # only LmsErrors come here
+        sys.exit(1)
+
+
+def _print_words(facts: dict[str, Any]) -> None:
+    for part in ("roster", "group_sets", "groups", "memberships"):
+        counts = ", ".join(f"{count} {what}" for what, count in facts[part].items() if count)
+        click.echo(f"{part.replace('_', ' '):12} {counts or 'no change'}")
+    for part in ("not_in_roster", "not_active"):
+        for group, count in facts[f"{part}_by_group"].items():
+            click.echo(f"{group}: {count} {part.replace('_', ' ')}")
+    for row in facts["not_placed"]:
+        click.echo(f"not placed: {row['person']} in {row['group']}")
+    click.echo(f"{facts['calls']} LMS calls, {facts['seconds']} s")

@@ -1,0 +1,160 @@
+"""Commands for the platforms that may launch the tool, and their access tokens."""
+
+import json
+import sys
+from typing import Any
+from uuid import UUID
+
+import click
+
+from lti_tool.cli.context import opened
+from lti_tool.models import Registration
+from lti_tool.services import registrations, tokens
+from lti_tool.services.tool import Tool
+
+
+@click.group()
+def registration() -> None:
+    """Register platforms (a Canvas or Moodle site) and their deployments."""
+
+
+def _address_options(command: Any) -> Any:
+    for option in reversed(
+        (
+            click.option("--client-id", help="The client id that the platform gave; without one it is pending."),
+            click.option("--auth-login-url", help="OIDC authorization address (default: the family's usual one)."),
+            click.option("--auth-token-url", help="Access token address (default: the family's usual one)."),
+            click.option("--key-set-url", help="The platform's JWKS (default: the family's usual one)."),
+            click.option("--token-audience", help="Audience of token requests, where it is not the token address."),
+            click.option("--lms-url", help="Base of the LMS's own API, as https://canvas.example.edu."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@registration.command()
+@click.option("--issuer", required=True, help="The platform's issuer, as it stands in its tokens.")
+@click.option("--family", type=click.Choice(registrations.FAMILIES), default="other", show_default=True)
+@click.option("--name", default="", help="What people call it (default: the issuer's host).")
+@click.option("--deployment-id", "deployments", multiple=True, help="A placement that may launch; may be repeated.")
+@_address_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def add(issuer: str, family: str, name: str, deployments: tuple[str, ...], as_json: bool, **fields: str | None) -> None:
+    """Register a platform and print the addresses to give it."""
+    with opened() as tool:
+        row = registrations.add_registration(issuer, family, name=name, deployments=deployments, **fields)
+        _print(_facts(tool, row), as_json)
+
+
+@registration.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List the registrations."""
+    with opened() as tool:
+        facts = [_facts(tool, row) for row in registrations.list_registrations()]
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for fact in facts:
+        click.echo(f"{fact['id']}  {fact['status']:8}  {fact['family']:7}  {fact['name']}  {fact['issuer']}")
+
+
+@registration.command()
+@click.argument("registration_id", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(registration_id: UUID, as_json: bool) -> None:
+    """Show one registration with the addresses to give the platform."""
+    with opened() as tool:
+        _print(_facts(tool, registrations.get_registration(registration_id)), as_json)
+
+
+@registration.command()
+@click.argument("registration_id", type=click.UUID)
+@click.option("--name")
+@click.option("--issuer")
+@_address_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def update(registration_id: UUID, as_json: bool, **fields: str | None) -> None:
+    """Change what is given, for example the client id that Canvas handed out."""
+    with opened() as tool:
+        _print(_facts(tool, registrations.update_registration(registration_id, **fields)), as_json)
+
+
+@registration.command()
+@click.argument("registration_id", type=click.UUID)
+@click.confirmation_option(prompt="This removes the registration with all its courses and groups. Go on?")
+def remove(registration_id: UUID) -> None:
+    """Remove a registration with all its courses."""
+    with opened():
+        registrations.remove_registration(registration_id)
+    click.echo(f"removed {registration_id}")
+
+
+@registration.group()
+def deployment() -> None:
+    """Allow placements of a registration."""
+
+
+@deployment.command("add")
+@click.argument("registration_id", type=click.UUID)
+@click.argument("deployment_id")
+def add_deployment(registration_id: UUID, deployment_id: str) -> None:
+    """Allow a placement to launch."""
+    with opened():
+        registrations.add_deployment(registration_id, deployment_id)
+    click.echo(f"allowed {deployment_id}")
+
+
+@deployment.command("list")
+@click.argument("registration_id", type=click.UUID)
+def list_deployments(registration_id: UUID) -> None:
+    """List the placements: active ones, and waiting ones that a launch brought."""
+    with opened():
+        for row in registrations.get_registration(registration_id).deployments:
+            click.echo(f"{row.lms_deployment_id}  {'active' if row.active else 'waiting'}")
+
+
+@click.group()
+def token() -> None:
+    """Set the access token of an LMS's own API."""
+
+
+@token.command("set")
+@click.argument("registration_id", type=click.UUID)
+def set_token(registration_id: UUID) -> None:
+    """Store the service token of a registration; it is read from standard input and stored encrypted."""
+    with opened() as tool:
+        registrations.get_registration(registration_id)
+        value = click.prompt("Token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+        tokens.set_service_token(tool.settings, registration_id, value)
+    click.echo("stored")
+
+
+def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
+    base = f"{tool.settings.base_url}/lti/{row.id}"
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "family": row.family,
+        "issuer": row.issuer,
+        "client_id": row.client_id,
+        "status": "active" if row.is_active else "pending",
+        "login_url": f"{base}/login",
+        "launch_url": f"{base}/launch",
+        "jwks_url": f"{base}/jwks.json",
+        "config_url": f"{base}/config.json",
+        "lms_url": row.lms_url,
+        "auth_login_url": row.auth_login_url,
+        "auth_token_url": row.auth_token_url,
+        "key_set_url": row.key_set_url,
+        "deployments": [d.lms_deployment_id for d in row.deployments if d.active],
+    }
+
+
+def _print(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        click.echo(f"{key.replace('_', ' '):15} {', '.join(value) if isinstance(value, list) else value or '—'}")

@@ -1,0 +1,92 @@
+"""Commands that keep running: the production server and the worker."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from huey import SqliteHuey
+
+from lti_tool import settings as settings_module
+from lti_tool.app import create_app
+from lti_tool.services.doctor import database_revision
+from lti_tool.settings import Settings
+from lti_tool.worker import Doorbell
+
+THREADS = 8
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=2, show_default=True, help="Processes; each has eight threads.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the tool with gunicorn. With the embedded database the background jobs run in it too."""
+    run_server(settings_module.load(), host, port, workers)
+
+
+@click.command()
+@click.option("--workers", default=2, show_default=True, help="Threads that work.")
+def worker(workers: int) -> None:
+    """Work off background jobs of a shared queue (PostgreSQL or Redis)."""
+    app = create_app(settings_module.load())
+    require_current_database(app)
+    doorbell: Doorbell = app.extensions["lti_tool_doorbell"]
+    doorbell.huey.create_consumer(workers=workers, periodic=True).run()
+
+
+def run_server(
+    settings: Settings, host: str, port: int, workers: int, when_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until a signal ends it; `when_ready` is called once the socket listens."""
+    app = create_app(settings)
+    require_current_database(app)
+    _Server(
+        app,
+        {
+            "bind": f"{host}:{port}",
+            "workers": workers,
+            "threads": THREADS,
+            "worker_class": "gthread",
+            "timeout": 120,
+            "graceful_timeout": 10,
+            "accesslog": None,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "when_ready": lambda _server: when_ready(),
+            "post_worker_init": lambda _worker: _start_in_process_consumer(app),
+        },
+    ).run()
+
+
+def require_current_database(app: Flask) -> None:
+    """Stop with one line when the database is behind the program."""
+    with app.app_context():
+        present, newest = database_revision()
+    if present != newest:
+        click.echo(
+            f"lti-tool: the database is at {present or 'nothing'}, not {newest}: run lti-tool db upgrade", err=True
+        )
+        sys.exit(1)
+
+
+def _start_in_process_consumer(app: Flask) -> None:
+    doorbell = cast("Doorbell", app.extensions["lti_tool_doorbell"])
+    if isinstance(doorbell.huey, SqliteHuey):
+        doorbell.start_in_process()
+
+
+class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self._app, self._options = app, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in self._options.items():
+            if key in self.cfg.settings:  # older gunicorn knows fewer
+                self.cfg.set(key, value)
+
+    def load(self) -> Flask:
+        return self._app

@@ -1,0 +1,77 @@
+"""The faults that can be switched on: latency, throttling, errors, lost answers, missing rights."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass
+class Faults:
+    """The switches; numbers called ``…_next`` count down with every call that they hit."""
+
+    latency_ms: int = 0
+    hang_ms: int = 0
+    throttle: str | None = None
+    throttle_next: int | None = None
+    error_every: int = 0
+    error_next: int = 0
+    html_error_next: int = 0
+    cut_after_apply_next: int = 0
+    truncate_page: int | bool = False
+    strip_includes: bool = False
+    forbidden_status: int = 401
+    forbid_next: int = 0
+    revoke_token: bool = False
+    rate_remaining: float | None = None
+    import_delay_ms: int = 300
+    only_path: str = ""
+
+    def update(self, values: dict[str, Any]) -> None:
+        """Set some switches; an unknown name or a wrong type is refused and changes nothing."""
+        known = {f.name: getattr(Faults, f.name) for f in fields(self)}
+        checked = {name: _checked(name, value, known) for name, value in values.items()}
+        for name, value in checked.items():
+            setattr(self, name, value)
+
+    def take(self, name: str) -> bool:
+        """Count one call against a ``…_next`` number; true when it must be hit."""
+        left = getattr(self, name)
+        if not left:
+            return False
+        setattr(self, name, left - 1)
+        return True
+
+    def take_throttle(self) -> int | None:
+        """Return the status of the refusal when this call must be throttled."""
+        if self.throttle_next is None:
+            return int(self.throttle) if self.throttle else None
+        status = int(self.throttle or "429")
+        if self.throttle_next > 0:
+            self.throttle_next -= 1
+            return status
+        self.throttle, self.throttle_next = None, None
+        return None
+
+    def bad_page(self) -> int | None:
+        """Return the number of the page of a list that must fail; ``true`` stands for the second."""
+        if self.truncate_page is True:
+            return 2
+        return int(self.truncate_page) or None
+
+
+def _checked(name: str, value: Any, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise ValueError(f"unknown fault: {name}")
+    if name == "throttle":
+        text = None if value in (None, "", "off") else str(value)
+        if text not in (None, "429", "403"):
+            raise ValueError("throttle is null, 429 or 403")
+        return text
+    if name == "only_path":
+        return str(value)
+    if name in ("strip_includes", "revoke_token"):
+        return value in (True, 1, "1", "true", "on")
+    if name == "truncate_page" and isinstance(value, bool):
+        return value
+    if name in ("rate_remaining", "throttle_next") and value in (None, ""):
+        return None
+    return float(value) if name == "rate_remaining" else int(value or 0)

@@ -1,0 +1,298 @@
+"""The two diffs between the store and an LMS: what a pull changes here, and what a push changes there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup, RemoteGroups, RemoteGroupSet
+
+# Moodle has groups outside every grouping; they are shown in a set of their own instead of being lost.
+UNGROUPED_SET_ID = "-"
+UNGROUPED_SET_NAME = "Groups in no set"
+
+
+@dataclass(frozen=True)
+class KnownGroup:
+    """A connected group as the store has it; `member_ids` are ours."""
+
+    id: UUID
+    lms_group_id: str
+    name: str
+    description: str
+    member_ids: frozenset[UUID]
+
+
+@dataclass(frozen=True)
+class KnownGroupSet:
+    """A connected set as the store has it, its groups by their LMS ids in order."""
+
+    id: UUID
+    lms_group_set_id: str
+    name: str
+    group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """What placing needs to know of a roster member: whether they may be in a group at all."""
+
+    id: UUID
+    counts: bool  # active; only active people are in groups
+
+
+@dataclass(frozen=True)
+class PlannedGroup:
+    """A group as it shall be stored; `id` None: it is new."""
+
+    id: UUID | None
+    lms_group_id: str
+    name: str
+    description: str
+    add: tuple[UUID, ...]
+    remove: tuple[UUID, ...]
+    renamed: bool = False
+    described: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Say whether storing this group writes anything."""
+        return self.id is None or self.renamed or self.described or bool(self.add or self.remove)
+
+
+@dataclass(frozen=True)
+class PlannedGroupSet:
+    """A set as it shall be stored: its name and the LMS ids of its groups in order; `id` None: it is new."""
+
+    id: UUID | None
+    lms_group_set_id: str
+    name: str
+    group_ids: tuple[str, ...]
+    renamed: bool = False
+    reordered: bool = False
+
+
+@dataclass(frozen=True)
+class PullPlan:
+    """Everything that a pull of groups changes, and whom it could not place (counts by group name)."""
+
+    groups: tuple[PlannedGroup, ...]
+    group_sets: tuple[PlannedGroupSet, ...]
+    remove_groups: tuple[UUID, ...]
+    remove_group_sets: tuple[UUID, ...]
+    not_in_roster: Mapping[str, int]
+    not_active: Mapping[str, int]
+
+
+def plan_pull(
+    known_sets: Sequence[KnownGroupSet],
+    known_groups: Sequence[KnownGroup],
+    remote: RemoteGroups,
+    people: Mapping[str, Person],
+    *,
+    mirrored_sets: frozenset[str] = frozenset(),
+    mirrored_groups: frozenset[str] = frozenset(),
+) -> PullPlan:
+    """Plan how a complete fetch replaces the connected sets (seed 003, "Group sync behavior"; rulings C4, C14, C16).
+
+    `people`: roster members by LMS user id. Mirrors of published sets are ours and are left alone. A set or group
+    that the fetch does not have is removed: the caller passes complete fetches only.
+    """
+    group_sets = _with_ungrouped(remote, mirrored_sets, mirrored_groups)
+    held = {group_id for group_set in group_sets for group_id in group_set.group_ids}
+    missing: dict[str, int] = {}
+    inactive: dict[str, int] = {}
+    known_by_lms_id = {group.lms_group_id: group for group in known_groups}
+    groups = [
+        _plan_group(group, known_by_lms_id.get(group.lms_group_id), people, missing, inactive)
+        for group in remote.groups
+        if group.lms_group_id in held
+    ]
+    sets_by_lms_id = {group_set.lms_group_set_id: group_set for group_set in known_sets}
+    remote_ids = {group_set.lms_group_set_id for group_set in group_sets}
+    return PullPlan(
+        groups=tuple(groups),
+        group_sets=tuple(_plan_set(group_set, sets_by_lms_id) for group_set in group_sets),
+        remove_groups=tuple(group.id for group in known_groups if group.lms_group_id not in held),
+        remove_group_sets=tuple(s.id for s in known_sets if s.lms_group_set_id not in remote_ids),
+        not_in_roster=missing,
+        not_active=inactive,
+    )
+
+
+def _with_ungrouped(
+    remote: RemoteGroups, mirrored_sets: frozenset[str], mirrored_groups: frozenset[str]
+) -> list[RemoteGroupSet]:
+    ours = [s for s in remote.group_sets if s.lms_group_set_id not in mirrored_sets]
+    known_ids = {group.lms_group_id for group in remote.groups}
+    sets = [RemoteGroupSet(s.lms_group_set_id, s.name, tuple(g for g in s.group_ids if g in known_ids)) for s in ours]
+    held = {group_id for group_set in remote.group_sets for group_id in group_set.group_ids}
+    loose = tuple(g.lms_group_id for g in remote.groups if g.lms_group_id not in held | mirrored_groups)
+    if loose:
+        sets.append(RemoteGroupSet(UNGROUPED_SET_ID, UNGROUPED_SET_NAME, loose))
+    return sets
+
+
+def _plan_group(
+    group: RemoteGroup,
+    known: KnownGroup | None,
+    people: Mapping[str, Person],
+    missing: dict[str, int],
+    inactive: dict[str, int],
+) -> PlannedGroup:
+    wanted: list[UUID] = []
+    for lms_user_id in group.member_ids:
+        person = people.get(lms_user_id)
+        if person is None:
+            missing[group.name] = missing.get(group.name, 0) + 1
+        elif not person.counts:
+            inactive[group.name] = inactive.get(group.name, 0) + 1
+        elif person.id not in wanted:
+            wanted.append(person.id)
+    present = known.member_ids if known else frozenset()
+    return PlannedGroup(
+        id=known.id if known else None,
+        lms_group_id=group.lms_group_id,
+        name=group.name,
+        description=group.description,
+        add=tuple(member for member in wanted if member not in present),
+        remove=tuple(sorted(present - set(wanted))),
+        renamed=known is not None and known.name != group.name,
+        described=known is not None and known.description != group.description,
+    )
+
+
+def _plan_set(group_set: RemoteGroupSet, known_by_id: Mapping[str, KnownGroupSet]) -> PlannedGroupSet:
+    known = known_by_id.get(group_set.lms_group_set_id)
+    return PlannedGroupSet(
+        id=known.id if known else None,
+        lms_group_set_id=group_set.lms_group_set_id,
+        name=group_set.name,
+        group_ids=group_set.group_ids,
+        renamed=known is not None and known.name != group_set.name,
+        reordered=known is None or known.group_ids != group_set.group_ids,
+    )
+
+
+@dataclass(frozen=True)
+class WantedGroup:
+    """A group of a published set as we want the LMS to have it; `member_ids` are LMS user ids."""
+
+    id: UUID
+    name: str
+    description: str
+    member_ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class MirroredState:
+    """A group as the LMS is known to have it; `group_id` None: ours is gone."""
+
+    group_id: UUID | None
+    lms_group_id: str
+    name: str
+    member_ids: frozenset[str]
+
+
+def plan_push(wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState]) -> GroupSetPush:
+    """Plan what brings the mirror to the wanted state; an equal mirror gives an empty (false) push.
+
+    Only our own differences are sent, so what somebody else added to a mirrored group in the LMS is not undone.
+    """
+    mirrored = {state.group_id: state for state in mirror if state.group_id is not None}
+    wanted_ids = {group.id for group in wanted}
+    create = tuple(
+        NewGroup(group.name, group.description, tuple(sorted(group.member_ids)))
+        for group in wanted
+        if group.id not in mirrored
+    )
+    change = tuple(
+        planned for group in wanted if (state := mirrored.get(group.id)) and (planned := _group_change(group, state))
+    )
+    delete = tuple(state.lms_group_id for state in mirror if state.group_id not in wanted_ids)
+    return GroupSetPush(create, change, delete)
+
+
+def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | None:
+    name = group.name if group.name != state.name else None
+    add = tuple(sorted(group.member_ids - state.member_ids))
+    remove = tuple(sorted(state.member_ids - group.member_ids))
+    return GroupChange(state.lms_group_id, name, add, remove) if name or add or remove else None
+
+
+def mirror_after(
+    wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState], answer: Iterable[RemoteGroup], push: GroupSetPush
+) -> list[MirroredState]:
+    """Return the mirror as the LMS's answer to a push proves it.
+
+    A group is ours by its LMS id, a new one by its name. Of its members only those are kept whom we want or
+    wanted before: strangers whom somebody put there in the LMS are not ours to remove later.
+    """
+    wanted_by_id = {group.id: group for group in wanted}
+    new_by_name = {group.name: group for group in wanted if group.name in {new.name for new in push.create}}
+    states = {state.lms_group_id: state for state in mirror if state.lms_group_id not in push.delete}
+    for remote in answer:
+        state = states.get(remote.lms_group_id)
+        group_id = state.group_id if state else _id_of(new_by_name.get(remote.name))
+        if group_id is None:
+            continue
+        ours = wanted_by_id[group_id].member_ids if group_id in wanted_by_id else frozenset()
+        before = state.member_ids if state else frozenset()
+        states[remote.lms_group_id] = MirroredState(
+            group_id, remote.lms_group_id, remote.name, frozenset(remote.member_ids) & (ours | before)
+        )
+    return list(states.values())
+
+
+def _id_of(group: WantedGroup | None) -> UUID | None:
+    return group.id if group else None
+
+
+@dataclass
+class Changes:
+    """How many things of one kind a run made, renamed and removed."""
+
+    created: int = 0
+    renamed: int = 0
+    removed: int = 0
+
+
+@dataclass
+class RosterChanges:
+    """How many people a run added, updated and dropped, and how many fitted several members."""
+
+    added: int = 0
+    updated: int = 0
+    dropped: int = 0
+    conflicts: int = 0
+
+
+@dataclass
+class MembershipChanges:
+    """How many memberships a run added and removed."""
+
+    added: int = 0
+    removed: int = 0
+
+
+@dataclass
+class Report:
+    """What a run did; the JSON of `sync` and `push` (design/interfaces.md)."""
+
+    complete: bool = False
+    calls: int = 0
+    seconds: float = 0.0
+    roster: RosterChanges = field(default_factory=RosterChanges)
+    group_sets: Changes = field(default_factory=Changes)
+    groups: Changes = field(default_factory=Changes)
+    memberships: MembershipChanges = field(default_factory=MembershipChanges)
+    not_in_roster: int = 0
+    not_active: int = 0
+    not_in_roster_by_group: dict[str, int] = field(default_factory=dict)
+    not_active_by_group: dict[str, int] = field(default_factory=dict)
+    not_placed: list[dict[str, str]] = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON."""
+        return asdict(self)

@@ -1,0 +1,236 @@
+"""Brings a Canvas group set to the wanted state by the cheapest way that its size allows (canvas.md section 8).
+
+Deletes, then renames, then new groups, then people: a new group may bear the name that another one just lost.
+- up to TINY moves and removals: one call for each person; Canvas says clearly when a group is full;
+- up to WHOLE_GROUPS changed groups: each is read and rewritten, and the answer is the proof;
+- more: one CSV of the changed people, which also makes new groups by name, then a re-read of the whole set.
+A move needs no removal: Canvas takes people out of the other groups of the set by itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lti_tool.domain.errors import LmsChanged
+from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step
+from lti_tool.lms import canvas_csv, canvas_sets
+from lti_tool.lms.canvas_client import CanvasClient, require_group_name
+from lti_tool.lms.canvas_import import run_import
+from lti_tool.lms.canvas_members import place_one, rewrite
+
+TINY = 5
+WHOLE_GROUPS = 15
+NEW_ONE_BY_ONE = 5
+# People whom an import passed over (staff, for one) are tried by hand, but not without end.
+MOST_LEFTOVERS = 20
+
+
+@dataclass
+class _People:
+    """Who goes into and out of each group; `named` are the members of groups that an import is to make."""
+
+    add: dict[str, list[str]] = field(default_factory=dict)
+    remove: dict[str, list[str]] = field(default_factory=dict)
+    named: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        return sum(len(ids) for ids in (*self.add.values(), *self.remove.values()))
+
+    def placements(self) -> Iterator[canvas_csv.Placement]:
+        for group_id, user_ids in self.add.items():
+            yield from (canvas_csv.Placement(user_id, group_id=group_id) for user_id in user_ids)
+        for name, user_ids in self.named.items():
+            yield from (canvas_csv.Placement(user_id, group_name=name) for user_id in user_ids)
+
+
+class CanvasPush:
+    """One push to one set; `run` makes all its calls."""
+
+    def __init__(
+        self, client: CanvasClient, course_id: str, set_id: str, push: GroupSetPush, progress: Progress
+    ) -> None:
+        self._client = client
+        self._course_id = course_id
+        self._set_id = set_id
+        self._push = push
+        self._progress = progress
+        self._touched = dict.fromkeys(change.lms_group_id for change in push.change)
+        # Groups as an answer of Canvas showed them after the last call that concerns them.
+        self._proved: dict[str, RemoteGroup] = {}
+        self._empty: set[str] = set()
+
+    def run(self) -> RemoteGroups:
+        """Carry the push out and return what Canvas has afterwards.
+
+        Raise LmsChanged("set_gone" or "group_gone"), LmsRefused("value_refused") before the first call,
+        LmsUnavailable("import_failed" or "import_not_finished"), and what every call of the client raises.
+        """
+        for name in (*(new.name for new in self._push.create), *self._new_names()):
+            require_group_name(name)
+        for group_id in self._push.delete:
+            self._client.delete_group(group_id)
+        self._rename()
+        people = self._plan_people()
+        if people.named or (people.steps > TINY and len(people.add | people.remove) > WHOLE_GROUPS):
+            return self._by_import(people)
+        if people.steps <= TINY:
+            self._one_by_one(people)
+        else:
+            self._group_by_group(people)
+        return RemoteGroups(groups=tuple(self._proofs()))
+
+    def _new_names(self) -> Iterator[str]:
+        return (change.name for change in self._push.change if change.name is not None)
+
+    def _rename(self) -> None:
+        for change in self._push.change:
+            if change.name is None:
+                continue
+            try:
+                group = self._client.update_group(change.lms_group_id, name=change.name)
+            except LmsChanged:
+                raise LmsChanged("group_gone", lms_group_id=change.lms_group_id) from None
+            self._prove(canvas_sets.answered_group(group))
+
+    def _plan_people(self) -> _People:
+        people = _People()
+        for change in self._push.change:
+            if change.add:
+                people.add[change.lms_group_id] = list(dict.fromkeys(change.add))
+        self._plan_new_groups(people)
+        arriving = {user_id for ids in (*people.add.values(), *people.named.values()) for user_id in ids}
+        for change in self._push.change:
+            if leaving := [user_id for user_id in dict.fromkeys(change.remove) if user_id not in arriving]:
+                people.remove[change.lms_group_id] = leaving
+            if change.add or change.remove:
+                # People move from now on; what the renaming showed no longer proves anything.
+                self._proved.pop(change.lms_group_id, None)
+        return people
+
+    def _plan_new_groups(self, people: _People) -> None:
+        """Make the new groups, or leave them to the import; one that is there already is taken (a replay)."""
+        if not self._push.create:
+            return
+        try:
+            listed = self._client.get_groups(self._set_id)
+        except LmsChanged:
+            raise LmsChanged("set_gone", lms_group_set_id=self._set_id) from None
+        taken = {change.lms_group_id for change in self._push.change}
+        existing = {str(g["name"]): str(g["id"]) for g in reversed(listed) if str(g["id"]) not in taken}
+        missing = [new for new in self._push.create if new.name not in existing]
+        by_import = sum(1 for new in missing if new.member_ids) > NEW_ONE_BY_ONE
+        for new in self._push.create:
+            members = list(dict.fromkeys(new.member_ids))
+            if new in missing and by_import and members:
+                people.named[new.name] = members
+                continue
+            group_id = existing.get(new.name) or self._create(new.name, new.description)
+            self._touched[group_id] = None
+            if members:
+                people.add[group_id] = members
+                self._proved.pop(group_id, None)
+
+    def _create(self, name: str, description: str) -> str:
+        group = self._client.create_group(self._set_id, name, description or None)
+        group_id = str(group["id"])
+        self._empty.add(group_id)
+        self._prove(canvas_sets.answered_group(group))
+        self._tell(Step.PUSHING_GROUPS)
+        return group_id
+
+    # -- the three ways ------------------------------------------------------------------------------------
+
+    def _one_by_one(self, people: _People) -> None:
+        full: dict[str, list[str]] = {}
+        for group_id, user_ids in people.add.items():
+            for user_id in user_ids:
+                if place_one(self._client, self._course_id, group_id, user_id).group_is_full:
+                    full.setdefault(group_id, []).append(user_id)
+                self._tell(Step.SYNCING_MEMBERS)
+        for group_id, user_ids in people.remove.items():
+            for user_id in user_ids:
+                self._client.remove_group_member(group_id, user_id)
+                self._tell(Step.SYNCING_MEMBERS)
+        # A swap between full groups: only a rewritten list lets one out before the other comes in.
+        for group_id, user_ids in full.items():
+            self._rewrite(group_id, user_ids, self._leaving(group_id))
+
+    def _group_by_group(self, people: _People) -> None:
+        for group_id in people.add | people.remove:
+            leaving = set(people.remove.get(group_id, ())) | self._leaving(group_id)
+            self._rewrite(group_id, people.add.get(group_id, []), leaving)
+
+    def _leaving(self, group_id: str) -> set[str]:
+        return {user for change in self._push.change if change.lms_group_id == group_id for user in change.remove}
+
+    def _rewrite(self, group_id: str, add: list[str], remove: set[str]) -> None:
+        present: list[str] | None = [] if group_id in self._empty else None
+        self._prove(rewrite(self._client, group_id, add, remove, present))
+        self._tell(Step.SYNCING_MEMBERS)
+
+    def _by_import(self, people: _People) -> RemoteGroups:
+        for group_id, leaving in people.remove.items():
+            if len(leaving) == 1:
+                self._client.remove_group_member(group_id, leaving[0])
+            else:
+                rewrite(self._client, group_id, [], set(leaving), None)
+            self._tell(Step.SYNCING_MEMBERS)
+        placements = list(people.placements())
+        if placements:
+            run_import(self._client, self._set_id, canvas_csv.write(placements), self._progress)
+        self._progress(Step.VERIFYING, 0, 0)
+        found = canvas_sets.read_set(self._client, self._course_id, self._set_id)
+        left = self._leftovers(placements, found)
+        if not left:
+            return found
+        for row, group_id in left[:MOST_LEFTOVERS]:
+            place_one(self._client, self._course_id, group_id, row.user_id)
+        return canvas_sets.read_set(self._client, self._course_id, self._set_id)
+
+    @staticmethod
+    def _leftovers(
+        placements: Iterable[canvas_csv.Placement], found: RemoteGroups
+    ) -> list[tuple[canvas_csv.Placement, str]]:
+        ids = {group.name: group.lms_group_id for group in found.groups}
+        members = {group.lms_group_id: set(group.member_ids) for group in found.groups}
+        left = []
+        for row in placements:
+            group_id = row.group_id or ids.get(row.group_name or "")
+            if group_id in members and row.user_id not in members[group_id]:
+                left.append((row, group_id))
+        return left
+
+    # -- proof ---------------------------------------------------------------------------------------------
+
+    def _proofs(self) -> Iterator[RemoteGroup]:
+        """Return the touched groups from the answers, from one export, or by reading those that are left.
+
+        The export names active students only; whoever else is in a group shows at the next full read.
+        """
+        open_ids = [group_id for group_id in self._touched if group_id not in self._proved]
+        if len(open_ids) > 1:
+            exported = canvas_csv.read(self._client.export_group_category(self._set_id))
+            for group_id in open_ids:
+                if group_id in exported.members:
+                    name, members = exported.names[group_id], tuple(exported.members[group_id])
+                    self._prove(RemoteGroup(group_id, name, "", members))
+            self._progress(Step.VERIFYING, 0, 0)
+        for group_id in self._touched:
+            yield self._proved.get(group_id) or self._read(group_id)
+
+    def _read(self, group_id: str) -> RemoteGroup:
+        self._progress(Step.VERIFYING, 0, 0)
+        try:
+            group = self._client.get_group(group_id)
+            return canvas_sets.answered_group(group) or canvas_sets.remote_group(
+                group, (str(user["id"]) for user in self._client.get_group_members(group_id))
+            )
+        except LmsChanged:
+            raise LmsChanged("group_gone", lms_group_id=group_id) from None
+
+    def _prove(self, group: RemoteGroup | None) -> None:
+        if group is not None:
+            self._proved[group.lms_group_id] = group
+
+    def _tell(self, step: Step) -> None:
+        self._progress(step, 0, 0)

@@ -1,0 +1,94 @@
+"""Reads the groups of a Canvas course, and single sets with all their members, in few calls."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lti_tool.domain.errors import LmsChanged
+from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.lms import canvas_csv
+from lti_tool.lms.canvas_client import CanvasClient, Json
+from lti_tool.lms.canvas_people import is_real, require_keys
+from lti_tool.lms.paging import OnPage
+
+# Beyond this many groups whose members the export does not explain, the whole course is read instead.
+MOST_SINGLE_READS = 10
+UNNAMED = "Unnamed group"
+
+
+def is_group_set(category: Json) -> bool:
+    """Say whether a category is a teacher's group set, not the students' own clubs and not tags."""
+    return category.get("role") is None and not category.get("non_collaborative")
+
+
+def read_sets(client: CanvasClient, course_id: str, on_page: OnPage) -> tuple[list[Json], list[Json]]:
+    """Return the group sets of a course and their active groups in the API's order.
+
+    The sets can bring their groups along, which saves a call for every hundred groups; where a key strips that,
+    the groups are listed.
+    """
+    categories = [c for c in client.get_group_categories(course_id, ["groups"]) if is_group_set(c)]
+    on_page(1, 0)
+    if not categories or all("groups" in category for category in categories):
+        return categories, [group for category in categories for group in category["groups"]]
+    ids = {category["id"] for category in categories}
+    groups = client.get_course_groups(course_id, lambda done, total: on_page(done + 1, total and total + 1))
+    return categories, [group for group in groups if group.get("group_category_id") in ids]
+
+
+def members_by_group(users: Iterable[Json]) -> dict[str, list[str]]:
+    """Return the ids of the users in each group; `group_ids` names deleted groups too (canvas.md 7.1)."""
+    found: dict[str, list[str]] = {}
+    for user in users:
+        for group_id in user["group_ids"] if is_real(user) else ():
+            found.setdefault(str(group_id), []).append(str(user["id"]))
+    return found
+
+
+def remote_groups(categories: Iterable[Json], groups: Iterable[Json], members: dict[str, list[str]]) -> RemoteGroups:
+    """Return sets and groups as values; a group that a list repeats counts once."""
+    by_id = {str(group["id"]): group for group in groups}
+    sets = []
+    for category in categories:
+        ids = [gid for gid, group in by_id.items() if group.get("group_category_id") == category["id"]]
+        sets.append(RemoteGroupSet(str(category["id"]), str(category.get("name") or ""), tuple(ids)))
+    return RemoteGroups(tuple(sets), tuple(remote_group(g, members.get(gid, ())) for gid, g in by_id.items()))
+
+
+def remote_group(group: Json, member_ids: Iterable[str]) -> RemoteGroup:
+    """Return one group as a value; Canvas gives null for a missing description."""
+    name, description = group.get("name") or UNNAMED, group.get("description") or ""
+    return RemoteGroup(str(group["id"]), str(name), str(description), tuple(dict.fromkeys(member_ids)))
+
+
+def answered_group(group: Json) -> RemoteGroup | None:
+    """Return a group from an answer that names its `users`, None when they were stripped."""
+    users: list[dict[str, Any]] | None = group.get("users")
+    return None if users is None else remote_group(group, (str(user["id"]) for user in users))
+
+
+def read_set(client: CanvasClient, course_id: str, set_id: str) -> RemoteGroups:
+    """Return one set with its groups and members; raise LmsChanged("set_gone") when it no longer exists.
+
+    The export names active students only; groups that have more members than it says are read one by one.
+    """
+    try:
+        category = client.get_group_category(set_id)
+        groups = client.get_groups(set_id)
+        members = _exported(client, set_id, groups)
+    except LmsChanged:
+        raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
+    unexplained = [str(g["id"]) for g in groups if g.get("members_count") != len(members.get(str(g["id"]), ()))]
+    if len(unexplained) > MOST_SINGLE_READS:
+        users = client.get_users(course_id, ["enrollments", "group_ids"])
+        require_keys(users, "enrollments", "group_ids")
+        members = members_by_group(users)
+    else:
+        for group_id in unexplained:
+            members[group_id] = [str(user["id"]) for user in client.get_group_members(group_id)]
+    return remote_groups([category], groups, members)
+
+
+def _exported(client: CanvasClient, set_id: str, groups: list[Json]) -> dict[str, list[str]]:
+    if all(group.get("members_count") == 0 for group in groups):
+        return {}
+    return canvas_csv.read(client.export_group_category(set_id)).members

@@ -1,0 +1,155 @@
+"""Carries the calls of one access to one LMS: authorisation, counting, and patience with bounds."""
+
+import random as randomness
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from lti_tool.domain.errors import LmsUnavailable
+from lti_tool.outbound import Answer, Outbound, host_of
+
+Params = Iterable[tuple[str, Any]]
+Form = list[tuple[str, Any]]
+Sleep = Callable[[float], None]
+
+MAX_TRIES = 5
+# No call, with all its tries and pauses, may hold up a job for longer than this.
+TOTAL_SECONDS = 120.0
+LONGEST_PAUSE = 30.0
+# Canvas lets 10 units flow off per second and refuses at 0 (canvas.md section 9).
+LOW_RATE = 150.0
+RATE_PER_SECOND = 10.0
+LONGEST_REST = 5.0
+
+
+class Repeat(Enum):
+    """Whether a call may be made again when nobody knows if the first one was carried out."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+class LmsHttp:
+    """One access to one LMS over the outbound door; safe to share between the threads of a parallel read."""
+
+    def __init__(
+        self,
+        outbound: Outbound,
+        *,
+        headers: Mapping[str, str] | None = None,
+        sleep: Sleep = time.sleep,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        self._outbound = outbound
+        self._headers = dict(headers or {})
+        self._sleep = sleep
+        self._random = random
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._rest = 0.0
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls were made, retries and polls too."""
+        return self._calls
+
+    def pause(self, seconds: float) -> None:
+        """Wait between two polls."""
+        self._sleep(seconds)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        repeat: Repeat,
+        params: Params | None = None,
+        data: Form | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_seconds: float = 30,
+    ) -> Answer:
+        """Make one call, again while the LMS throttles and, if it is safe, while it fails; return the answer.
+
+        The answer is of status 2xx, 3xx or 4xx: reading a refusal is the adapter's part. Raise LmsUnavailable
+        with the codes lms_timeout, lms_unreachable, lms_failed (5xx), lms_throttled, lms_not_json (a page of a
+        proxy), each with `host`; see canvas.md section 9 for the throttling.
+        """
+        started = time.monotonic()
+        for number in range(1, MAX_TRIES + 1):
+            self._count()
+            answer: Answer | None = None
+            try:
+                answer = self._outbound.request(
+                    method,
+                    url,
+                    params=params,
+                    data=data,
+                    headers={**self._headers, **(headers or {})},
+                    read_seconds=read_seconds,
+                )
+                self._note_rate(answer)
+                error = _failure(answer)
+                if error is None:
+                    return answer
+            except LmsUnavailable as failure:
+                error = failure
+            throttled = error.code == "lms_throttled"
+            pause = self._pause_after(number, answer)
+            late = time.monotonic() - started + pause > TOTAL_SECONDS
+            if number == MAX_TRIES or late or not (throttled or repeat is Repeat.SAFE):
+                raise error
+            self._sleep(pause)
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _count(self) -> None:
+        with self._lock:
+            self._calls += 1
+            rest, self._rest = self._rest, 0.0
+        if rest:
+            self._sleep(rest)
+
+    def _note_rate(self, answer: Answer) -> None:
+        remaining = _number(answer.headers.get("X-Rate-Limit-Remaining"))
+        if answer.ok and remaining is not None and remaining < LOW_RATE:
+            with self._lock:
+                self._rest = min((LOW_RATE - remaining) / RATE_PER_SECOND, LONGEST_REST)
+
+    def _pause_after(self, number: int, answer: Answer | None) -> float:
+        """Return 1, 2, 4 … seconds with jitter, or what the LMS asked for."""
+        asked = _number(answer.headers.get("Retry-After")) if answer else None
+        backoff = min(2.0 ** (number - 1), LONGEST_PAUSE)
+        return max(asked or 0.0, backoff * (0.5 + self._random() / 2))
+
+
+def _failure(answer: Answer) -> LmsUnavailable | None:
+    host = host_of(answer.url)
+    if _is_throttled(answer):
+        return LmsUnavailable("lms_throttled", host=host, status=answer.status)
+    if answer.status >= 500:
+        return LmsUnavailable("lms_failed", host=host, status=answer.status)
+    if answer.ok and is_page(answer):
+        return LmsUnavailable("lms_not_json", host=host, status=answer.status)
+    return None
+
+
+def _is_throttled(answer: Answer) -> bool:
+    # Canvas says "too many" with a 403 as well; only text and header tell it from a missing right.
+    if answer.status != 403:
+        return answer.status == 429
+    remaining = _number(answer.headers.get("X-Rate-Limit-Remaining"))
+    return "Rate Limit Exceeded" in answer.text or (remaining is not None and remaining <= 0)
+
+
+def is_page(answer: Answer) -> bool:
+    """Say whether the body is HTML; the Content-Type may lie (Moodle labels JSON as a page)."""
+    start = answer.body[:200].lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

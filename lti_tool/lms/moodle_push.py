@@ -1,0 +1,159 @@
+"""Brings a Moodle grouping to the wanted state: batches, and a re-read instead of trust in their answers.
+
+Deletes, then renames, then new groups, then people in, people out: names are unique in the course, so a new group
+may need the name that another one just lost; and who moves is in two groups for a moment rather than in none.
+"""
+
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+from lti_tool.domain.errors import LmsChanged, LmsRefused
+from lti_tool.domain.gateway import GroupSetPush, NewGroup, Progress, RemoteGroups, Step
+from lti_tool.lms import moodle_sets
+from lti_tool.lms.moodle_client import MEMBERS_PER_CALL, Json, MoodleClient, portions
+from lti_tool.lms.moodle_names import checked, ordered_renames, require_free
+
+Pair = tuple[str, str]
+# Up to so many changed groups are re-read by themselves, more with their whole grouping.
+MOST_SINGLE_READS = 50
+# Our mark on the groups that we make for a grouping: it tells them from a teacher's own when a push whose answer
+# was lost is made again before they were put into the grouping.
+MARK = "lti-groups:{}:"
+
+
+class MoodlePush:
+    """One push to one grouping; `run` makes all its calls."""
+
+    def __init__(
+        self,
+        client: MoodleClient,
+        course_id: str,
+        set_id: str,
+        push: GroupSetPush,
+        progress: Progress,
+        names: dict[str, str],
+    ) -> None:
+        self._client = client
+        self._course_id = course_id
+        self._set_id = set_id
+        self._push = push
+        self._progress = progress
+        # Names of groups as Moodle last answered them; spares asking again.
+        self._names = names
+        self._enrolled: set[str] | None = None
+
+    def run(self) -> RemoteGroups:
+        """Carry the push out and return what Moodle has afterwards.
+
+        One person moved takes three calls, four when the groups' names were not read before with this gateway.
+        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone" or "group_gone"), and what
+        every call of the client raises.
+        """
+        new = {checked(group.name): group for group in self._push.create}
+        renames = {c.lms_group_id: checked(c.name) for c in self._push.change if c.name is not None}
+        if self._push.delete:
+            self._client.delete_groups(self._push.delete)
+        groups = self._client.get_course_groups(self._course_id) if new or renames else []
+        current = {str(group["id"]): str(group["name"]) for group in groups}
+        self._rename(current, renames)
+        ids = self._make(groups, current | renames, new) if new else {}
+        add = [(c.lms_group_id, user) for c in self._push.change for user in dict.fromkeys(c.add)]
+        add += [(ids[name], user) for name, group in new.items() for user in dict.fromkeys(group.member_ids)]
+        remove = [(c.lms_group_id, user) for c in self._push.change for user in dict.fromkeys(c.remove)]
+        self._change_members(self._client.add_group_members, add)
+        self._change_members(self._client.delete_group_members, remove)
+        self._names.update(renames)
+        return self._proof(whole=bool(new))
+
+    def _rename(self, current: dict[str, str], wanted: dict[str, str]) -> None:
+        if lost := [group_id for group_id in wanted if group_id not in current]:
+            raise LmsChanged("group_gone", lms_group_id=lost[0])
+        steps = ordered_renames(current, wanted)
+        if steps:
+            self._client.update_groups([{"id": group_id, "name": name} for group_id, name in steps])
+            self._tell(Step.PUSHING_GROUPS)
+
+    def _make(self, groups: list[Json], current: dict[str, str], new: dict[str, NewGroup]) -> dict[str, str]:
+        """Make the new groups, put them into the grouping and return their ids by name."""
+        ours = self._reusable(groups, current)
+        ids = {name: ours[name] for name in new if name in ours}
+        missing = [name for name in new if name not in ids]
+        require_free(missing, current.values())
+        made = self._client.create_groups([self._entry(name, new[name]) for name in missing])
+        self._tell(Step.PUSHING_GROUPS)
+        ids |= dict(zip(missing, (str(group["id"]) for group in made), strict=True))
+        self._client.assign_grouping(self._set_id, list(ids.values()))
+        self._tell(Step.PUSHING_GROUPS)
+        return ids
+
+    def _reusable(self, groups: list[Json], current: dict[str, str]) -> dict[str, str]:
+        """Return ids by name of the grouping's groups, and of those that bear its mark: a replay makes no twins."""
+        grouping = moodle_sets.get_grouping(self._client, self._set_id)
+        inside = {str(group["id"]) for group in grouping.get("groups", [])}
+        mark = MARK.format(self._set_id)
+        inside |= {str(group["id"]) for group in groups if str(group.get("idnumber") or "").startswith(mark)}
+        changed = {change.lms_group_id for change in self._push.change}
+        return {name: group_id for group_id, name in current.items() if group_id in inside - changed}
+
+    def _entry(self, name: str, group: NewGroup) -> dict[str, object]:
+        return {
+            "courseid": self._course_id,
+            "name": name,
+            "description": group.description,
+            "idnumber": MARK.format(self._set_id) + uuid4().hex,
+        }
+
+    # -- people --------------------------------------------------------------------------------------------
+
+    def _change_members(self, change: Callable[[Sequence[Pair]], None], pairs: list[Pair]) -> None:
+        for part in portions(pairs, MEMBERS_PER_CALL):
+            try:
+                self._try(change, part)
+            except LmsChanged:
+                raise LmsChanged("group_gone") from None
+            self._tell(Step.SYNCING_MEMBERS)
+
+    def _try(self, change: Callable[[Sequence[Pair]], None], pairs: Sequence[Pair]) -> None:
+        """Make a batch; halve it when Moodle refuses it for an entry that it does not name.
+
+        A single entry that is refused is left: somebody who is not enrolled, or a membership that another plugin
+        owns (moodle.md 2.3). The re-read shows it.
+        """
+        try:
+            change(pairs)
+        except LmsRefused as error:
+            if error.code not in ("value_refused", "membership_protected"):
+                raise
+            if len(pairs) == 1:
+                return
+            enrolled = self._enrolled_only(pairs) if error.code == "value_refused" else pairs
+            if len(enrolled) < len(pairs):
+                if enrolled:
+                    self._try(change, enrolled)
+                return
+            middle = len(pairs) // 2
+            self._try(change, pairs[:middle])
+            self._try(change, pairs[middle:])
+
+    def _enrolled_only(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
+        if self._enrolled is None:
+            self._enrolled = self._client.get_enrolled_ids(self._course_id, only_active=False)
+        return [(group, user) for group, user in pairs if user in self._enrolled]
+
+    # -- proof ---------------------------------------------------------------------------------------------
+
+    def _proof(self, *, whole: bool) -> RemoteGroups:
+        touched = [change.lms_group_id for change in self._push.change]
+        if whole or len(touched) > MOST_SINGLE_READS:
+            found = moodle_sets.read_set(self._client, self._course_id, self._set_id)
+            self._tell(Step.VERIFYING)
+            return found
+        members = moodle_sets.members_of(self._client, touched)
+        self._tell(Step.VERIFYING)
+        unnamed = [group_id for group_id in touched if group_id not in self._names]
+        self._names.update((str(group["id"]), str(group["name"])) for group in self._client.get_groups(unnamed))
+        groups = [{"id": group_id, "name": self._names[group_id]} for group_id in touched]
+        return RemoteGroups(groups=moodle_sets.remote_groups(groups, members))
+
+    def _tell(self, step: Step) -> None:
+        self._progress(step, 0, 0)

@@ -1,0 +1,68 @@
+"""Reads the groups of a Moodle course, and single groupings with all their members, in few calls."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from lti_tool.domain.errors import LmsChanged
+from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.lms.moodle_client import Json, MoodleClient
+
+
+def read_course(client: MoodleClient, course_id: str, told: Callable[[], None]) -> RemoteGroups:
+    """Return all groups of a course and its groupings; a group may be in none or in several (moodle.md 2.6)."""
+    groups = client.get_course_groups(course_id)
+    told()
+    groupings = client.get_course_groupings(course_id)
+    told()
+    # Only this function says which groups are in which grouping.
+    filled = client.get_groupings([str(entry["id"]) for entry in groupings])
+    told()
+    members = client.get_group_members([str(group["id"]) for group in groups])
+    told()
+    known = {str(group["id"]) for group in groups}
+    by_id = {str(entry["id"]): entry for entry in filled}
+    sets = tuple(_remote_set(entry, by_id.get(str(entry["id"]), {}), known) for entry in groupings)
+    return RemoteGroups(sets, remote_groups(groups, members))
+
+
+def read_set(client: MoodleClient, course_id: str, set_id: str) -> RemoteGroups:
+    """Return one grouping with its groups and members in two calls; raise LmsChanged("set_gone")."""
+    grouping = get_grouping(client, set_id)
+    groups = [group for group in grouping.get("groups", []) if str(group["courseid"]) == course_id]
+    ids = [str(group["id"]) for group in groups]
+    found = remote_groups(groups, members_of(client, ids))
+    return RemoteGroups((_remote_set(grouping, grouping, set(ids)),), found)
+
+
+def get_grouping(client: MoodleClient, set_id: str) -> Json:
+    """Return one grouping with its groups; raise LmsChanged("set_gone")."""
+    try:
+        return client.get_groupings([set_id])[0]
+    except (LmsChanged, IndexError):
+        raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
+
+
+def members_of(client: MoodleClient, group_ids: list[str]) -> dict[str, list[str]]:
+    """Return the members of these groups; raise LmsChanged("group_gone") when one of them no longer exists."""
+    try:
+        return client.get_group_members(group_ids)
+    except LmsChanged:
+        raise LmsChanged("group_gone") from None
+
+
+def remote_groups(groups: Iterable[Json], members: Mapping[str, list[str]]) -> tuple[RemoteGroup, ...]:
+    """Return groups as values."""
+    return tuple(
+        RemoteGroup(
+            lms_group_id=str(group["id"]),
+            name=str(group["name"]),
+            description=str(group.get("description") or ""),
+            member_ids=tuple(members.get(str(group["id"]), ())),
+        )
+        for group in groups
+    )
+
+
+def _remote_set(entry: Json, filled: Json, known: set[str]) -> RemoteGroupSet:
+    # Moodle lets groups of another course slip into a grouping; those are none of this course's business.
+    ids = (str(group["id"]) for group in filled.get("groups", []))
+    return RemoteGroupSet(str(entry["id"]), str(entry["name"]), tuple(one for one in ids if one in known))

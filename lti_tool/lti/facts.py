@@ -1,0 +1,117 @@
+"""What a verified launch proved, as one frozen value."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from lti_tool.domain.roles import EnrollmentType, enrollment_type, is_administrator, is_test_user
+from lti_tool.lti import claims as read
+from lti_tool.lti.platform import Platform
+from lti_tool.lti.state import LoginState, digest
+
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+MANAGES_GROUPS = frozenset({"manage_groups_manage", "manage_groups_add"})
+
+
+@dataclass(frozen=True)
+class ContextFacts:
+    """The course that was launched from."""
+
+    lti_context_id: str
+    title: str
+    label: str
+
+
+@dataclass(frozen=True)
+class LaunchFacts:
+    """Who launched from where, with which rights; every value checked, bounded and clean."""
+
+    registration_id: UUID
+    nonce_hash: str
+    expires_at: datetime  # after it the same launch would be refused anyhow
+    lti_user_id: str
+    name: str
+    email: str | None
+    student_number: str | None
+    roles: tuple[str, ...]
+    enrollment_type: EnrollmentType | None  # None: no role in the course
+    is_administrator: bool
+    is_test_user: bool
+    message_type: str
+    lms_deployment_id: str
+    context: ContextFacts | None
+    resource_link_id: str | None
+    memberships_url: str | None
+    custom: dict[str, str]
+    target_path: str
+    locale: str | None
+    platform_origins: tuple[str, ...]
+    may_manage_groups: bool | None  # None: the LMS did not say
+    lms_user_id: str | None
+    lms_course_id: str | None
+    bind_cookie: str = ""  # the login's cookie, now to be deleted
+
+
+def gather(
+    platform: Platform, claims: dict[str, Any], state: LoginState, *, expires_at: datetime, target_path: str
+) -> LaunchFacts:
+    """Return the facts of a message that was found valid (LTI Core 1.3, 5.3 and 5.4; canvas.md 11.3)."""
+    custom = read.custom(claims.get(f"{CLAIM}custom"))
+    presentation = read.mapping(claims, f"{CLAIM}launch_presentation")
+    roles = tuple(claims[f"{CLAIM}roles"])
+    context = _context(claims)
+    moodle = platform.family == "moodle"
+    return LaunchFacts(
+        registration_id=platform.registration_id,
+        nonce_hash=digest(state.nonce),
+        expires_at=expires_at,
+        bind_cookie=state.bind_cookie,
+        lti_user_id=claims["sub"],
+        name=_name(claims),
+        email=read.email(claims.get("email")),
+        student_number=read.clean(read.mapping(claims, f"{CLAIM}lis").get("person_sourcedid")) or None,
+        roles=roles,
+        enrollment_type=enrollment_type(roles),
+        is_administrator=is_administrator(roles),
+        is_test_user=is_test_user(roles) or custom.get("student_view", "").casefold() == "true",
+        message_type=claims[f"{CLAIM}message_type"],
+        lms_deployment_id=claims[f"{CLAIM}deployment_id"],
+        context=context,
+        resource_link_id=read.identifier(read.mapping(claims, f"{CLAIM}resource_link").get("id")),
+        memberships_url=read.web_address(read.mapping(claims, NRPS).get("context_memberships_url")),
+        custom=custom,
+        target_path=target_path,
+        locale=read.locale(presentation.get("locale")) or read.locale(claims.get("locale")),
+        platform_origins=platform.origins(
+            read.web_address(presentation.get("return_url")), read.web_address(custom.get("canvas_api_base"))
+        ),
+        may_manage_groups=_may_manage_groups(custom),
+        lms_user_id=claims["sub"] if moodle else read.identifier(custom.get("canvas_user_id")),
+        lms_course_id=(context.lti_context_id if context else None)
+        if moodle
+        else read.identifier(custom.get("canvas_course_id")),
+    )
+
+
+def _context(claims: dict[str, Any]) -> ContextFacts | None:
+    context = read.mapping(claims, f"{CLAIM}context")
+    if not context:
+        return None
+    return ContextFacts(context["id"], read.clean(context.get("title")), read.clean(context.get("label")))
+
+
+def _name(claims: dict[str, Any]) -> str:
+    """Return a name to show; platforms may withhold all of it, and the id itself may be telling."""
+    parts = (read.clean(claims.get("given_name")), read.clean(claims.get("family_name")))
+    short = hashlib.sha256(claims["sub"].encode()).hexdigest()[:6]
+    return read.clean(claims.get("name")) or read.clean(" ".join(filter(None, parts))) or f"User {short}"
+
+
+def _may_manage_groups(custom: dict[str, str]) -> bool | None:
+    permissions = custom.get("canvas_permissions")
+    if permissions is None:
+        return None
+    return not MANAGES_GROUPS.isdisjoint(permission.strip() for permission in permissions.split(","))

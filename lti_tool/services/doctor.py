@@ -1,0 +1,184 @@
+"""Checks everything that a launch and a sync need, one line each: ok, warning or failed, with what to do."""
+
+import email.utils
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsError, RuleViolation, ToolError
+from lti_tool.domain.gateway import Right
+from lti_tool.models import Course, Registration, db, release
+from lti_tool.services import gateways
+from lti_tool.services.registrations import get_registration, list_registrations
+from lti_tool.services.tool import Tool
+
+MOST_CLOCK_SECONDS = 30
+
+
+class Verdict(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what was checked, how it is, and what to do about it (empty when well)."""
+
+    check: str
+    verdict: Verdict
+    detail: str = ""
+    advice: str = ""
+
+
+def database_answers() -> bool:
+    """Say whether the database answers a query."""
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+    return True
+
+
+def database_revision() -> tuple[str | None, str | None]:
+    """Return the revision that the database has and the newest there is."""
+    with db.engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    directory = current_app.extensions["migrate"].directory
+    return present, ScriptDirectory(directory).get_current_head()
+
+
+def examine(tool: Tool, registration_id: UUID | None = None) -> Iterator[Finding]:
+    """Check the installation, and then each registration (or the named one)."""
+    yield _database()
+    yield _keys(tool)
+    yield _base_url(tool)
+    registrations = [get_registration(registration_id)] if registration_id else list(list_registrations())
+    if not registrations:
+        yield Finding("registrations", Verdict.WARNING, "none", "register a platform: lti-tool registration add --help")
+    for registration in registrations:
+        yield from _registration(tool, registration.id)
+
+
+def _database() -> Finding:
+    if not database_answers():
+        return Finding("database", Verdict.FAILED, "no answer", "check LTI_TOOL_DATABASE_URL and that the server runs")
+    present, newest = database_revision()
+    if present != newest:
+        return Finding(
+            "database", Verdict.FAILED, f"at {present or 'nothing'}, newest is {newest}", "lti-tool db upgrade"
+        )
+    return Finding("database", Verdict.OK, f"at {present}")
+
+
+def _keys(tool: Tool) -> Finding:
+    try:
+        tool.key_ring.sign({"check": "doctor"})
+    except RuleViolation:
+        return Finding("signing key", Verdict.FAILED, f"none in {tool.settings.keys_dir}", "lti-tool keys new")
+    count = len(tool.key_ring.public_key_set()["keys"])
+    return Finding("signing key", Verdict.OK, f"{count} published, the newest signs")
+
+
+def _base_url(tool: Tool) -> Finding:
+    if tool.settings.is_local:
+        return Finding(
+            "base url", Verdict.WARNING, tool.settings.base_url, "reachable from this machine only: fine for a demo"
+        )
+    return Finding("base url", Verdict.OK, tool.settings.base_url)
+
+
+def _registration(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
+    registration = get_registration(registration_id)
+    label = f"{registration.name} ({registration.family})"
+    if not registration.is_active:
+        yield Finding(
+            f"{label}: registration",
+            Verdict.FAILED,
+            "pending: a client id or an address is missing",
+            f"lti-tool registration update {registration.id} --client-id …",
+        )
+        return
+    if not any(deployment.active for deployment in registration.deployments):
+        yield Finding(
+            f"{label}: deployments",
+            Verdict.WARNING,
+            "none is allowed yet",
+            f"launch once, then: lti-tool registration deployment add {registration.id} DEPLOYMENT_ID",
+        )
+    yield _platform_keys(tool, registration, label)
+    yield _service_token(tool, get_registration(registration_id), label)
+    yield from _lms_access(tool, registration_id, label)
+
+
+def _platform_keys(tool: Tool, registration: Registration, label: str) -> Finding:
+    url = registration.key_set_url or ""
+    release()
+    try:
+        answer = tool.outbound.request("GET", url)
+        keys = answer.json().get("keys") if answer.ok else None
+    except (LmsError, AttributeError) as error:
+        return Finding(f"{label}: platform's keys", Verdict.FAILED, str(error), "check the key set address")
+    if not keys:
+        return Finding(
+            f"{label}: platform's keys", Verdict.FAILED, f"status {answer.status}", "check the key set address"
+        )
+    stamp = email.utils.parsedate_to_datetime(answer.headers["Date"]) if "Date" in answer.headers else now()
+    skew = abs((now() - stamp).total_seconds())
+    if skew > MOST_CLOCK_SECONDS:
+        return Finding(f"{label}: clocks", Verdict.WARNING, f"{skew:.0f} s apart", "set this machine's clock by NTP")
+    return Finding(f"{label}: platform's keys", Verdict.OK, f"{len(keys)} published, clocks agree")
+
+
+def _service_token(tool: Tool, registration: Registration, label: str) -> Finding:
+    """Ask for an LTI service token: it works only if the platform accepts our client id and reads our key set."""
+    try:
+        advantage = gateways.open_advantage(tool, registration)
+        release()
+        advantage.check_access()
+    except ToolError as error:
+        return Finding(
+            f"{label}: LTI services",
+            Verdict.FAILED,
+            str(error),
+            f"the platform must reach {tool.settings.base_url}/lti/{registration.id}/jwks.json and know the client id",
+        )
+    return Finding(f"{label}: LTI services", Verdict.OK, "the platform accepts our key")
+
+
+def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Finding]:
+    """Ask the LMS's own API, through any course that was launched, what the service token allows."""
+    course_id = db.session.scalar(
+        select(Course.id).where(Course.registration_id == registration_id, Course.lms_course_id.is_not(None)).limit(1)
+    )
+    if course_id is None:
+        yield Finding(
+            f"{label}: LMS access", Verdict.WARNING, "no course was launched yet", "launch once, then ask again"
+        )
+        return
+    try:
+        gateway = gateways.open_gateway(tool, course_id)
+        release()
+        capabilities = gateway.capabilities()
+    except LmsError as error:
+        yield Finding(f"{label}: LMS access", Verdict.FAILED, str(error), f"lti-tool token set {registration_id}")
+        return
+    for right in Right:
+        if capabilities.allows(right):
+            yield Finding(f"{label}: {right.replace('_', ' ')}", Verdict.OK)
+        else:
+            reason = capabilities.missing.get(right, "not allowed")
+            yield Finding(
+                f"{label}: {right.replace('_', ' ')}", Verdict.FAILED, reason, "give the token's user this right"
+            )

@@ -1,0 +1,239 @@
+"""Group sets: listed, read with everything a page shows, made, renamed and deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, select, update
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, NotFound
+from lti_tool.domain.groups import (
+    Connection,
+    Origin,
+    clean_name,
+    group_is_editable,
+    require_editable_set,
+    require_free_name,
+    set_is_editable,
+)
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.models import (
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    Publication,
+    RosterMember,
+    SyncRun,
+    db,
+    transaction,
+)
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.memberships import read_members
+
+
+@dataclass(frozen=True)
+class SetSummary:
+    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror."""
+
+    row: GroupSet
+    groups: int
+    people: int
+    publication: Publication | None
+
+
+@dataclass(frozen=True)
+class GroupCard:
+    """A group with its members, staff marked by their enrollment type."""
+
+    row: Group
+    members: Sequence[RosterMember]
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the group may be changed in this tool."""
+        return group_is_editable(Origin(self.row.origin))
+
+
+@dataclass(frozen=True)
+class SetPage:
+    """One set as its page shows it; `unassigned` are the active students in none of its groups."""
+
+    row: GroupSet
+    cards: Sequence[GroupCard]
+    unassigned: Sequence[RosterMember]
+    publication: Publication | None
+    in_several: Sequence[RosterMember] = field(default_factory=tuple)
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the set belongs to this tool."""
+        return set_is_editable(connection_of(self.row))
+
+
+def connection_of(row: GroupSet) -> Connection | None:
+    """Return what a set is tied to, None for a local one."""
+    return Connection(row.connection) if row.connection else None
+
+
+def list_sets(course_id: UUID) -> list[SetSummary]:
+    """Return the sets of a course in their order, in one query."""
+    counts = (
+        select(
+            GroupSetEntry.group_set_id,
+            func.count(GroupSetEntry.group_id.distinct()).label("groups"),
+            func.count(GroupMembership.member_id.distinct()).label("people"),
+        )
+        .outerjoin(GroupMembership, GroupMembership.group_id == GroupSetEntry.group_id)
+        .group_by(GroupSetEntry.group_set_id)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(GroupSet, func.coalesce(counts.c.groups, 0), func.coalesce(counts.c.people, 0), Publication)
+        .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
+        .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+        .where(GroupSet.course_id == course_id)
+        .order_by(GroupSet.position, GroupSet.name)
+    )
+    return [SetSummary(*row) for row in rows]
+
+
+def get_set(course_id: UUID, set_id: UUID) -> GroupSet:
+    """Return a set of this course; raise NotFound."""
+    row = db.session.scalar(select(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id))
+    if row is None:
+        raise NotFound("group_set_not_found")
+    return row
+
+
+def find_set(set_id: UUID) -> GroupSet:
+    """Return a set of whatever course, for the command line; raise NotFound. Pages go through their course."""
+    row = db.session.get(GroupSet, set_id)
+    if row is None:
+        raise NotFound("group_set_not_found")
+    return row
+
+
+def read_set(course_id: UUID, set_id: UUID) -> SetPage:
+    """Return a set with its groups, members and the students in none of them, in a fixed number of queries."""
+    row = get_set(course_id, set_id)
+    groups = read_groups(set_id)
+    members = read_members([group.id for group in groups])
+    cards = [GroupCard(group, members.get(group.id, ())) for group in groups]
+    seen: dict[UUID, int] = {}
+    for card in cards:
+        for member in card.members:
+            seen[member.id] = seen.get(member.id, 0) + 1
+    several = {member.id: member for card in cards for member in card.members if seen[member.id] > 1}
+    return SetPage(
+        row=row,
+        cards=cards,
+        unassigned=[student for student in active_students(course_id) if student.id not in seen],
+        publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
+        in_several=tuple(several.values()),
+    )
+
+
+def read_groups(set_id: UUID) -> Sequence[Group]:
+    """Return the groups of a set in its order."""
+    return db.session.scalars(
+        select(Group)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .where(GroupSetEntry.group_set_id == set_id)
+        .order_by(GroupSetEntry.position)
+    ).all()
+
+
+def active_students(course_id: UUID) -> Sequence[RosterMember]:
+    """Return the students who may be in groups, by name."""
+    return db.session.scalars(
+        select(RosterMember)
+        .where(
+            RosterMember.course_id == course_id,
+            RosterMember.enrollment_type == EnrollmentType.STUDENT,
+            RosterMember.status == MemberStatus.ACTIVE,
+        )
+        .order_by(func.lower(RosterMember.name), RosterMember.id)
+    ).all()
+
+
+def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> GroupSet:
+    """Lock an editable set for the rest of the transaction and raise its revision.
+
+    Raise NotFound, RuleViolation for a set that is not ours to change, Conflict("set_changed") when `revision` is
+    given and somebody changed the set since, Conflict("set_in_publication") while it is being published.
+    """
+    # The update comes first: it takes the row's lock, so that two editors decide one after the other.
+    db.session.execute(
+        update(GroupSet)
+        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+        .values(revision=GroupSet.revision + 1)
+    )
+    row = get_set(course_id, set_id)
+    require_editable_set(connection_of(row))
+    if revision is not None and row.revision != revision + 1:
+        raise Conflict("set_changed")
+    publishing = db.session.scalar(
+        select(func.count()).where(
+            SyncRun.group_set_id == set_id, SyncRun.kind == "publish", SyncRun.state.in_(("queued", "running"))
+        )
+    )
+    if publishing:
+        raise Conflict("set_in_publication")
+    return row
+
+
+def create_set(viewer: Viewer, name: str) -> UUID:
+    """Make a local set and return its id; raise RuleViolation for a name that is empty, too long or taken."""
+    tidy = clean_name(name)
+    course_id = viewer.course.id
+    with transaction() as session:
+        require_free_name(tidy, _local_names(course_id))
+        end = session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
+        row = GroupSet(
+            id=uuid4(),
+            course_id=course_id,
+            name=tidy,
+            connection=None,
+            lms_group_set_id=None,
+            position=0 if end is None else end + 1,
+            last_updated=None,
+            created_at=now(),
+        )
+        session.add(row)
+        history.note(course_id, viewer.access_id, "group_set_created", tidy, row.id)
+    return row.id
+
+
+def rename_set(viewer: Viewer, set_id: UUID, name: str) -> None:
+    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken."""
+    tidy = clean_name(name)
+    with transaction():
+        row = lock_set(viewer.course.id, set_id)
+        require_free_name(tidy, _local_names(viewer.course.id, besides=set_id))
+        history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
+        row.name = tidy
+
+
+def delete_set(viewer: Viewer, set_id: UUID) -> str:
+    """Delete a local set with the groups that no other set holds; return its name."""
+    with transaction() as session:
+        row = lock_set(viewer.course.id, set_id)
+        held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+        elsewhere = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
+        orphans = session.scalars(
+            select(Group.id).where(Group.id.in_(held), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
+        ).all()
+        name = row.name
+        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", name, set_id)
+        session.execute(delete(GroupSet).where(GroupSet.id == set_id))
+        session.execute(delete(Group).where(Group.id.in_(orphans)))
+    return name
+
+
+def _local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
+    query = select(GroupSet.name).where(GroupSet.course_id == course_id, GroupSet.connection.is_(None))
+    return db.session.scalars(query.where(GroupSet.id != besides) if besides else query).all()

@@ -1,0 +1,228 @@
+"""Groups of local sets: made, renamed, deleted, and people put into them, moved and taken out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, insert, select
+
+from lti_tool.domain import allocation
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.groups import (
+    Origin,
+    clean_name,
+    numbered_names,
+    require_editable_group,
+    require_free_name,
+)
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
+from lti_tool.services.memberships import append_members, read_members
+
+MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class OwnGroup:
+    """A group as its members see it: the set's name, the group and the people in it."""
+
+    set_name: str
+    row: Group
+    members: Sequence[RosterMember]
+
+
+@dataclass(frozen=True)
+class DrawnGroup:
+    """One group of a draw: who is in it already and who would come in."""
+
+    row: Group
+    present: int
+    incoming: Sequence[RosterMember]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random assignment before it is made: the seed and the set's revision make it the same when applied."""
+
+    seed: int
+    revision: int
+    groups: Sequence[DrawnGroup]
+    people: int
+
+
+def list_own_groups(course_id: UUID, member_id: UUID) -> list[OwnGroup]:
+    """Return the groups that a person is in, with the people in them, by set."""
+    rows = db.session.execute(
+        select(GroupSet.name, Group)
+        .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .join(GroupMembership, GroupMembership.group_id == Group.id)
+        .where(GroupSet.course_id == course_id, GroupMembership.member_id == member_id)
+        .order_by(GroupSet.position, GroupSetEntry.position)
+    ).all()
+    members = read_members([group.id for _, group in rows])
+    return [OwnGroup(set_name, group, members.get(group.id, ())) for set_name, group in rows]
+
+
+def get_group(set_id: UUID, group_id: UUID) -> Group:
+    """Return a group through its set; raise NotFound."""
+    row = db.session.scalar(
+        select(Group)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .where(Group.id == group_id, GroupSetEntry.group_set_id == set_id)
+    )
+    if row is None:
+        raise NotFound("group_not_found")
+    return row
+
+
+def read_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
+    """Return a group of a set of this course; raise NotFound."""
+    get_set(course_id, set_id)
+    return get_group(set_id, group_id)
+
+
+def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> list[UUID]:
+    """Add one group of that name, or `count` numbered ones, at the end of a local set; return their ids."""
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise RuleViolation("too_many_groups", limit=MOST_AT_ONCE)
+    base = clean_name(name)
+    with transaction() as session:
+        lock_set(viewer.course.id, set_id)
+        names = numbered_names(base, count, [group.name for group in read_groups(set_id)])
+        end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
+        first = 0 if end is None else end + 1
+        ids = [uuid4() for _ in names]
+        fixed = {"course_id": viewer.course.id, "origin": Origin.LOCAL, "description": "", "created_at": now()}
+        session.execute(insert(Group), [{"id": i, "name": n, **fixed} for i, n in zip(ids, names, strict=True)])
+        session.execute(
+            insert(GroupSetEntry),
+            [{"group_set_id": set_id, "group_id": i, "position": first + n} for n, i in enumerate(ids)],
+        )
+        history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id)
+    return ids
+
+
+def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, description: str) -> None:
+    """Rename and describe a local group; raise RuleViolation for a name that its set has already."""
+    tidy = clean_name(name)
+    with transaction():
+        lock_set(viewer.course.id, set_id)
+        group = _editable(set_id, group_id)
+        require_free_name(tidy, [other.name for other in read_groups(set_id) if other.id != group_id])
+        history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {tidy}", group_id)
+        group.name, group.description = tidy, description.strip()
+
+
+def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> str:
+    """Delete a local group everywhere; its people are in no group of the set afterwards. Return its name."""
+    with transaction() as session:
+        lock_set(viewer.course.id, set_id)
+        group = _editable(set_id, group_id)
+        name = group.name
+        history.note(viewer.course.id, viewer.access_id, "group_deleted", name, group_id)
+        session.execute(delete(Group).where(Group.id == group_id))
+    return name
+
+
+def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> int:
+    """Put each member into the named group of the set and out of its others; return how many were moved.
+
+    One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none.
+    """
+    with transaction() as session:
+        lock_set(viewer.course.id, set_id, revision)
+        groups = {group.id: group for group in read_groups(set_id)}
+        for group_id in set(placements.values()):
+            if group_id not in groups:
+                raise NotFound("group_not_found")
+        members = _require_active(viewer.course.id, placements)
+        there = set(
+            session.execute(
+                select(GroupMembership.member_id, GroupMembership.group_id).where(
+                    GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
+                )
+            ).tuples()
+        )
+        moves = {m: g for m, g in placements.items() if (m, g) not in there or sum(x == m for x, _ in there) > 1}
+        touched = {g for m, g in there if m in moves} | set(moves.values())
+        for group_id in touched:
+            require_editable_group(Origin(groups[group_id].origin))
+        _take_out(groups, moves)
+        append_members([(group_id, member_id) for member_id, group_id in moves.items()])
+        for member_id, group_id in moves.items():
+            note = f"{members[member_id].name} → {groups[group_id].name}"
+            history.note(viewer.course.id, viewer.access_id, "member_placed", note, group_id)
+    return len(moves)
+
+
+def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> str:
+    """Take a person out of a local group; return their name. Not being in it any more is no error."""
+    with transaction() as session:
+        lock_set(viewer.course.id, set_id)
+        group = _editable(set_id, group_id)
+        member = _member(viewer.course.id, member_id)
+        session.execute(
+            delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
+        )
+        history.note(viewer.course.id, viewer.access_id, "member_removed", f"{member.name} ← {group.name}", group_id)
+    return member.name
+
+
+def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
+    """Show where chance (the same for the same seed) would put the students who are in no group of the set."""
+    row = get_set(course_id, set_id)
+    groups = [group for group in read_groups(set_id) if group.origin == Origin.LOCAL]
+    members = read_members([group.id for group in groups])
+    grouped = {member.id for people in members.values() for member in people}
+    waiting = {student.id: student for student in active_students(course_id) if student.id not in grouped}
+    sizes = {group.id: len(members.get(group.id, ())) for group in groups}
+    placed, _ = allocation.draw(list(waiting), sizes, seed=seed)
+    drawn = [
+        DrawnGroup(group, sizes[group.id], [waiting[m] for m, g in placed.items() if g == group.id]) for group in groups
+    ]
+    return Draw(seed, row.revision, drawn, len(placed))
+
+
+def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> int:
+    """Make a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
+    shown = draw(viewer.course.id, set_id, seed)
+    placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
+    return assign(viewer, set_id, placements, revision)
+
+
+def _editable(set_id: UUID, group_id: UUID) -> Group:
+    group = get_group(set_id, group_id)
+    require_editable_group(Origin(group.origin))
+    return group
+
+
+def _member(course_id: UUID, member_id: UUID) -> RosterMember:
+    row = db.session.scalar(
+        select(RosterMember).where(RosterMember.id == member_id, RosterMember.course_id == course_id)
+    )
+    if row is None:
+        raise NotFound("member_not_found")
+    return row
+
+
+def _require_active(course_id: UUID, members: Mapping[UUID, UUID]) -> dict[UUID, RosterMember]:
+    rows = db.session.scalars(
+        select(RosterMember).where(RosterMember.course_id == course_id, RosterMember.id.in_(members))
+    ).all()
+    if len(rows) != len(members):
+        raise NotFound("member_not_found")
+    for row in rows:
+        if row.status != MemberStatus.ACTIVE:
+            raise RuleViolation("member_not_active", member=row.name)
+    return {row.id: row for row in rows}
+
+
+def _take_out(groups: Mapping[UUID, Group], moves: Mapping[UUID, UUID]) -> None:
+    db.session.execute(
+        delete(GroupMembership).where(GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(moves))
+    )

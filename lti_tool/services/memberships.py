@@ -1,0 +1,42 @@
+"""Who is in which group, in order: read and appended in a fixed number of statements."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+
+from lti_tool.models import GroupMembership, RosterMember, db
+
+
+def read_members(group_ids: Sequence[UUID]) -> dict[UUID, list[RosterMember]]:
+    """Return the members of groups by group id, each in their order."""
+    rows = db.session.execute(
+        select(GroupMembership.group_id, RosterMember)
+        .join(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(GroupMembership.group_id.in_(group_ids))
+        .order_by(GroupMembership.position, RosterMember.name)
+    )
+    members: dict[UUID, list[RosterMember]] = {}
+    for group_id, member in rows:
+        members.setdefault(group_id, []).append(member)
+    return members
+
+
+def append_members(pairs: Sequence[tuple[UUID, UUID]]) -> None:
+    """Add (group, member) pairs, each at the end of its group, inside the caller's transaction."""
+    if not pairs:
+        return
+    ends = dict(
+        db.session.execute(
+            select(GroupMembership.group_id, func.max(GroupMembership.position))
+            .where(GroupMembership.group_id.in_({group_id for group_id, _ in pairs}))
+            .group_by(GroupMembership.group_id)
+        )
+        .tuples()
+        .all()
+    )
+    rows = []
+    for group_id, member_id in pairs:
+        ends[group_id] = ends.get(group_id, -1) + 1
+        rows.append({"group_id": group_id, "member_id": member_id, "position": ends[group_id]})
+    db.session.execute(insert(GroupMembership), rows)

@@ -1,0 +1,176 @@
+"""The mirror of a published set: what we want the LMS to hold, what it is known to hold, and the difference."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, select
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import NotFound
+from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
+from lti_tool.models import GroupSet, MirroredGroup, MirroredMembership, Publication, RosterMember, db
+from lti_tool.services.group_sets import get_set, read_groups
+from lti_tool.services.memberships import read_members
+
+WAITING, SENT, REFUSED = "waiting", "sent", "refused"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A published set as we want it, and the people whom the LMS cannot place because it has no id of theirs."""
+
+    set_name: str
+    groups: Sequence[WantedGroup]
+    names: dict[str, str]  # LMS user id → person's name
+    without_account: Sequence[tuple[str, str]]  # (group, person)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that the LMS does not hold as the tool does: in words' parts for a page."""
+
+    kind: str  # group_missing | group_extra | name | member_missing | member_extra | no_account
+    group: str
+    person: str = ""
+
+
+def find_publication(set_id: UUID) -> Publication | None:
+    """Return the publication of a set, None when it is not published."""
+    return db.session.scalar(select(Publication).where(Publication.group_set_id == set_id))
+
+
+def get_publication(set_id: UUID) -> Publication:
+    """Return the publication of a set; raise NotFound."""
+    publication = find_publication(set_id)
+    if publication is None:
+        raise NotFound("publication_not_found")
+    return publication
+
+
+def published_set_ids(course_id: UUID) -> list[UUID]:
+    """Return the published sets of a course in their order."""
+    return list(
+        db.session.scalars(
+            select(GroupSet.id)
+            .join(Publication, Publication.group_set_id == GroupSet.id)
+            .where(GroupSet.course_id == course_id)
+            .order_by(GroupSet.position)
+        )
+    )
+
+
+def read_wanted(course_id: UUID, set_id: UUID) -> Wanted:
+    """Return a set as the LMS shall have it."""
+    row = get_set(course_id, set_id)
+    groups = read_groups(set_id)
+    members = read_members([group.id for group in groups])
+    names = {m.lms_user_id: m.name for people in members.values() for m in people if m.lms_user_id}
+    return Wanted(
+        row.name,
+        [
+            WantedGroup(
+                group.id,
+                group.name,
+                group.description,
+                frozenset(m.lms_user_id for m in members.get(group.id, ()) if m.lms_user_id),
+            )
+            for group in groups
+        ],
+        names,
+        [(g.name, m.name) for g in groups for m in members.get(g.id, ()) if not m.lms_user_id],
+    )
+
+
+def read_mirror(set_id: UUID) -> list[MirroredState]:
+    """Return what the LMS is known to hold of a set."""
+    rows = db.session.execute(
+        select(MirroredGroup, MirroredMembership.lms_user_id)
+        .join(Publication, Publication.id == MirroredGroup.publication_id)
+        .outerjoin(MirroredMembership, MirroredMembership.mirrored_group_id == MirroredGroup.id)
+        .where(Publication.group_set_id == set_id)
+    ).all()
+    people: dict[UUID, set[str]] = {}
+    groups: dict[UUID, MirroredGroup] = {}
+    for group, lms_user_id in rows:
+        groups[group.id] = group
+        people.setdefault(group.id, set()).update([lms_user_id] if lms_user_id else [])
+    return [MirroredState(g.group_id, g.lms_group_id, g.name, frozenset(people[g.id])) for g in groups.values()]
+
+
+def store_mirror(set_id: UUID, after: Sequence[MirroredState]) -> None:
+    """Write what changed of a mirror: rows of unchanged groups are left alone."""
+    session = db.session
+    publication = get_publication(set_id)
+    before = {state.lms_group_id: state for state in read_mirror(set_id)}
+    new = {state.lms_group_id: state for state in after}
+    changed = {i for i in before.keys() | new.keys() if before.get(i) != new.get(i)}
+    session.execute(
+        delete(MirroredGroup).where(
+            MirroredGroup.publication_id == publication.id, MirroredGroup.lms_group_id.in_(changed & before.keys())
+        )
+    )
+    for state in (new[i] for i in sorted(changed & new.keys())):
+        row = MirroredGroup(
+            id=uuid4(),
+            publication_id=publication.id,
+            group_id=state.group_id,
+            lms_group_id=state.lms_group_id,
+            name=state.name,
+        )
+        row.memberships = [MirroredMembership(lms_user_id=person) for person in sorted(state.member_ids)]
+        session.add(row)
+
+
+def not_placed(wanted: Wanted, after: Sequence[MirroredState]) -> list[Difference]:
+    """Return the people whom the LMS did not take into their group."""
+    held = {state.group_id: state.member_ids for state in after}
+    return [
+        Difference("member_missing", group.name, wanted.names[person])
+        for group in wanted.groups
+        for person in sorted(group.member_ids - held.get(group.id, frozenset()))
+    ]
+
+
+def list_differences(course_id: UUID, set_id: UUID) -> list[Difference]:
+    """Return everything that the LMS is not known to hold as the tool has it."""
+    wanted = read_wanted(course_id, set_id)
+    mirror = read_mirror(set_id)
+    mirror_names = {state.lms_group_id: state.name for state in mirror}
+    push = plan_push(wanted.groups, mirror)
+    found = [Difference("group_missing", new.name) for new in push.create]
+    for change in push.change:
+        group = change.name or mirror_names[change.lms_group_id]
+        if change.name:
+            found.append(Difference("name", group, mirror_names[change.lms_group_id]))
+        found += [Difference("member_missing", group, wanted.names.get(person, "?")) for person in change.add]
+        found += [Difference("member_extra", group, _name_of(course_id, person)) for person in change.remove]
+    found += [Difference("group_extra", mirror_names[gone]) for gone in push.delete]
+    return found + [Difference("no_account", group, person) for group, person in wanted.without_account]
+
+
+def _name_of(course_id: UUID, lms_user_id: str) -> str:
+    name = db.session.scalar(
+        select(RosterMember.name).where(RosterMember.course_id == course_id, RosterMember.lms_user_id == lms_user_id)
+    )
+    return name or "?"
+
+
+def mark(
+    publication: Publication,
+    state: str,
+    code: str | None = None,
+    facts: Mapping[str, str] = MappingProxyType({}),
+    *,
+    later: timedelta = timedelta(),
+) -> None:
+    """Store how a publication stands inside the caller's transaction; `later`: when the worker may try again."""
+    publication.state = state
+    publication.error_code = code
+    publication.error_facts = json.dumps(dict(facts))
+    publication.retry_at = now() + later if state == WAITING else None
+    if state == SENT:
+        publication.attempts = 0

@@ -1,0 +1,209 @@
+"""Publishes local sets: makes their mirror in the LMS and has every later change brought there.
+
+What has not arrived is the difference between a set and its mirror rows, computed whenever it is asked for; a push
+sends exactly that difference and stores what the LMS answered.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, select
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
+from lti_tool.domain.groups import set_is_editable
+from lti_tool.domain.sync import Report, plan_push
+from lti_tool.models import GroupSet, MirroredGroup, Publication, RosterMember, db, release, transaction
+from lti_tool.services import gateways, history, runs
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_sets import connection_of, find_set, get_set, read_groups
+from lti_tool.services.memberships import read_members
+from lti_tool.services.mirror import (
+    SENT,
+    WAITING,
+    Difference,
+    find_publication,
+    get_publication,
+    list_differences,
+    mark,
+    published_set_ids,
+    read_mirror,
+    read_wanted,
+)
+from lti_tool.services.push import FIRST_RETRY, run_push
+from lti_tool.services.tool import Tool
+
+TURN_SECONDS = 8.0  # how long a page waits for another writer of the course
+
+
+@dataclass(frozen=True)
+class PublicationView:
+    """A publication as its set's page shows it."""
+
+    state: str
+    error_code: str | None
+    error_facts: dict[str, str]
+    retry_at: datetime | None
+    last_pushed_at: datetime | None
+    differences: Sequence[Difference]
+
+
+def request_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
+    """Queue the making of a set's mirror, ring for it and return the run; raise as `queue_publication` does."""
+    get_set(viewer.course.id, set_id)
+    run_id = queue_publication(tool, set_id, requested_by=viewer.access_id)
+    tool.ring(run_id)
+    return run_id
+
+
+def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None) -> UUID:
+    """Queue the making of a set's mirror and return the run; a mirror that was deleted in the LMS is made anew.
+
+    Raise NotFound, RuleViolation or LmsRefused when the set cannot be published, Conflict("run_open").
+    """
+    row = find_set(set_id)
+    course_id, name = row.course_id, row.name
+    _require_publishable(tool, course_id, set_id)
+    with transaction() as session:
+        publication = find_publication(set_id)
+        if publication is None:
+            publication = Publication(
+                id=uuid4(), group_set_id=set_id, lms_group_set_id=None, name=name, created_at=now()
+            )
+            session.add(publication)
+        elif publication.error_code == "set_gone":
+            _forget_mirror(publication)
+        mark(publication, WAITING, later=FIRST_RETRY)
+        run_id = runs.queue_unless_open(course_id, "publish", requested_by=requested_by, group_set_id=set_id)
+        if run_id is None:
+            raise Conflict("run_open")
+        history.note(course_id, requested_by, "group_set_published", name, set_id)
+    return run_id
+
+
+def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
+    """Raise unless the set is ours, has groups, nobody is in two of them, and the LMS can be reached."""
+    row = get_set(course_id, set_id)
+    if not set_is_editable(connection_of(row)):
+        raise RuleViolation("set_not_publishable")
+    members = read_members([group.id for group in read_groups(set_id)])
+    if not read_groups(set_id):
+        raise RuleViolation("set_is_empty")
+    seen: dict[UUID, RosterMember] = {}
+    twice = []
+    for member in (member for people in members.values() for member in people):
+        if member.id in seen:
+            twice.append(member.name)
+        seen[member.id] = member
+    if twice:
+        raise RuleViolation("people_in_two_groups", people=twice[:10])
+    gateways.open_gateway(tool, course_id)
+
+
+def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:
+    """Return how a set's mirror stands, with every difference; None for a set that is not published."""
+    publication = find_publication(set_id)
+    if publication is None:
+        return None
+    return PublicationView(
+        state=publication.state,
+        error_code=publication.error_code,
+        error_facts=json.loads(publication.error_facts),
+        retry_at=publication.retry_at,
+        last_pushed_at=publication.last_pushed_at,
+        differences=list_differences(course_id, set_id),
+    )
+
+
+def mark_changed(course_id: UUID) -> None:
+    """Mark the published sets of a course that differ from their mirrors, so that the worker pushes them.
+
+    Runs inside the caller's transaction, after the roster or the groups changed.
+    """
+    for set_id in published_set_ids(course_id):
+        publication = get_publication(set_id)
+        if publication.state == SENT and plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id)):
+            mark(publication, WAITING)
+
+
+def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationView | None:
+    """Bring a change that was just stored to the LMS before the page answers; None for a set that is not published.
+
+    Nothing is raised for what the LMS did: the returned view says what has not arrived and why.
+    """
+    course_id = viewer.course.id
+    with transaction():
+        publication = find_publication(set_id)
+        if publication is None:
+            return None
+        mark(publication, WAITING, later=FIRST_RETRY)
+    run_id = _take_turn(course_id, viewer.access_id, set_id)
+    run = runs.claim(run_id) if run_id else None
+    if run is not None:
+        with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
+            run_push(tool, run, Report())
+    return read_publication(course_id, set_id)
+
+
+def _take_turn(course_id: UUID, access_id: UUID, set_id: UUID) -> UUID | None:
+    """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait."""
+    deadline = time.monotonic() + TURN_SECONDS
+    while True:
+        with transaction():
+            run_id = runs.queue_unless_open(course_id, "push", requested_by=access_id, group_set_id=set_id)
+        if run_id or time.monotonic() > deadline:
+            return run_id
+        time.sleep(0.2)
+
+
+def request_push(tool: Tool, viewer: Viewer) -> UUID:
+    """Queue a push of every published set of the course and return the run."""
+    if not published_set_ids(viewer.course.id):
+        raise RuleViolation("nothing_published")
+    run_id = runs.queue(viewer.course.id, "push", requested_by=viewer.access_id)
+    tool.ring(run_id)
+    return run_id
+
+
+def sweep(ring: Callable[[UUID], None]) -> int:
+    """Queue a push for every course with a mirror that waits and whose time has come; return how many."""
+    course_ids = db.session.scalars(
+        select(GroupSet.course_id)
+        .join(Publication, Publication.group_set_id == GroupSet.id)
+        .where(Publication.state == WAITING, Publication.retry_at <= now())
+        .distinct()
+    ).all()
+    queued = 0
+    for course_id in course_ids:
+        with transaction():
+            run_id = runs.queue_unless_open(course_id, "push")
+        if run_id:
+            ring(run_id)
+            queued += 1
+    return queued
+
+
+def delete_mirror(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
+    """Delete a set's mirror in the LMS; raise LmsError and keep everything when the LMS does not."""
+    get_set(viewer.course.id, set_id)
+    publication = find_publication(set_id)
+    if publication is None or publication.lms_group_set_id is None:
+        return
+    lms_set_id = publication.lms_group_set_id
+    lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
+    gateway = gateways.open_gateway(tool, viewer.course.id)
+    release()
+    gateway.delete_group_set(lms_set_id, lms_group_ids)
+    with transaction() as session:
+        history.note(viewer.course.id, viewer.access_id, "mirror_deleted", subject_id=set_id)
+        session.execute(delete(Publication).where(Publication.group_set_id == set_id))
+
+
+def _forget_mirror(publication: Publication) -> None:
+    publication.lms_group_set_id = None
+    db.session.execute(delete(MirroredGroup).where(MirroredGroup.publication_id == publication.id))

@@ -1,0 +1,271 @@
+"""Brings a course's roster and groups here from its LMS: fetch everything, plan, then store in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, insert, select, update
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsRefused
+from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Step, no_progress
+from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
+from lti_tool.domain.roster import MemberStatus, RemoteRoster
+from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
+from lti_tool.models import (
+    Course,
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    MirroredGroup,
+    Publication,
+    RosterMember,
+    SyncRun,
+    db,
+    release,
+    transaction,
+)
+from lti_tool.services import gateways, publication, runs
+from lti_tool.services.memberships import append_members
+from lti_tool.services.roster import apply_roster, fill_report, plan_roster
+from lti_tool.services.tool import Tool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which halves of a course a pull shall bring."""
+
+    roster: bool
+    groups: bool
+
+
+WANTED_BY_KIND: Mapping[str, Wanted] = {
+    "roster": Wanted(roster=True, groups=False),
+    "groups": Wanted(roster=False, groups=True),
+    "pull": Wanted(roster=True, groups=True),
+}
+
+
+def kind_of(wanted: Wanted) -> str:
+    """Return the kind of run that brings these halves."""
+    return next(kind for kind, halves in WANTED_BY_KIND.items() if halves == wanted)
+
+
+def run_pull(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
+    """Do a claimed run of kind roster, groups or pull, and fill its report; `also` is told of the progress."""
+    run_id, course_id, wanted = run.id, run.course_id, WANTED_BY_KIND[run.kind]
+    with runs.followed(run_id, report, also) as progress:
+        pull(tool, course_id, wanted, report, progress)
+
+
+def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:
+    """Fetch the wanted halves to their end and store them; an error leaves the store as it was."""
+    remote = fetch(tool, course_id, wanted, report, progress)
+    progress(Step.SAVING_GROUPS if wanted.groups else Step.SAVING_ROSTER, 0, 0)
+    with transaction():
+        if remote.roster is not None:
+            apply_roster(course_id, plan_roster(course_id, remote.roster), report)
+        if remote.groups is not None:
+            apply_groups(course_id, plan_groups(course_id, remote.groups), report)
+        publication.mark_changed(course_id)
+
+
+def preview(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:
+    """Fetch like `pull` and report what it would change; nothing is stored."""
+    remote = fetch(tool, course_id, wanted, report, progress)
+    if remote.roster is not None:
+        fill_report(plan_roster(course_id, remote.roster), report)
+    if remote.groups is not None:
+        fill_groups_report(plan_groups(course_id, remote.groups), report)
+
+
+def fetch(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> RemoteCourse:
+    """Fetch the wanted halves: by the LMS's own API where the tool has access, else the roster by the launch's NRPS.
+
+    The report's `calls` holds even when the fetch fails.
+    """
+    if wanted.groups or gateways.group_access_problem(tool, course_id) is None:
+        gateway = gateways.open_gateway(tool, course_id)
+        release()
+        try:
+            return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress)
+        finally:
+            report.calls = gateway.calls
+    return RemoteCourse(roster=_fetch_by_nrps(tool, course_id, report, progress))
+
+
+def _fetch_by_nrps(tool: Tool, course_id: UUID, report: Report, progress: Progress) -> RemoteRoster:
+    course = db.session.get_one(Course, course_id)
+    if not course.memberships_url:
+        raise LmsRefused("roster_unsupported")
+    advantage = gateways.open_advantage(tool, course.registration)
+    url, link_id, family = course.memberships_url, course.resource_link_id, course.registration.family
+    release()
+    try:
+        return advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
+    finally:
+        report.calls = advantage.calls
+
+
+def plan_groups(course_id: UUID, remote: RemoteGroups) -> PullPlan:
+    """Plan what a complete fetch of groups changes in the store."""
+    return plan_pull(
+        _known_sets(course_id),
+        _known_groups(course_id),
+        remote,
+        _people(course_id),
+        mirrored_sets=frozenset(
+            db.session.scalars(
+                select(Publication.lms_group_set_id)
+                .join(GroupSet, GroupSet.id == Publication.group_set_id)
+                .where(GroupSet.course_id == course_id, Publication.lms_group_set_id.is_not(None))
+            )
+        ),
+        mirrored_groups=frozenset(
+            db.session.scalars(
+                select(MirroredGroup.lms_group_id)
+                .join(Publication, Publication.id == MirroredGroup.publication_id)
+                .join(GroupSet, GroupSet.id == Publication.group_set_id)
+                .where(GroupSet.course_id == course_id)
+            )
+        ),
+    )
+
+
+def _people(course_id: UUID) -> dict[str, Person]:
+    rows = db.session.execute(
+        select(RosterMember.lms_user_id, RosterMember.id, RosterMember.status).where(
+            RosterMember.course_id == course_id, RosterMember.lms_user_id.is_not(None)
+        )
+    )
+    return {lms_id: Person(id_, status == MemberStatus.ACTIVE) for lms_id, id_, status in rows if lms_id}
+
+
+def _known_sets(course_id: UUID) -> list[KnownGroupSet]:
+    sets = db.session.scalars(
+        select(GroupSet).where(GroupSet.course_id == course_id, GroupSet.connection.in_(LMS_CONNECTIONS))
+    ).all()
+    entries = db.session.execute(
+        select(GroupSetEntry.group_set_id, Group.lms_group_id)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .where(GroupSetEntry.group_set_id.in_([s.id for s in sets]))
+        .order_by(GroupSetEntry.position)
+    ).all()
+    held: dict[UUID, list[str]] = {}
+    for set_id, lms_group_id in entries:
+        held.setdefault(set_id, []).append(lms_group_id or "")
+    return [KnownGroupSet(s.id, s.lms_group_set_id or "", s.name, tuple(held.get(s.id, ()))) for s in sets]
+
+
+def _known_groups(course_id: UUID) -> list[KnownGroup]:
+    of_course = (Group.course_id == course_id, Group.origin == Origin.LMS)
+    members: dict[UUID, set[UUID]] = {}
+    for group_id, member_id in db.session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id)
+        .join(Group, Group.id == GroupMembership.group_id)
+        .where(*of_course)
+    ):
+        members.setdefault(group_id, set()).add(member_id)
+    rows = db.session.execute(select(Group.id, Group.lms_group_id, Group.name, Group.description).where(*of_course))
+    return [KnownGroup(i, lms or "", n, d, frozenset(members.get(i, ()))) for i, lms, n, d in rows]
+
+
+def apply_groups(course_id: UUID, plan: PullPlan, report: Report) -> None:
+    """Store a plan of groups inside the caller's transaction, in a fixed number of statements."""
+    family = db.session.get_one(Course, course_id).registration.family
+    ids = _store_groups(course_id, plan)
+    _store_memberships(plan, ids)
+    for planned in plan.group_sets:
+        _store_set(course_id, family, planned, ids)
+    session = db.session
+    session.execute(delete(GroupSet).where(GroupSet.id.in_(plan.remove_group_sets)))
+    session.execute(delete(Group).where(Group.id.in_(plan.remove_groups)))
+    of_course = (Group.course_id == course_id, Group.origin == Origin.LMS)
+    session.execute(update(Group).where(*of_course).values(last_synced_at=now()))
+    session.execute(
+        update(GroupSet)
+        .where(GroupSet.course_id == course_id, GroupSet.connection == family)
+        .values(last_updated=now(), revision=GroupSet.revision + 1)
+    )
+    session.execute(update(Course).where(Course.id == course_id).values(groups_synced_at=now()))
+    fill_groups_report(plan, report)
+
+
+def _store_groups(course_id: UUID, plan: PullPlan) -> dict[str, UUID]:
+    ids: dict[str, UUID] = {}
+    new: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for planned in plan.groups:
+        ids[planned.lms_group_id] = planned.id or uuid4()
+        row: dict[str, Any] = {
+            "id": ids[planned.lms_group_id],
+            "name": planned.name,
+            "description": planned.description,
+        }
+        if planned.id is None:
+            fixed = {"course_id": course_id, "origin": Origin.LMS, "created_at": now()}
+            new.append({**row, **fixed, "lms_group_id": planned.lms_group_id})
+        elif planned.renamed or planned.described:
+            changed.append(row)
+    if new:
+        db.session.execute(insert(Group), new)
+    if changed:
+        db.session.execute(update(Group), changed)
+    return ids
+
+
+def _store_memberships(plan: PullPlan, ids: Mapping[str, UUID]) -> None:
+    for planned in plan.groups:
+        if planned.remove:
+            db.session.execute(
+                delete(GroupMembership).where(
+                    GroupMembership.group_id == planned.id, GroupMembership.member_id.in_(planned.remove)
+                )
+            )
+    append_members([(ids[group.lms_group_id], member) for group in plan.groups for member in group.add])
+
+
+def _store_set(course_id: UUID, family: str, planned: PlannedGroupSet, ids: Mapping[str, UUID]) -> None:
+    session = db.session
+    set_id = planned.id
+    if set_id is None:
+        set_id = uuid4()
+        end = session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
+        row = {
+            "id": set_id,
+            "course_id": course_id,
+            "connection": family,
+            "lms_group_set_id": planned.lms_group_set_id,
+            "name": planned.name,
+            "position": 0 if end is None else end + 1,
+            "created_at": now(),
+        }
+        session.execute(insert(GroupSet), [row])
+    elif planned.renamed:
+        session.execute(update(GroupSet).where(GroupSet.id == set_id).values(name=planned.name))
+    if planned.reordered:
+        session.execute(delete(GroupSetEntry).where(GroupSetEntry.group_set_id == set_id))
+        entries = [
+            {"group_set_id": set_id, "group_id": ids[lms_id], "position": place}
+            for place, lms_id in enumerate(planned.group_ids)
+        ]
+        if entries:
+            session.execute(insert(GroupSetEntry), entries)
+
+
+def fill_groups_report(plan: PullPlan, report: Report) -> None:
+    """Write the counts of a plan of groups into a report."""
+    report.group_sets.created = sum(planned.id is None for planned in plan.group_sets)
+    report.group_sets.renamed = sum(planned.renamed for planned in plan.group_sets)
+    report.group_sets.removed = len(plan.remove_group_sets)
+    report.groups.created = sum(group.id is None for group in plan.groups)
+    report.groups.renamed = sum(group.renamed for group in plan.groups)
+    report.groups.removed = len(plan.remove_groups)
+    report.memberships.added = sum(len(group.add) for group in plan.groups)
+    report.memberships.removed = sum(len(group.remove) for group in plan.groups)
+    report.not_in_roster_by_group = dict(plan.not_in_roster)
+    report.not_active_by_group = dict(plan.not_active)
+    report.not_in_roster = sum(plan.not_in_roster.values())
+    report.not_active = sum(plan.not_active.values())

@@ -1,0 +1,170 @@
+"""Pushes: bring the mirrors of published sets to the wanted state, and store what the LMS answered."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsError, LmsRefused
+from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroups, no_progress
+from lti_tool.domain.sync import MirroredState, Report, mirror_after, plan_push
+from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
+from lti_tool.services import gateways, runs
+from lti_tool.services.group_sets import get_set
+from lti_tool.services.mirror import (
+    REFUSED,
+    SENT,
+    WAITING,
+    find_publication,
+    get_publication,
+    mark,
+    not_placed,
+    published_set_ids,
+    read_mirror,
+    read_wanted,
+    store_mirror,
+)
+from lti_tool.services.tool import Tool
+
+FIRST_RETRY = timedelta(seconds=30)
+LAST_RETRY = timedelta(hours=1)
+
+
+def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
+    """Do a claimed run of kind publish (one set) or push (one, or all published sets of the course).
+
+    One set's failure does not stop the next; the first error ends the run as failed after the last set.
+    """
+    run_id, course_id = run.id, run.course_id
+    set_ids = [run.group_set_id] if run.group_set_id else published_set_ids(course_id)
+    with runs.followed(run_id, report, also) as progress:
+        first_error: LmsError | None = None
+        for set_id in set_ids:
+            try:
+                push_set(tool, course_id, set_id, report, progress)
+            except LmsError as error:
+                first_error = first_error or error
+        if first_error:
+            raise first_error
+
+
+def preview_push(course_id: UUID) -> Report:
+    """Report what a push of all published sets of a course would send; nothing is sent."""
+    report = Report(complete=True)
+    for set_id in published_set_ids(course_id):
+        push = plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id))
+        report.group_sets.created += get_publication(set_id).lms_group_set_id is None
+        report.groups.created += len(push.create)
+        report.groups.renamed += sum(change.name is not None for change in push.change)
+        report.groups.removed += len(push.delete)
+        report.memberships.added += sum(len(g.member_ids) for g in push.create) + sum(len(c.add) for c in push.change)
+        report.memberships.removed += sum(len(change.remove) for change in push.change)
+    return report
+
+
+def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress: Progress = no_progress) -> None:
+    """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it."""
+    try:
+        gateway = gateways.open_gateway(tool, course_id)
+        try:
+            _push(gateway, course_id, set_id, report, progress)
+        finally:
+            report.calls += gateway.calls
+    except LmsError as error:
+        _store_failure(set_id, error)
+        raise
+
+
+def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress) -> None:
+    lms_set_id = _ensure_set(gateway, course_id, set_id)
+    wanted = read_wanted(course_id, set_id)
+    mirror = read_mirror(set_id)
+    push = plan_push(wanted.groups, mirror)
+    if push:
+        release()
+        answer = gateway.push(lms_set_id, push, progress)
+        after = mirror_after(wanted.groups, mirror, answer.groups, push)
+        _count(report, push, mirror, after)
+    else:
+        after = mirror
+    with transaction():
+        store_mirror(set_id, after)
+        publication = get_publication(set_id)
+        publication.last_pushed_at = now()
+        missing = not_placed(wanted, after)
+        if missing:
+            report.not_placed += [{"group": d.group, "person": d.person} for d in missing]
+            mark(publication, REFUSED, "people_not_placed", {"people": ", ".join(d.person for d in missing[:10])})
+        elif plan_push(read_wanted(course_id, set_id).groups, after):
+            mark(publication, WAITING)  # somebody changed the set meanwhile
+        else:
+            mark(publication, SENT)
+
+
+def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
+    """Return the LMS id of the mirror; make it when there is none, and give it the set's present name."""
+    publication = get_publication(set_id)
+    name = get_set(course_id, set_id).name
+    lms_set_id, pushed_name, attempts = publication.lms_group_set_id, publication.name, publication.attempts
+    release()
+    if lms_set_id is None:
+        lms_set_id = _create_set(gateway, course_id, name, replay=attempts > 0)
+    elif pushed_name != name:
+        gateway.rename_group_set(lms_set_id, name)
+    else:
+        return lms_set_id
+    with transaction():
+        publication = get_publication(set_id)
+        publication.lms_group_set_id, publication.name = lms_set_id, name
+    return lms_set_id
+
+
+def _create_set(gateway: LmsGateway, course_id: UUID, name: str, *, replay: bool) -> str:
+    try:
+        return gateway.create_group_set(name)
+    except LmsRefused as error:
+        if error.code != "set_name_taken" or not replay:
+            raise
+        # An earlier try may have made it without its answer reaching us: then it is there, empty and unknown to us.
+        remote = gateway.pull(roster=False, groups=True).groups or RemoteGroups()
+        known = _known_lms_sets(course_id)
+        for group_set in remote.group_sets:
+            if group_set.name == name and not group_set.group_ids and group_set.lms_group_set_id not in known:
+                return group_set.lms_group_set_id
+        raise
+
+
+def _known_lms_sets(course_id: UUID) -> set[str | None]:
+    connected = db.session.scalars(select(GroupSet.lms_group_set_id).where(GroupSet.course_id == course_id)).all()
+    mirrors = db.session.scalars(
+        select(Publication.lms_group_set_id)
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+        .where(GroupSet.course_id == course_id)
+    ).all()
+    return {*connected, *mirrors}
+
+
+def _count(report: Report, push: GroupSetPush, before: Sequence[MirroredState], after: Sequence[MirroredState]) -> None:
+    old = {(s.lms_group_id, member) for s in before for member in s.member_ids}
+    new = {(s.lms_group_id, member) for s in after for member in s.member_ids}
+    report.groups.created += len({s.lms_group_id for s in after} - {s.lms_group_id for s in before})
+    report.groups.renamed += sum(change.name is not None for change in push.change)
+    report.groups.removed += len(push.delete)
+    report.memberships.added += len(new - old)
+    report.memberships.removed += len(old - new)
+
+
+def _store_failure(set_id: UUID, error: LmsError) -> None:
+    with transaction():
+        publication = find_publication(set_id)
+        if publication is None:
+            return
+        publication.attempts += 1
+        code, facts = runs.describe(error)
+        if error.retryable:
+            wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(publication.attempts - 1, 10))
+            mark(publication, WAITING, code, facts, later=wait)
+        else:
+            mark(publication, REFUSED, code, facts)

@@ -1,0 +1,137 @@
+"""Platforms that may launch the tool: registered, completed, listed and removed."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.models import Deployment, Registration, db, transaction
+
+FAMILIES = ("canvas", "moodle", "other")
+URL_FIELDS = ("auth_login_url", "auth_token_url", "key_set_url", "lms_url")
+# Canvas signs in at hosts that serve no course: the API's own host has to be told.
+SHARED_CANVAS_HOSTS = (
+    "sso.canvaslms.com",
+    "sso.beta.canvaslms.com",
+    "sso.test.canvaslms.com",
+    "canvas.instructure.com",
+)
+PATHS = {
+    "canvas": {
+        "auth_login_url": "/api/lti/authorize_redirect",
+        "auth_token_url": "/login/oauth2/token",
+        "key_set_url": "/api/lti/security/jwks",
+    },
+    "moodle": {
+        "auth_login_url": "/mod/lti/auth.php",
+        "auth_token_url": "/mod/lti/token.php",
+        "key_set_url": "/mod/lti/certs.php",
+    },
+}
+
+
+def add_registration(
+    issuer: str, family: str, *, name: str = "", deployments: Sequence[str] = (), **fields: str | None
+) -> Registration:
+    """Register a platform; what is not given follows from the family's usual addresses.
+
+    `fields`: client_id, auth_login_url, auth_token_url, key_set_url, token_audience, lms_url. Without a client id
+    the registration is pending. Raise RuleViolation("issuer_required" | "family_unknown" | "url_invalid").
+    """
+    issuer = issuer.strip()
+    if not issuer:
+        raise RuleViolation("issuer_required")
+    if family not in FAMILIES:
+        raise RuleViolation("family_unknown", family=family)
+    values = {**_usual(issuer, family, fields.get("lms_url")), **{k: v for k, v in fields.items() if v}}
+    _require_urls(values)
+    registration = Registration(
+        id=uuid4(),
+        name=name or urlsplit(issuer).netloc or issuer,
+        family=family,
+        issuer=issuer,
+        created_at=now(),
+        **values,
+    )
+    with transaction() as session:
+        session.add(registration)
+        session.flush()
+        for lms_deployment_id in dict.fromkeys(deployments):
+            session.add(_deployment(registration.id, lms_deployment_id))
+    return registration
+
+
+def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
+    """Return the addresses that a self-hosted Canvas or Moodle has; Canvas's shared issuer tells no host."""
+    base = (lms_url or issuer).rstrip("/")
+    if family not in PATHS or urlsplit(base).netloc in SHARED_CANVAS_HOSTS:
+        return {}
+    return {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
+
+
+def _require_urls(values: dict[str, str]) -> None:
+    for field in URL_FIELDS:
+        value = values.get(field)
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+            raise RuleViolation("url_invalid", field=field)
+
+
+def _deployment(registration_id: UUID, lms_deployment_id: str) -> Deployment:
+    return Deployment(
+        registration_id=registration_id, lms_deployment_id=lms_deployment_id, active=True, created_at=now()
+    )
+
+
+def update_registration(registration_id: UUID, **fields: str | None) -> Registration:
+    """Change what is given (name, issuer, client_id, addresses); raise NotFound or RuleViolation("url_invalid")."""
+    values = {key: value for key, value in fields.items() if value is not None}
+    _require_urls(values)
+    with transaction() as session:
+        registration = session.get(Registration, registration_id)
+        if registration is None:
+            raise NotFound("registration_not_found")
+        for field, value in values.items():
+            setattr(registration, field, value)
+    return registration
+
+
+def list_registrations() -> Sequence[Registration]:
+    """Return all registrations, oldest first."""
+    return db.session.scalars(select(Registration).order_by(Registration.created_at)).all()
+
+
+def find_registration(registration_id: UUID) -> Registration | None:
+    """Return a registration, None when there is none of that id."""
+    return db.session.get(Registration, registration_id)
+
+
+def get_registration(registration_id: UUID) -> Registration:
+    """Return a registration; raise NotFound."""
+    registration = find_registration(registration_id)
+    if registration is None:
+        raise NotFound("registration_not_found")
+    return registration
+
+
+def remove_registration(registration_id: UUID) -> None:
+    """Remove a registration with all its courses; raise NotFound."""
+    with transaction() as session:
+        session.delete(get_registration(registration_id))
+
+
+def add_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
+    """Allow a placement; one that a launch brought is activated. Raise NotFound."""
+    get_registration(registration_id)
+    with transaction() as session:
+        row = session.scalar(
+            select(Deployment).where(
+                Deployment.registration_id == registration_id, Deployment.lms_deployment_id == lms_deployment_id
+            )
+        )
+        if row is None:
+            session.add(_deployment(registration_id, lms_deployment_id))
+        else:
+            row.active = True

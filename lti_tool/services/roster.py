@@ -1,0 +1,127 @@
+"""The people of a course: read for pages, and merged with what an LMS lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import case, delete, func, insert, select, update
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import (
+    DROPPED_LABEL,
+    KnownMember,
+    MemberSource,
+    MemberStatus,
+    MergePlan,
+    RemotePerson,
+    RemoteRoster,
+    plan_merge,
+)
+from lti_tool.domain.sync import Report
+from lti_tool.models import Course, GroupMembership, RosterMember, db
+
+PERSON_FIELDS = (
+    "name",
+    "email",
+    "student_number",
+    "status",
+    "enrollment_display",
+    "enrollment_type",
+    "lms_user_id",
+    "lti_user_id",
+    "manages_groups",
+)
+
+
+@dataclass(frozen=True)
+class RosterPage:
+    """The roster of a course as staff see it, students and staff apart, both by name."""
+
+    students: Sequence[RosterMember]
+    staff: Sequence[RosterMember]
+
+
+def read_roster(course_id: UUID) -> RosterPage:
+    """Return everybody of a course, people who left last."""
+    left = case((RosterMember.status == MemberStatus.DROPPED, 1), else_=0)
+    members = db.session.scalars(
+        select(RosterMember)
+        .where(RosterMember.course_id == course_id)
+        .order_by(left, func.lower(RosterMember.name), RosterMember.id)
+    ).all()
+    return RosterPage(
+        [member for member in members if member.enrollment_type == EnrollmentType.STUDENT],
+        [member for member in members if member.enrollment_type != EnrollmentType.STUDENT],
+    )
+
+
+def count_people(course_id: UUID) -> tuple[int, int]:
+    """Return how many active students and active staff a course has."""
+    is_student = RosterMember.enrollment_type == EnrollmentType.STUDENT
+    row = db.session.execute(
+        select(
+            func.count().filter(is_student),
+            func.count().filter(~is_student),
+        ).where(RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
+    ).one()
+    return row[0], row[1]
+
+
+def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
+    """Plan what a fetched roster changes; nothing is stored."""
+    rows = db.session.scalars(
+        select(RosterMember).where(RosterMember.course_id == course_id).order_by(RosterMember.created_at)
+    )
+    return plan_merge([KnownMember(row.id, _person(row), MemberSource(row.source)) for row in rows], roster)
+
+
+def apply_roster(course_id: UUID, plan: MergePlan, report: Report) -> None:
+    """Store a plan inside the caller's transaction, and take everybody who is not active out of the groups."""
+    session = db.session
+    if plan.add:
+        session.execute(insert(RosterMember), [_new_row(course_id, person) for person in plan.add])
+    for member_id, person in plan.update:
+        session.execute(
+            update(RosterMember).where(RosterMember.id == member_id).values(source=MemberSource.LMS, **_values(person))
+        )
+    if plan.drop:
+        session.execute(
+            update(RosterMember)
+            .where(RosterMember.id.in_(plan.drop))
+            .values(status=MemberStatus.DROPPED, enrollment_display=DROPPED_LABEL)
+        )
+    remove_inactive_from_groups(course_id)
+    session.execute(update(Course).where(Course.id == course_id).values(roster_refreshed_at=now()))
+    fill_report(plan, report)
+
+
+def fill_report(plan: MergePlan, report: Report) -> None:
+    """Write the counts of a plan into a report."""
+    report.roster.added = len(plan.add)
+    report.roster.updated = len(plan.update)
+    report.roster.dropped = len(plan.drop)
+    report.roster.conflicts = len(plan.conflicts)
+
+
+def remove_inactive_from_groups(course_id: UUID) -> None:
+    """Take everybody who is not active out of every group of the course; they stay on the roster."""
+    inactive = select(RosterMember.id).where(
+        RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE
+    )
+    db.session.execute(delete(GroupMembership).where(GroupMembership.member_id.in_(inactive)))
+
+
+def _person(row: RosterMember) -> RemotePerson:
+    values = {name: getattr(row, name) for name in PERSON_FIELDS}
+    values["status"] = MemberStatus(row.status)
+    values["enrollment_type"] = EnrollmentType(row.enrollment_type)
+    return RemotePerson(**values)
+
+
+def _values(person: RemotePerson) -> dict[str, object]:
+    return {name: getattr(person, name) for name in PERSON_FIELDS}
+
+
+def _new_row(course_id: UUID, person: RemotePerson) -> dict[str, object]:
+    return {**_values(person), "course_id": course_id, "source": MemberSource.LMS, "created_at": now()}

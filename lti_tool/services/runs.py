@@ -1,0 +1,252 @@
+"""Jobs against the LMS: queued, claimed, followed and finished as rows, so that no dead worker loses one."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, NotFound, ToolError
+from lti_tool.domain.gateway import Progress, Step, no_progress
+from lti_tool.domain.sync import Report
+from lti_tool.models import CourseAccess, SyncRun, db, transaction
+
+log = structlog.get_logger(__name__)
+
+OPEN = ("queued", "running")
+STALE_AFTER = timedelta(minutes=2)
+MAX_ATTEMPTS = 3
+HEARTBEAT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as a page shows it."""
+
+    id: UUID
+    kind: str
+    state: str
+    step: str
+    done: int
+    total: int
+    report: dict[str, Any] | None
+    error_code: str | None
+    error_facts: dict[str, Any]
+    started_by: str | None
+    row: SyncRun
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether the run is still to end."""
+        return self.state in OPEN
+
+    @property
+    def percent(self) -> int | None:
+        """Return how far the present step is, None while its length is unknown."""
+        return min(100, 100 * self.done // self.total) if self.total else None
+
+
+def queue_unless_open(
+    course_id: UUID, kind: str, *, requested_by: UUID | None = None, group_set_id: UUID | None = None
+) -> UUID | None:
+    """Add a queued run inside the caller's transaction; None when the course has an open one already."""
+    run = _new_run(course_id, kind, requested_by, group_set_id)
+    try:
+        with db.session.begin_nested():
+            db.session.add(run)
+    except IntegrityError:
+        return None
+    return run.id
+
+
+def queue(course_id: UUID, kind: str, *, requested_by: UUID | None = None, group_set_id: UUID | None = None) -> UUID:
+    """Store a queued run; raise Conflict("run_open") when another one is at work on the course."""
+    with transaction():
+        run_id = queue_unless_open(course_id, kind, requested_by=requested_by, group_set_id=group_set_id)
+    if run_id is None:
+        raise Conflict("run_open")
+    return run_id
+
+
+def _new_run(course_id: UUID, kind: str, requested_by: UUID | None, group_set_id: UUID | None) -> SyncRun:
+    return SyncRun(
+        id=uuid4(),
+        course_id=course_id,
+        kind=kind,
+        group_set_id=group_set_id,
+        requested_by=requested_by,
+        state="queued",
+        step=Step.WAITING,
+        created_at=now(),
+        heartbeat_at=now(),
+        finished_at=None,
+    )
+
+
+def claim(run_id: UUID) -> SyncRun | None:
+    """Take a queued run for this worker; None when another worker has it or it ended."""
+    with transaction() as session:
+        taken = session.execute(
+            update(SyncRun)
+            .where(SyncRun.id == run_id, SyncRun.state == "queued")
+            .values(state="running", heartbeat_at=now(), attempts=SyncRun.attempts + 1)
+        )
+        return session.get(SyncRun, run_id) if taken.rowcount else None  # type: ignore[attr-defined] # CursorResult
+
+
+@contextmanager
+def followed(run_id: UUID, report: Report, also: Progress = no_progress) -> Iterator[Progress]:
+    """Run the block as the claimed run and give the progress to tell; `also` is told too.
+
+    Its progress is stored, and its end whatever way it ends: an error of the block is stored as the run's and
+    raised on.
+    """
+    try:
+        with timed(report):
+            yield _heartbeat(run_id, also)
+    except BaseException as error:
+        _finish(run_id, report, error)
+        raise
+    report.complete = True
+    _finish(run_id, report, None)
+
+
+@contextmanager
+def timed(report: Report) -> Iterator[None]:
+    """Write the seconds that the block takes into the report."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        report.seconds = round(time.monotonic() - started, 3)
+
+
+def _heartbeat(run_id: UUID, also: Progress) -> Progress:
+    last = 0.0
+    last_step: Step | None = None
+
+    def tell(step: Step, done: int, total: int) -> None:
+        nonlocal last, last_step
+        also(step, done, total)
+        if step == last_step and time.monotonic() - last < HEARTBEAT_SECONDS:
+            return
+        last, last_step = time.monotonic(), step
+        with transaction() as session:
+            session.execute(
+                update(SyncRun)
+                .where(SyncRun.id == run_id)
+                .values(step=step, done=done, total=total, heartbeat_at=now())
+            )
+
+    return tell
+
+
+def _finish(run_id: UUID, report: Report, error: BaseException | None) -> None:
+    code, facts = note_error(report, error) if error else (None, {})
+    with transaction() as session:
+        session.execute(
+            update(SyncRun)
+            .where(SyncRun.id == run_id)
+            .values(
+                state="failed" if error else "succeeded",
+                step=Step.DONE,
+                report=json.dumps(report.as_dict()),
+                error_code=code,
+                error_facts=json.dumps(facts),
+                heartbeat_at=now(),
+                finished_at=now(),
+            )
+        )
+    log.info("run ended", run=str(run_id), error=code, calls=report.calls, seconds=report.seconds)
+
+
+def note_error(report: Report, error: BaseException) -> tuple[str, dict[str, str]]:
+    """Write an error into a report, and return its code and facts."""
+    code, facts = describe(error)
+    report.errors.append({"code": code, **facts})
+    return code, facts
+
+
+def describe(error: BaseException) -> tuple[str, dict[str, str]]:
+    """Return an error as a code and texts for its sentence; what is not ours is only "unexpected"."""
+    if isinstance(error, ToolError):
+        return error.code, {key: as_text(value) for key, value in error.facts.items()}
+    log.error("run failed unexpectedly", kind=type(error).__name__, exc_info=error)
+    return "unexpected", {}
+
+
+def as_text(value: object) -> str:
+    """Return a fact of an error as text; a list as its items with commas."""
+    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+
+
+def see_run(course_id: UUID, run_id: UUID) -> RunView:
+    """Return one run of a course; raise NotFound."""
+    row = db.session.execute(
+        select(SyncRun, CourseAccess.name)
+        .outerjoin(CourseAccess, CourseAccess.id == SyncRun.requested_by)
+        .where(SyncRun.id == run_id, SyncRun.course_id == course_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("run_not_found")
+    return _view(*row)
+
+
+def list_runs(course_id: UUID, limit: int = 20) -> list[RunView]:
+    """Return the latest runs of a course, newest first."""
+    rows = db.session.execute(
+        select(SyncRun, CourseAccess.name)
+        .outerjoin(CourseAccess, CourseAccess.id == SyncRun.requested_by)
+        .where(SyncRun.course_id == course_id)
+        .order_by(SyncRun.created_at.desc())
+        .limit(limit)
+    )
+    return [_view(*row) for row in rows]
+
+
+def find_open_run(course_id: UUID) -> RunView | None:
+    """Return the run that is at work on a course, if any."""
+    return next((run for run in list_runs(course_id, limit=5) if run.is_open), None)
+
+
+def _view(run: SyncRun, name: str | None) -> RunView:
+    return RunView(
+        id=run.id,
+        kind=run.kind,
+        state=run.state,
+        step=run.step,
+        done=run.done,
+        total=run.total,
+        report=json.loads(run.report) if run.report else None,
+        error_code=run.error_code,
+        error_facts=json.loads(run.error_facts),
+        started_by=name,
+        row=run,
+    )
+
+
+def sweep(ring: Callable[[UUID], None]) -> int:
+    """Find runs whose worker or doorbell was lost, queue them again (three times at most) and ring for them."""
+    with transaction() as session:
+        stale = session.scalars(
+            select(SyncRun).where(SyncRun.state.in_(OPEN), SyncRun.heartbeat_at < now() - STALE_AFTER)
+        ).all()
+        again = []
+        for run in stale:
+            run.heartbeat_at = now()
+            if run.attempts >= MAX_ATTEMPTS:
+                run.state, run.error_code, run.finished_at = "failed", "run_interrupted", now()
+            else:
+                run.state = "queued"
+                again.append(run.id)
+    for run_id in again:
+        ring(run_id)
+    return len(stale)

@@ -1,0 +1,45 @@
+"""LMS access tokens, encrypted at rest with a key from the settings."""
+
+import base64
+from uuid import UUID
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsRefused, NotFound, RuleViolation
+from lti_tool.models import Registration, ServiceToken, db, transaction
+from lti_tool.settings import Settings
+
+
+def set_service_token(settings: Settings, registration_id: UUID, token: str) -> None:
+    """Store the service token of a registration's LMS; raise NotFound or RuleViolation("token_required")."""
+    if not token.strip():
+        raise RuleViolation("token_required")
+    with transaction() as session:
+        if session.get(Registration, registration_id) is None:
+            raise NotFound("registration_not_found")
+        row = session.get(ServiceToken, registration_id) or ServiceToken(registration_id=registration_id)
+        row.ciphertext = _cipher(settings).encrypt(token.strip().encode())
+        row.set_at = now()
+        session.add(row)
+
+
+def read_service_token(settings: Settings, registration_id: UUID) -> str | None:
+    """Return the service token of a registration, None when it has none.
+
+    Raise LmsRefused("token_unreadable") when SECRET_KEY changed since it was stored.
+    """
+    row = db.session.get(ServiceToken, registration_id)
+    if row is None:
+        return None
+    try:
+        return _cipher(settings).decrypt(row.ciphertext).decode()
+    except InvalidToken:
+        raise LmsRefused("token_unreadable") from None
+
+
+def _cipher(settings: Settings) -> Fernet:
+    derived = HKDF(hashes.SHA256(), length=32, salt=None, info=b"lti-groups service tokens")
+    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.secret_key.encode())))

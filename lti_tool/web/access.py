@@ -1,0 +1,122 @@
+"""Guards every request: same-origin writes, the person of the session, and the permission that the view declares."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, request
+
+from lti_tool.domain.errors import Forbidden, LaunchError, NotFound
+from lti_tool.domain.permissions import Permission, require
+from lti_tool.lti.session import SESSION_COOKIE
+from lti_tool.services.access import Viewer, Visitor, find_viewer, find_visitor
+
+if TYPE_CHECKING:
+    from lti_tool.services.tool import Tool
+
+V = TypeVar("V", bound=Callable[..., object])
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_FIELD = "csrf_token"
+
+
+def public(view: V) -> V:
+    """Declare that a view needs no session (launches, health, static files)."""
+    view.permission = None  # type: ignore[attr-defined] # a mark on the function itself
+    return view
+
+
+def requires(permission: Permission) -> Callable[[V], V]:
+    """Declare the permission that a view of a course needs; its URL carries `course_id`."""
+
+    def mark(view: V) -> V:
+        view.permission = permission  # type: ignore[attr-defined] # a mark on the function itself
+        return view
+
+    return mark
+
+
+def tool() -> "Tool":
+    """Return the collaborators of this process."""
+    return cast("Tool", current_app.extensions["lti_tool"])
+
+
+def viewer() -> Viewer:
+    """Return the person of this request in the course of its URL."""
+    return cast("Viewer", g.viewer)
+
+
+def csrf_token() -> str:
+    """Return the token that proves a form came from this session's own page."""
+    visitor: Visitor | None = g.get("visitor")
+    secret = tool().settings.secret_key.encode()
+    text = f"csrf:{visitor.session_id if visitor else ''}"
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def register(app: Flask) -> None:
+    """Check every request before its view runs, and send the headers of safety with every answer."""
+    app.before_request(_admit)
+    app.after_request(_send_headers)
+
+
+def _admit() -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static":
+        return
+    permission = _permission_of(view)
+    g.visitor = find_visitor(request.cookies.get(SESSION_COOKIE))
+    if g.visitor:
+        g.frame_origins = g.visitor.frame_origins
+    if permission is None:
+        return
+    if g.visitor is None:
+        raise LaunchError("no_session", 401)
+    if request.method not in SAFE_METHODS:
+        _require_same_origin()
+    found = find_viewer(g.visitor, (request.view_args or {})["course_id"])
+    if found is None:
+        raise NotFound("course_not_found")
+    g.viewer = found
+    require(found.actor, permission)
+
+
+def _permission_of(view: Callable[..., object]) -> Permission | None:
+    """Return what a view declared, None for a public one; a view that declares nothing is a mistake of ours."""
+    if not hasattr(view, "permission"):
+        raise RuntimeError(f"the view {request.endpoint} declares no permission")
+    return cast("Permission | None", view.permission)
+
+
+def _require_same_origin() -> None:
+    """Refuse a write that another page sent: by the browser's own word first, then by the form's token."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    foreign = (site is not None and site not in ("same-origin", "none")) or (
+        origin is not None and origin != tool().settings.origin
+    )
+    sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
+    if foreign or not hmac.compare_digest(sent.encode(), csrf_token().encode()):
+        raise Forbidden("cross_site")
+
+
+def _send_headers(response: Response) -> Response:
+    ancestors = " ".join(("'self'", *_origins(g.get("frame_origins", ()))))
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
+        f"frame-ancestors {ancestors}"
+    )
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "strict-origin"
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _origins(addresses: tuple[str, ...]) -> list[str]:
+    """Return the addresses as bare origins, so that nothing else can slip into the policy."""
+    parts = [urlsplit(address) for address in addresses]
+    return sorted({f"{p.scheme}://{p.netloc}" for p in parts if p.scheme in ("http", "https") and p.netloc})

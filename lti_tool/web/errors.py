@@ -1,0 +1,69 @@
+"""The face of errors: one table from error to status, one page whose words are chosen by the code."""
+
+import secrets
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from lti_tool.domain.errors import (
+    Conflict,
+    Forbidden,
+    LaunchError,
+    LmsChanged,
+    LmsRefused,
+    LmsUnavailable,
+    NotFound,
+    RuleViolation,
+    ToolError,
+)
+
+log = structlog.get_logger(__name__)
+
+STATUS: tuple[tuple[type[ToolError], int], ...] = (
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Conflict, 409),
+    (RuleViolation, 422),
+    (LmsChanged, 409),
+    (LmsRefused, 502),
+    (LmsUnavailable, 503),
+)
+
+
+def status_of(error: ToolError) -> int:
+    """Return the HTTP status that an error is answered with."""
+    if isinstance(error, LaunchError):
+        return error.status
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def register(app: Flask) -> None:
+    """Answer every error with a page in plain words and a reference id that the log has too."""
+    app.register_error_handler(ToolError, _tool_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _tool_error(error: ToolError) -> Response:
+    return _page(error.code, status_of(error), error.facts)
+
+
+def _http_error(error: HTTPException) -> Response:
+    response = _page(f"http_{error.code}", error.code or 500, {})
+    if error.code == 405:
+        response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error", path_rule=str(request.url_rule), kind=type(error).__name__)
+    return _page("unexpected", 500, {})
+
+
+def _page(code: str, status: int, facts: dict[str, object]) -> Response:
+    reference = secrets.token_hex(4)
+    log.info("refused", code=code, status=status, reference=reference, endpoint=request.endpoint)
+    return make_response(
+        render_template("error.html", code=code, facts=facts, status=status, reference=reference), status
+    )

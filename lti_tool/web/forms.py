@@ -1,0 +1,87 @@
+"""Forms: what people may send, checked at the edge; an error is a code whose sentence a template chooses."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from wtforms import Form as WTForm
+from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
+
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.groups import NAME_LENGTH
+from lti_tool.services.groups import MOST_AT_ONCE
+
+DESCRIPTION_LENGTH = 5000
+
+
+class Form(WTForm):  # type: ignore[misc] # wtforms has no types
+    """A form of this request: filled from what was sent, else from the values given."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(request.form if request.method == "POST" else None, data=values)
+        self.facts: dict[str, object] = {}
+
+    def refuse(self, field: Any, error: RuleViolation) -> None:
+        """Put a rule that a service found broken beside the field that broke it."""
+        field.errors = (*field.errors, error.code)
+        self.facts.update(error.facts)
+
+
+def _name(label: str, description: str = "") -> Any:
+    rules = [DataRequired("name_required"), Length(max=NAME_LENGTH, message="name_too_long")]
+    return StringField(label, rules, description=description)
+
+
+def _uuid(text: object) -> UUID | None:
+    return UUID(str(text)) if text else None
+
+
+class GroupSetForm(Form):
+    """The name of a local group set."""
+
+    name = _name("Name", "For example “Project teams”. Only this tool’s own sets need different names.")
+
+
+class AddGroupsForm(Form):
+    """One group, or several numbered ones."""
+
+    name = _name("Name of the groups", "Several groups are numbered: Team 1, Team 2, …")
+    count = IntegerField(
+        "How many", [InputRequired("too_many_groups"), NumberRange(1, MOST_AT_ONCE, "too_many_groups")], default=1
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.facts["limit"] = MOST_AT_ONCE
+        if self.count.process_errors:
+            self.count.process_errors = ["too_many_groups"]
+
+
+class EditGroupForm(Form):
+    """A group's name and what it is for."""
+
+    name = _name("Name")
+    description = TextAreaField("Description (optional)", [Length(max=DESCRIPTION_LENGTH, message="text_too_long")])
+
+
+class PlaceForm(Form):
+    """People, and the group that they shall be in."""
+
+    member_ids = SelectMultipleField(
+        "People", [DataRequired("people_required")], coerce=_uuid, validate_choice=False
+    )
+    group_id = SelectField("Group", [DataRequired("group_required")], coerce=_uuid, validate_choice=False)
+
+
+class AddStudentForm(Form):
+    """One student for one group."""
+
+    member_id = SelectField("Student", [DataRequired("people_required")], coerce=_uuid, validate_choice=False)
+
+
+class DrawForm(Form):
+    """A draw that was shown: its seed, and the revision of the set that it was made for."""
+
+    seed = IntegerField("Seed", [InputRequired("draw_required")])
+    revision = IntegerField("Revision", [InputRequired("draw_required")])

@@ -1,0 +1,91 @@
+"""Lists group sets, shows one, and makes, renames and deletes the tool's own."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.permissions import Permission
+from lti_tool.services import group_sets as sets
+from lti_tool.services import publication
+from lti_tool.web.access import requires, tool, viewer
+from lti_tool.web.forms import AddGroupsForm, GroupSetForm
+from lti_tool.web.pages import page, see_other
+
+blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
+
+
+@blueprint.get("")
+@requires(Permission.VIEW_GROUP_SETS)
+def group_sets(course_id: UUID) -> Response:
+    """List the group sets of the course."""
+    return page("group_sets/list.html", sets=sets.list_sets(course_id))
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def create_group_set(course_id: UUID) -> Response:
+    """Make a local group set."""
+    form = GroupSetForm()
+    if request.method == "POST" and form.validate():
+        try:
+            set_id = sets.create_set(viewer(), form.name.data)
+            return see_other("group_sets.group_set", set_id=set_id, notice="set_created")
+        except RuleViolation as error:
+            form.refuse(form.name, error)
+    return page("group_sets/new.html", 422 if form.errors else 200, form=form)
+
+
+@blueprint.get("/<uuid:set_id>")
+@requires(Permission.VIEW_GROUP_SETS)
+def group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Show a set: who is in no group yet, its groups, and how it stands in the LMS."""
+    return show_set(course_id, set_id)
+
+
+def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> Response:
+    """Render a set's page, with a form that was refused in its place."""
+    return page(
+        "group_sets/show.html",
+        status,
+        shown=sets.read_set(course_id, set_id),
+        mirror=publication.read_publication(course_id, set_id),
+        groups_form=forms.get("groups_form") or AddGroupsForm(),
+        place_form=forms.get("place_form"),
+    )
+
+
+@blueprint.route("/<uuid:set_id>/edit", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Rename a local group set, in the LMS too when it is published."""
+    row = sets.get_set(course_id, set_id)
+    form = GroupSetForm(name=row.name)
+    if request.method == "POST" and form.validate():
+        try:
+            sets.rename_set(viewer(), set_id, form.name.data)
+            return after_change(set_id, "set_renamed")
+        except RuleViolation as error:
+            form.refuse(form.name, error)
+    return page("group_sets/edit.html", 422 if form.errors else 200, form=form, row=row)
+
+
+@blueprint.route("/<uuid:set_id>/delete", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
+    if request.method == "GET":
+        return page("group_sets/delete.html", shown=sets.read_set(course_id, set_id))
+    if request.form.get("where") == "everywhere":
+        publication.delete_mirror(tool(), viewer(), set_id)
+    sets.delete_set(viewer(), set_id)
+    return see_other("group_sets.group_sets", notice="set_deleted")
+
+
+def after_change(set_id: UUID, notice: str, **counts: int) -> Response:
+    """Bring a stored change to the LMS when the set is published, and lead on to the set with a word on both."""
+    pushed = publication.push_after_change(tool(), viewer(), set_id)
+    return see_other(
+        "group_sets.group_set", set_id=set_id, notice=notice, pushed=pushed.state if pushed else None, **counts
+    )

@@ -1,0 +1,128 @@
+"""Makes groups of a local set and fills them: by hand, several people at once, or by lot."""
+
+import secrets
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.permissions import Permission
+from lti_tool.services import group_sets, groups
+from lti_tool.web.access import requires, viewer
+from lti_tool.web.forms import AddGroupsForm, AddStudentForm, DrawForm, EditGroupForm, PlaceForm
+from lti_tool.web.group_sets import after_change, show_set
+from lti_tool.web.pages import fragment, page, see_other, wants_fragment
+
+blueprint = Blueprint("groups", __name__, url_prefix="/courses/<uuid:course_id>/group-sets/<uuid:set_id>")
+SEEDS = 1_000_000
+
+
+@blueprint.post("/groups")
+@requires(Permission.EDIT_GROUPS)
+def create_group(course_id: UUID, set_id: UUID) -> Response:
+    """Add one group, or several numbered ones."""
+    form = AddGroupsForm()
+    if form.validate():
+        try:
+            made = groups.create_groups(viewer(), set_id, form.name.data, form.count.data)
+            return after_change(set_id, "groups_created", count=len(made))
+        except RuleViolation as error:
+            form.refuse(form.name, error)
+    return show_set(course_id, set_id, 422, groups_form=form)
+
+
+@blueprint.route("/groups/<uuid:group_id>/edit", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
+    """Rename and describe a group."""
+    row = groups.read_group(course_id, set_id, group_id)
+    form = EditGroupForm(name=row.name, description=row.description)
+    if request.method == "POST" and form.validate():
+        try:
+            groups.edit_group(viewer(), set_id, group_id, form.name.data, form.description.data or "")
+            return after_change(set_id, "group_saved")
+        except RuleViolation as error:
+            form.refuse(form.name, error)
+    return _group_page(course_id, set_id, group_id, form)
+
+
+def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupForm, refused: bool = False) -> Response:
+    shown = group_sets.read_set(course_id, set_id)
+    card = next((card for card in shown.cards if card.row.id == group_id), None)
+    if card is None:
+        raise NotFound("group_not_found")
+    status = 422 if form.errors or refused else 200
+    return page("groups/edit.html", status, shown=shown, card=card, form=form, refused=refused)
+
+
+@blueprint.route("/groups/<uuid:group_id>/delete", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
+    """Ask, then delete a group; its people are in no group of the set afterwards."""
+    if request.method == "GET":
+        row = groups.read_group(course_id, set_id, group_id)
+        return page("groups/delete.html", row=row, group_set=group_sets.get_set(course_id, set_id))
+    groups.delete_group(viewer(), set_id, group_id)
+    return after_change(set_id, "group_deleted")
+
+
+@blueprint.post("/groups/<uuid:group_id>/members")
+@requires(Permission.EDIT_GROUPS)
+def add_student_to_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
+    """Put one student into a group."""
+    form = AddStudentForm()
+    if not form.validate():
+        row = groups.read_group(course_id, set_id, group_id)
+        return _group_page(course_id, set_id, group_id, EditGroupForm(name=row.name), refused=True)
+    placed = groups.assign(viewer(), set_id, {form.member_id.data: group_id})
+    return after_change(set_id, "placed", count=placed)
+
+
+@blueprint.post("/groups/<uuid:group_id>/members/<uuid:member_id>/remove")
+@requires(Permission.EDIT_GROUPS)
+def remove_student_from_group(course_id: UUID, set_id: UUID, group_id: UUID, member_id: UUID) -> Response:
+    """Take a person out of a group."""
+    groups.remove_member(viewer(), set_id, group_id, member_id)
+    return after_change(set_id, "removed")
+
+
+@blueprint.get("/members/<uuid:member_id>")
+@requires(Permission.EDIT_GROUPS)
+def move_member(course_id: UUID, set_id: UUID, member_id: UUID) -> Response:
+    """Ask where a person shall go; htmx asks for the question alone."""
+    shown = group_sets.read_set(course_id, set_id)
+    people = [*shown.unassigned, *(member for card in shown.cards for member in card.members)]
+    member = next((person for person in people if person.id == member_id), None)
+    if member is None:
+        raise NotFound("member_not_found")
+    if wants_fragment():
+        return fragment("groups/move.html", "question", shown=shown, member=member)
+    return page("groups/move.html", shown=shown, member=member)
+
+
+@blueprint.post("/assign")
+@requires(Permission.EDIT_GROUPS)
+def batch_assign_students(course_id: UUID, set_id: UUID) -> Response:
+    """Put the chosen people into the chosen group, and out of the set's others."""
+    form = PlaceForm()
+    if not form.validate():
+        return show_set(course_id, set_id, 422, place_form=form)
+    placements = dict.fromkeys(form.member_ids.data, form.group_id.data)
+    placed = groups.assign(viewer(), set_id, placements)
+    return after_change(set_id, "placed", count=placed)
+
+
+@blueprint.route("/random", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def random_assign_students(course_id: UUID, set_id: UUID) -> Response:
+    """Show where chance would put the students without a group, then do exactly that."""
+    form = DrawForm()
+    if request.method == "POST" and form.validate():
+        placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
+        return after_change(set_id, "placed", count=placed)
+    seed = request.args.get("seed", type=int)
+    if seed is None:
+        return see_other("groups.random_assign_students", set_id=set_id, seed=secrets.randbelow(SEEDS))
+    drawn = groups.draw(course_id, set_id, seed)
+    again = secrets.randbelow(SEEDS)
+    return page("groups/random.html", drawn=drawn, again=again, group_set=group_sets.get_set(course_id, set_id))

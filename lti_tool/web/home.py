@@ -1,0 +1,60 @@
+"""Shows a course to the person who opened it: what is here and what comes next, or one's own groups."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response
+
+from lti_tool.domain.permissions import Permission
+from lti_tool.services.gateways import group_access_problem
+from lti_tool.services.group_sets import list_sets
+from lti_tool.services.groups import list_own_groups
+from lti_tool.services.roster import count_people
+from lti_tool.services.runs import RunView, list_runs
+from lti_tool.web.access import public, requires, tool, viewer
+from lti_tool.web.pages import can, page
+
+blueprint = Blueprint("home", __name__)
+RUNS_LOOKED_AT = 100
+RUNS_SHOWN = 3
+
+
+@blueprint.get("/courses/<uuid:course_id>/")
+@requires(Permission.VIEW_COURSE)
+def home(course_id: UUID) -> Response:
+    """Show staff the course, observers its group sets, and everybody else their own groups."""
+    if can(Permission.VIEW_ROSTER):
+        return _staff_home(course_id)
+    if can(Permission.VIEW_GROUP_SETS):
+        return page("group_sets/list.html", sets=list_sets(course_id))
+    member_id = viewer().actor.member_id
+    return page("home/student.html", groups=list_own_groups(course_id, member_id) if member_id else [])
+
+
+def _staff_home(course_id: UUID) -> Response:
+    students, staff = count_people(course_id)
+    sets = list_sets(course_id)
+    runs = list_runs(course_id, limit=RUNS_LOOKED_AT)
+    connected = any(summary.row.lms_group_set_id for summary in sets)
+    return page(
+        "home/staff.html",
+        students=students,
+        staff=staff,
+        sets=sets,
+        runs=runs[:RUNS_SHOWN],
+        open_run=next((run for run in runs if run.is_open), None),
+        synced=connected or groups_were_synced(runs),
+        connected=connected,
+        problem=group_access_problem(tool(), course_id),
+    )
+
+
+def groups_were_synced(runs: list[RunView]) -> bool:
+    """Say whether any of these runs brought the LMS's groups, be they none."""
+    return any(run.kind in ("pull", "groups") and run.state == "succeeded" for run in runs)
+
+
+@blueprint.get("/no-course")
+@public
+def no_course() -> Response:
+    """Say that the tool is opened from a course."""
+    return page("home/no_course.html")

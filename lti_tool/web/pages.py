@@ -1,0 +1,78 @@
+"""Renders pages: what every template may ask, and a page's content alone for htmx."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from jinja2_fragments.flask import render_block
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.permissions import Permission, allowed
+from lti_tool.services.access import Viewer
+from lti_tool.web.access import csrf_token
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def register(app: Flask) -> None:
+    """Attach what templates ask, and the course of the present URL to every address that needs one."""
+    app.jinja_env.globals.update(can=can, csrf_token=csrf_token)
+    app.jinja_env.filters.update(ago=ago, utc=utc)
+    app.context_processor(_person)
+    app.url_defaults(_stay_in_course)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def wants_fragment() -> bool:
+    """Say whether htmx asks, so that the part of the page that changes is enough."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def page(template: str, status: int = 200, /, **values: Any) -> Response:
+    """Render a page, or only its `content` block when htmx asks."""
+    if wants_fragment():
+        return fragment(template, "content", status, **values)
+    return make_response(render_template(template, **values), status)
+
+
+def fragment(template: str, block: str, status: int = 200, /, **values: Any) -> Response:
+    """Render one block of a page, so that page and fragment cannot drift apart."""
+    return make_response(render_block(template, block, **values), status)
+
+
+def see_other(endpoint: str, **values: Any) -> Response:
+    """Lead on to a page after a POST (303), so that a reload repeats nothing."""
+    return make_response(redirect(url_for(endpoint, **values), 303))
+
+
+def can(permission: str) -> bool:
+    """Say whether the person of this request may do this in their course."""
+    viewer: Viewer | None = g.get("viewer")
+    return viewer is not None and allowed(viewer.actor, Permission(permission))
+
+
+def ago(value: datetime) -> str:
+    """Return how long ago a time was, in words."""
+    seconds = max(0, int((now() - value).total_seconds()))
+    for size, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {word}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def utc(value: datetime) -> str:
+    """Return a time as people read it, with its zone."""
+    return f"{value.day} {value:%b %Y, %H:%M} UTC"
+
+
+def _person() -> dict[str, object]:
+    viewer: Viewer | None = g.get("viewer")
+    return {"viewer": viewer, "lms": viewer.course.lms_name if viewer else "the LMS"}
+
+
+def _stay_in_course(endpoint: str, values: dict[str, Any]) -> None:
+    """Fill in the course that this page is about: two tabs with two courses never mix."""
+    course_id = (request.view_args or {}).get("course_id") if request else None
+    if course_id and "course_id" not in values and current_app.url_map.is_endpoint_expecting(endpoint, "course_id"):
+        values["course_id"] = course_id

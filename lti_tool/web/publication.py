@@ -1,0 +1,45 @@
+"""Publishes local group sets to the LMS, and pushes their changes there again."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response
+
+from lti_tool.domain.errors import Conflict
+from lti_tool.domain.permissions import Permission
+from lti_tool.services import group_sets, publication
+from lti_tool.web.access import requires, tool, viewer
+from lti_tool.web.group_sets import after_change
+from lti_tool.web.pages import see_other
+from lti_tool.web.runs import see_open_run
+
+blueprint = Blueprint("publication", __name__, url_prefix="/courses/<uuid:course_id>")
+
+
+@blueprint.post("/group-sets/<uuid:set_id>/publish")
+@requires(Permission.PUBLISH)
+def publish_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Make the set's mirror in the LMS, and show how that goes."""
+    try:
+        run_id = publication.request_publication(tool(), viewer(), set_id)
+    except Conflict:
+        return see_open_run(course_id)
+    return see_other("runs.run", run_id=run_id)
+
+
+@blueprint.post("/group-sets/<uuid:set_id>/push")
+@requires(Permission.PUBLISH)
+def push_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Bring what the LMS has not taken yet there again."""
+    group_sets.get_set(course_id, set_id)
+    return after_change(set_id, "pushed")
+
+
+@blueprint.post("/push")
+@requires(Permission.PUBLISH)
+def push_course_group_memberships(course_id: UUID) -> Response:
+    """Push every published set of the course, and show how that goes."""
+    try:
+        run_id = publication.request_push(tool(), viewer())
+    except Conflict:
+        return see_open_run(course_id)
+    return see_other("runs.run", run_id=run_id)

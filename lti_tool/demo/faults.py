@@ -20,6 +20,7 @@ class Faults:
     strip_includes: bool = False
     forbidden_status: int = 401
     forbid_next: int = 0
+    scope_next: int = 0
     revoke_token: bool = False
     rate_remaining: float | None = None
     import_delay_ms: int = 300

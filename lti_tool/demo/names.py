@@ -36,100 +36,22 @@ STUDENTS: tuple[tuple[str, str], ...] = (
     ("Björk", ""),
 )
 
-_GIVEN = [
-    "Amara",
-    "Ben",
-    "Chloé",
-    "Dmitri",
-    "Élodie",
-    "Farid",
-    "Gül",
-    "Hiroshi",
-    "Inês",
-    "Jürgen",
-    "Kofi",
-    "Lin",
-    "Małgorzata",
-    "Noor",
-    "Oisín",
-    "Paulo",
-    "Quynh",
-    "Rania",
-    "Sven",
-    "Tomás",
-    "Uzoma",
-    "Valérie",
-    "Wanjiru",
-    "Xiadani",
-    "Yuki",
-    "Zsófia",
-    "Adeola",
-    "Bartłomiej",
-    "Carmen",
-    "Đorđe",
-    "Esi",
-    "Finnur",
-    "Giulia",
-    "Håkon",
-    "Isla",
-    "Jae-won",
-    "Kateřina",
-    "Léo",
-    "Mehmet",
-    "Nia",
-]
-_FAMILY = [
-    "Abubakar",
-    "Bianchi",
-    "Červenka",
-    "Diallo",
-    "Eriksson",
-    "Fernández",
-    "Grünwald",
-    "Hussain",
-    "Ivanova",
-    "Jovanović",
-    "Kim",
-    "Larsen",
-    "Mbeki",
-    "Novák",
-    "Öztürk",
-    "Pereira",
-    "Quintero",
-    "Rossi",
-    "Schröder",
-    "Takahashi",
-    "Ueda",
-    "Vásquez",
-    "Wójcik",
-    "Xu",
-    "Yılmaz",
-    "Żak",
-    "Anand",
-    "Brûlé",
-    "Costa",
-    "Demir",
-    "Engström",
-    "Fofana",
-    "Gómez",
-    "Horváth",
-    "Ito",
-    "Janssen",
-    "Kaya",
-    "Li",
-    "Müller",
-    "N'Diaye",
-    "O'Neill",
-    "Petrov",
-    "Rahman",
-    "Silva",
-    "Tanaka",
-    "Usman",
-    "Varga",
-    "Wang",
-    "Yeo",
-    "Zulu",
-]
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_GIVEN = _words(
+    "Amara Ben Chloé Dmitri Élodie Farid Gül Hiroshi Inês Jürgen Kofi Lin Małgorzata Noor Oisín Paulo "
+    "Quynh Rania Sven Tomás Uzoma Valérie Wanjiru Xiadani Yuki Zsófia Adeola Bartłomiej Carmen Đorđe "
+    "Esi Finnur Giulia Håkon Isla Jae-won Kateřina Léo Mehmet Nia"
+)
+_FAMILY = _words(
+    "Abubakar Bianchi Červenka Diallo Eriksson Fernández Grünwald Hussain Ivanova Jovanović Kim Larsen "
+    "Mbeki Novák Öztürk Pereira Quintero Rossi Schröder Takahashi Ueda Vásquez Wójcik Xu Yılmaz Żak "
+    "Anand Brûlé Costa Demir Engström Fofana Gómez Horváth Ito Janssen Kaya Li Müller N'Diaye O'Neill "
+    "Petrov Rahman Silva Tanaka Usman Varga Wang Yeo Zulu"
+)
 
 
 def big_name(index: int) -> tuple[str, str]:

@@ -65,7 +65,7 @@ class TokenSource:
             ("client_assertion", self._sign(self._claims())),
             ("scope", scope),
         ]
-        answer = self._http.send("POST", self._token_url, data=form, repeat=Repeat.UNSAFE)
+        answer = self._http.send("POST", self._token_url, data=form, repeat=Repeat.SAFE)
         if not answer.ok:
             raise self._refusal(answer)
         body = answer.json()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from lti_tool.domain.errors import LmsRefused
+from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
     Capabilities,
     GroupSetPush,
@@ -22,6 +22,8 @@ from lti_tool.lms.paging import OnPage
 from lti_tool.outbound import Outbound
 
 WRITE_PERMISSIONS = ("manage_groups_add", "manage_groups_manage", "manage_groups_delete")
+# Below this, somebody who has left or a Test Student may explain that nobody is shown.
+FEW_MEMBERSHIPS = 5
 
 
 class CanvasGateway:
@@ -68,7 +70,8 @@ class CanvasGateway:
         """Fetch the asked halves: memberships come with the users, so nothing is asked for each group.
 
         2,000 students and 400 groups take 21 or 22 calls (canvas.md section 8, R3). Raise
-        LmsRefused("include_parameters_off") when the key strips what the users are to include.
+        LmsRefused("include_parameters_off") when the key strips what the users are to include,
+        LmsRefused("people_hidden") when it shows few or none of the people who are in groups.
         """
         categories, listed = self._sets(progress) if groups else ([], [])
         users: list[Json] = []
@@ -76,6 +79,7 @@ class CanvasGateway:
             include = ["enrollments", *(["email"] if roster else []), *(["group_ids"] if groups else [])]
             users = self.client.get_users(self._course_id, include, _told(progress, Step.FETCHING_ROSTER))
             canvas_people.require_keys(users, "enrollments", *(["group_ids"] if groups else []))
+            _require_most(users, listed)
         return RemoteCourse(
             roster=canvas_people.roster(users) if roster else None,
             groups=self._groups(categories, listed, users) if groups else None,
@@ -86,8 +90,14 @@ class CanvasGateway:
         return str(self.client.create_group_category(self._course_id, name.strip())["id"])
 
     def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
-        """Rename a set and send all its other settings along, for Canvas resets what it does not get."""
-        self.client.update_group_category(lms_group_set_id, name=name.strip())
+        """Rename a set and send all its other settings along, for Canvas resets what it does not get.
+
+        Raise LmsRefused("set_name_taken"), LmsChanged("set_gone").
+        """
+        try:
+            self.client.update_group_category(lms_group_set_id, name=name.strip())
+        except LmsChanged:
+            raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id) from None
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
         """Delete a set; Canvas deletes its groups with it."""
@@ -111,3 +121,12 @@ class CanvasGateway:
 
 def _told(progress: Progress, step: Step) -> OnPage:
     return lambda done, total: progress(step, done, total)
+
+
+def _require_most(users: list[Json], groups: list[Json]) -> None:
+    # Somebody bound to one section is shown its people only, without a word (canvas.md 7.2).
+    ids = {group["id"] for group in groups}
+    counted = sum(int(group.get("members_count") or 0) for group in groups)
+    shown = sum(len(ids.intersection(user.get("group_ids", ()))) for user in users)
+    if counted >= FEW_MEMBERSHIPS and shown * 2 < counted:
+        raise LmsRefused("people_hidden", shown=shown, in_groups=counted)

@@ -2,12 +2,12 @@
 
 Deletes, then renames, then new groups, then people: a new group may bear the name that another one just lost.
 - up to TINY moves and removals: one call for each person; Canvas says clearly when a group is full;
-- up to WHOLE_GROUPS changed groups: each is read and rewritten, and the answer is the proof;
+- up to WHOLE_GROUPS groups that people join: each is rewritten, and the answer is the proof;
 - more: one CSV of the changed people, which also makes new groups by name, then a re-read of the whole set.
 A move needs no removal: Canvas takes people out of the other groups of the set by itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lti_tool.domain.errors import LmsChanged
@@ -22,6 +22,8 @@ WHOLE_GROUPS = 15
 NEW_ONE_BY_ONE = 5
 # People whom an import passed over (staff, for one) are tried by hand, but not without end.
 MOST_LEFTOVERS = 20
+# More groups than this are read with their whole set.
+MOST_SINGLE_READS = 5
 
 
 @dataclass
@@ -58,6 +60,8 @@ class CanvasPush:
         # Groups as an answer of Canvas showed them after the last call that concerns them.
         self._proved: dict[str, RemoteGroup] = {}
         self._empty: set[str] = set()
+        self._is_replay = False
+        self._done = 0
 
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Canvas has afterwards.
@@ -71,13 +75,15 @@ class CanvasPush:
             self._client.delete_group(group_id)
         self._rename()
         people = self._plan_people()
-        if people.named or (people.steps > TINY and len(people.add | people.remove) > WHOLE_GROUPS):
+        if people.named or len(people.add) > WHOLE_GROUPS:
             return self._by_import(people)
         if people.steps <= TINY:
             self._one_by_one(people)
+            self._prove_by_export()
         else:
-            self._group_by_group(people)
-        return RemoteGroups(groups=tuple(self._proofs()))
+            self._rewrite_all(people, people.add | people.remove)
+            self._prove_by_reading()
+        return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
 
     def _new_names(self) -> Iterator[str]:
         return (change.name for change in self._push.change if change.name is not None)
@@ -118,6 +124,7 @@ class CanvasPush:
         taken = {change.lms_group_id for change in self._push.change}
         existing = {str(g["name"]): str(g["id"]) for g in reversed(listed) if str(g["id"]) not in taken}
         missing = [new for new in self._push.create if new.name not in existing]
+        self._is_replay = len(missing) < len(self._push.create)
         by_import = sum(1 for new in missing if new.member_ids) > NEW_ONE_BY_ONE
         for new in self._push.create:
             members = list(dict.fromkeys(new.member_ids))
@@ -152,40 +159,45 @@ class CanvasPush:
                 self._client.remove_group_member(group_id, user_id)
                 self._tell(Step.SYNCING_MEMBERS)
         # A swap between full groups: only a rewritten list lets one out before the other comes in.
-        for group_id, user_ids in full.items():
-            self._rewrite(group_id, user_ids, self._leaving(group_id))
+        self._rewrite_all(_People(add=full), full)
 
-    def _group_by_group(self, people: _People) -> None:
-        for group_id in people.add | people.remove:
-            leaving = set(people.remove.get(group_id, ())) | self._leaving(group_id)
-            self._rewrite(group_id, people.add.get(group_id, []), leaving)
+    def _rewrite_all(self, people: _People, group_ids: Collection[str]) -> None:
+        present = self._present(group_ids)
+        for group_id in group_ids:
+            leaving = {u for c in self._push.change if c.lms_group_id == group_id for u in c.remove}
+            joining = people.add.get(group_id, [])
+            self._prove(rewrite(self._client, group_id, joining, leaving, present.get(group_id)))
+            self._tell(Step.SYNCING_MEMBERS)
 
-    def _leaving(self, group_id: str) -> set[str]:
-        return {user for change in self._push.change if change.lms_group_id == group_id for user in change.remove}
+    def _present(self, group_ids: Collection[str]) -> dict[str, list[str]]:
+        """Return who is in the groups now, as far as one reading of the set is cheaper than one of each group."""
+        present: dict[str, list[str]] = {group_id: [] for group_id in self._empty}
+        if len(set(group_ids) - self._empty) > MOST_SINGLE_READS:
+            present |= {group.lms_group_id: list(group.member_ids) for group in self._read_set().groups}
+        return present
 
-    def _rewrite(self, group_id: str, add: list[str], remove: set[str]) -> None:
-        present: list[str] | None = [] if group_id in self._empty else None
-        self._prove(rewrite(self._client, group_id, add, remove, present))
-        self._tell(Step.SYNCING_MEMBERS)
+    def _read_set(self) -> RemoteGroups:
+        found = canvas_sets.read_set(self._client, self._course_id, self._set_id)
+        self._tell(Step.VERIFYING)
+        return found
 
     def _by_import(self, people: _People) -> RemoteGroups:
-        for group_id, leaving in people.remove.items():
-            if len(leaving) == 1:
-                self._client.remove_group_member(group_id, leaving[0])
-            else:
-                rewrite(self._client, group_id, [], set(leaving), None)
-            self._tell(Step.SYNCING_MEMBERS)
-        placements = list(people.placements())
+        self._rewrite_all(_People(), people.remove)
+        placements = self._changed_only(list(people.placements()))
         if placements:
             run_import(self._client, self._set_id, canvas_csv.write(placements), self._progress)
-        self._progress(Step.VERIFYING, 0, 0)
-        found = canvas_sets.read_set(self._client, self._course_id, self._set_id)
+        found = self._read_set()
         left = self._leftovers(placements, found)
-        if not left:
-            return found
         for row, group_id in left[:MOST_LEFTOVERS]:
             place_one(self._client, self._course_id, group_id, row.user_id)
-        return canvas_sets.read_set(self._client, self._course_id, self._set_id)
+        return self._read_set() if left else found
+
+    def _changed_only(self, placements: list[canvas_csv.Placement]) -> list[canvas_csv.Placement]:
+        """Leave out who is in place already: an import would make the membership anew and notify the student."""
+        if not self._is_replay:
+            return placements
+        present = canvas_csv.read(self._client.export_group_category(self._set_id)).members
+        return [row for row in placements if row.user_id not in present.get(row.group_id or "", ())]
 
     @staticmethod
     def _leftovers(
@@ -202,24 +214,34 @@ class CanvasPush:
 
     # -- proof ---------------------------------------------------------------------------------------------
 
-    def _proofs(self) -> Iterator[RemoteGroup]:
-        """Return the touched groups from the answers, from one export, or by reading those that are left.
+    def _unproved(self) -> list[str]:
+        return [group_id for group_id in self._touched if group_id not in self._proved]
 
-        The export names active students only; whoever else is in a group shows at the next full read.
+    def _prove_by_export(self) -> None:
+        """Take the touched groups from one export, which is a single call however many they are.
+
+        It names active students only: whoever else is in a group shows at the next full read. A group without any
+        is missing from it and is read by itself.
         """
-        open_ids = [group_id for group_id in self._touched if group_id not in self._proved]
-        if len(open_ids) > 1:
+        if len(self._unproved()) > MOST_SINGLE_READS:
+            self._prove_by_reading()
+        elif len(self._unproved()) > 1:
             exported = canvas_csv.read(self._client.export_group_category(self._set_id))
-            for group_id in open_ids:
+            self._tell(Step.VERIFYING)
+            for group_id in self._unproved():
                 if group_id in exported.members:
                     name, members = exported.names[group_id], tuple(exported.members[group_id])
                     self._prove(RemoteGroup(group_id, name, "", members))
-            self._progress(Step.VERIFYING, 0, 0)
-        for group_id in self._touched:
-            yield self._proved.get(group_id) or self._read(group_id)
+
+    def _prove_by_reading(self) -> None:
+        if len(self._unproved()) > 1:
+            unproved = set(self._unproved())
+            for group in self._read_set().groups:
+                if group.lms_group_id in unproved:
+                    self._prove(group)
 
     def _read(self, group_id: str) -> RemoteGroup:
-        self._progress(Step.VERIFYING, 0, 0)
+        self._tell(Step.VERIFYING)
         try:
             group = self._client.get_group(group_id)
             return canvas_sets.answered_group(group) or canvas_sets.remote_group(
@@ -233,4 +255,5 @@ class CanvasPush:
             self._proved[group.lms_group_id] = group
 
     def _tell(self, step: Step) -> None:
-        self._progress(step, 0, 0)
+        self._done += 1
+        self._progress(step, self._done, 0)

@@ -76,29 +76,25 @@ class LmsHttp:
         with the codes lms_timeout, lms_unreachable, lms_failed (5xx), lms_throttled, lms_not_json (a page of a
         proxy), each with `host`; see canvas.md section 9 for the throttling.
         """
+        all_headers = {**self._headers, **(headers or {})}
         started = time.monotonic()
         for number in range(1, MAX_TRIES + 1):
             self._count()
             answer: Answer | None = None
             try:
                 answer = self._outbound.request(
-                    method,
-                    url,
-                    params=params,
-                    data=data,
-                    headers={**self._headers, **(headers or {})},
-                    read_seconds=read_seconds,
+                    method, url, params=params, data=data, headers=all_headers, read_seconds=read_seconds
                 )
-                self._note_rate(answer)
                 error = _failure(answer)
-                if error is None:
-                    return answer
             except LmsUnavailable as failure:
                 error = failure
-            throttled = error.code == "lms_throttled"
+            if answer is not None and error is None:
+                self._note_rate(answer)
+                return answer
             pause = self._pause_after(number, answer)
             late = time.monotonic() - started + pause > TOTAL_SECONDS
-            if number == MAX_TRIES or late or not (throttled or repeat is Repeat.SAFE):
+            may_repeat = repeat is Repeat.SAFE or (error is not None and error.code == "lms_throttled")
+            if error is not None and (number == MAX_TRIES or late or not may_repeat):
                 raise error
             self._sleep(pause)
         raise AssertionError("unreachable")  # pragma: no cover

@@ -130,7 +130,7 @@ class MoodleGateway:
 
     def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:
         """Bring a grouping to the wanted state in batches (see `moodle_push`)."""
-        found = MoodlePush(self.client, self._course_id, lms_group_set_id, push, progress, self._names).run()
+        found = MoodlePush(self.client, self._course_id, lms_group_set_id, push, progress, names=self._names).run()
         return self._remembered(found)
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
@@ -144,7 +144,7 @@ class MoodleGateway:
             progress(Step.FETCHING_ROSTER, len(users), 0)
         if not users:
             raise LmsRefused("people_hidden", shown=0)
-        active = self.client.get_enrolled_ids(self._course_id, only_active=True)
+        active = self.client.get_active_ids(self._course_id)
         found = moodle_people.roster(users, active, self._managers())
         progress(Step.FETCHING_ROSTER, len(users), len(users))
         return found

@@ -78,11 +78,17 @@ class MoodleClient:
             yield people
         raise LmsUnavailable("list_too_long", host=host_of(self._url), pages=MOST_PEOPLE_PAGES)
 
-    def get_enrolled_ids(self, course_id: str, *, only_active: bool) -> set[str]:
-        """Return the ids of everybody, or of those whose enrolment is active, in one call (quick: ids only)."""
-        options = {"userfields": "id"} | ({"onlyactive": "1"} if only_active else {})
-        people = self._list("core_enrol_get_enrolled_users", _course_options(course_id, options))
-        return {str(person["id"]) for person in people}
+    def get_enrolled_ids(self, course_id: str) -> set[str]:
+        """Return the ids of everybody with any enrolment, in one call (quick: ids only)."""
+        return self._user_ids(course_id, {})
+
+    def get_active_ids(self, course_id: str) -> set[str]:
+        """Return the ids of those whose enrolment is active, in one call."""
+        return self._user_ids(course_id, {"onlyactive": "1"})
+
+    def _user_ids(self, course_id: str, options: Mapping[str, str]) -> set[str]:
+        fields = _course_options(course_id, {"userfields": "id", **options})
+        return {str(person["id"]) for person in self._list("core_enrol_get_enrolled_users", fields)}
 
     def get_holders(self, course_id: str, capability: str) -> set[str]:
         """Return the ids of enrolled people who have a capability (needs moodle/role:review)."""

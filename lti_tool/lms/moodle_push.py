@@ -31,6 +31,7 @@ class MoodlePush:
         set_id: str,
         push: GroupSetPush,
         progress: Progress,
+        *,
         names: dict[str, str],
     ) -> None:
         self._client = client
@@ -41,6 +42,7 @@ class MoodlePush:
         # Names of groups as Moodle last answered them; spares asking again.
         self._names = names
         self._enrolled: set[str] | None = None
+        self._done = 0
 
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Moodle has afterwards.
@@ -137,7 +139,7 @@ class MoodlePush:
 
     def _enrolled_only(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
         if self._enrolled is None:
-            self._enrolled = self._client.get_enrolled_ids(self._course_id, only_active=False)
+            self._enrolled = self._client.get_enrolled_ids(self._course_id)
         return [(group, user) for group, user in pairs if user in self._enrolled]
 
     # -- proof ---------------------------------------------------------------------------------------------
@@ -156,4 +158,5 @@ class MoodlePush:
         return RemoteGroups(groups=moodle_sets.remote_groups(groups, members))
 
     def _tell(self, step: Step) -> None:
-        self._progress(step, 0, 0)
+        self._done += 1
+        self._progress(step, self._done, 0)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
-import lti_tool.lms.http as door
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
+from lti_tool.lms.http import LmsHttp, Params, Repeat
 from lti_tool.outbound import Answer, host_of
 
 MAX_PAGES = 1000
@@ -14,22 +14,22 @@ MAX_PAGES = 1000
 READERS = 4
 PAGE = re.compile(r"(?<=[?&]page=)\d+(?=&|$)")
 
-Read = Callable[[str, door.Params | None], Answer]
+Read = Callable[[str, Params | None], Answer]
 OnPage = Callable[[int, int], None]
 
 
-def reader(http: door.LmsHttp, check: Callable[[Answer], None], headers: Mapping[str, str] | None = None) -> Read:
+def reader(http: LmsHttp, check: Callable[[Answer], None], headers: Mapping[str, str] | None = None) -> Read:
     """Return a function that gets one page and lets `check` raise on a refusal."""
 
-    def read(url: str, params: door.Params | None) -> Answer:
-        answer = http.send("GET", url, params=params, headers=headers, repeat=door.Repeat.SAFE)
+    def read(url: str, params: Params | None) -> Answer:
+        answer = http.send("GET", url, params=params, headers=headers, repeat=Repeat.SAFE)
         check(answer)
         return answer
 
     return read
 
 
-def linked_pages(read: Read, url: str, params: door.Params | None = None) -> Iterator[Answer]:
+def linked_pages(read: Read, url: str, params: Params | None = None) -> Iterator[Answer]:
     """Yield every page by following rel="next" verbatim (RFC 8288; letters as they are: cursors are opaque).
 
     Raise LmsRefused("link_elsewhere") for a link to another origin, LmsUnavailable("list_loops" or
@@ -49,7 +49,7 @@ def linked_pages(read: Read, url: str, params: door.Params | None = None) -> Ite
         yield answer
 
 
-def numbered_pages(read: Read, url: str, params: door.Params, on_page: OnPage) -> list[Answer]:
+def numbered_pages(read: Read, url: str, params: Params, on_page: OnPage) -> list[Answer]:
     """Return every page of a list, up to four at a time when the first page tells how many there are.
 
     Canvas numbers most lists and names the last page in the Link header, but may leave that out (canvas.md 1.1);
@@ -86,7 +86,7 @@ def _other_pages(url: str, first: Answer) -> list[str]:
 def _one_by_one(read: Read, url: str, first: Answer, on_page: OnPage) -> list[Answer]:
     pages = []
 
-    def read_on(address: str, params: door.Params | None) -> Answer:
+    def read_on(address: str, params: Params | None) -> Answer:
         return first if address == url else read(address, params)
 
     for page in linked_pages(read_on, url):

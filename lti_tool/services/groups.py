@@ -141,13 +141,12 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
             if group_id not in groups:
                 raise NotFound("group_not_found")
         members = _require_active(viewer.course.id, placements)
-        there = set(
-            session.execute(
-                select(GroupMembership.member_id, GroupMembership.group_id).where(
-                    GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
-                )
-            ).tuples()
+        rows = session.execute(
+            select(GroupMembership.member_id, GroupMembership.group_id).where(
+                GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
+            )
         )
+        there = {(member_id, group_id) for member_id, group_id in rows}
         moves = {m: g for m, g in placements.items() if (m, g) not in there or sum(x == m for x, _ in there) > 1}
         touched = {g for m, g in there if m in moves} | set(moves.values())
         for group_id in touched:

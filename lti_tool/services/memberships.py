@@ -26,15 +26,12 @@ def append_members(pairs: Sequence[tuple[UUID, UUID]]) -> None:
     """Add (group, member) pairs, each at the end of its group, inside the caller's transaction."""
     if not pairs:
         return
-    ends = dict(
-        db.session.execute(
-            select(GroupMembership.group_id, func.max(GroupMembership.position))
-            .where(GroupMembership.group_id.in_({group_id for group_id, _ in pairs}))
-            .group_by(GroupMembership.group_id)
-        )
-        .tuples()
-        .all()
+    last = db.session.execute(
+        select(GroupMembership.group_id, func.max(GroupMembership.position))
+        .where(GroupMembership.group_id.in_({group_id for group_id, _ in pairs}))
+        .group_by(GroupMembership.group_id)
     )
+    ends: dict[UUID, int] = {group_id: end for group_id, end in last}  # noqa: C416 - typed rows on SQLAlchemy 2.0 too
     rows = []
     for group_id, member_id in pairs:
         ends[group_id] = ends.get(group_id, -1) + 1

@@ -3,7 +3,7 @@
 import secrets
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.domain.errors import (
@@ -17,6 +17,7 @@ from lti_tool.domain.errors import (
     RuleViolation,
     ToolError,
 )
+from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,4 @@ def _unexpected(error: Exception) -> Response:
 def _page(code: str, status: int, facts: dict[str, object]) -> Response:
     reference = secrets.token_hex(4)
     log.info("refused", code=code, status=status, reference=reference, endpoint=request.endpoint)
-    return make_response(
-        render_template("error.html", code=code, facts=facts, status=status, reference=reference), status
-    )
+    return page("error.html", status, code=code, facts=facts, status=status, reference=reference)

@@ -33,8 +33,8 @@ def _name(label: str, description: str = "") -> Any:
     return StringField(label, rules, description=description)
 
 
-def _uuid(text: object) -> UUID | None:
-    return UUID(str(text)) if text else None
+def _uuid(text: object) -> UUID:
+    return UUID(str(text))
 
 
 class GroupSetForm(Form):
@@ -46,7 +46,7 @@ class GroupSetForm(Form):
 class AddGroupsForm(Form):
     """One group, or several numbered ones."""
 
-    name = _name("Name of the groups", "Several groups are numbered: Team 1, Team 2, …")
+    name = _name("Name of the groups", "Several are numbered: Team 1, Team 2 …")
     count = IntegerField(
         "How many", [InputRequired("too_many_groups"), NumberRange(1, MOST_AT_ONCE, "too_many_groups")], default=1
     )
@@ -68,9 +68,7 @@ class EditGroupForm(Form):
 class PlaceForm(Form):
     """People, and the group that they shall be in."""
 
-    member_ids = SelectMultipleField(
-        "People", [DataRequired("people_required")], coerce=_uuid, validate_choice=False
-    )
+    member_ids = SelectMultipleField("People", [DataRequired("people_required")], coerce=_uuid, validate_choice=False)
     group_id = SelectField("Group", [DataRequired("group_required")], coerce=_uuid, validate_choice=False)
 
 

@@ -60,14 +60,14 @@ def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> 
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Rename a local group set, in the LMS too when it is published."""
-    row = sets.get_set(course_id, set_id)
-    form = GroupSetForm(name=row.name)
+    form = GroupSetForm(name=sets.get_set(course_id, set_id).name)
     if request.method == "POST" and form.validate():
         try:
             sets.rename_set(viewer(), set_id, form.name.data)
             return after_change(set_id, "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)
+    row = sets.get_set(course_id, set_id)  # read anew: a refused change forgets what was read before
     return page("group_sets/edit.html", 422 if form.errors else 200, form=form, row=row)
 
 

@@ -75,7 +75,7 @@ def add_student_to_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Respo
         row = groups.read_group(course_id, set_id, group_id)
         return _group_page(course_id, set_id, group_id, EditGroupForm(name=row.name), refused=True)
     placed = groups.assign(viewer(), set_id, {form.member_id.data: group_id})
-    return after_change(set_id, "placed", count=placed)
+    return _after_placing(set_id, placed)
 
 
 @blueprint.post("/groups/<uuid:group_id>/members/<uuid:member_id>/remove")
@@ -109,7 +109,11 @@ def batch_assign_students(course_id: UUID, set_id: UUID) -> Response:
         return show_set(course_id, set_id, 422, place_form=form)
     placements = dict.fromkeys(form.member_ids.data, form.group_id.data)
     placed = groups.assign(viewer(), set_id, placements)
-    return after_change(set_id, "placed", count=placed)
+    return _after_placing(set_id, placed)
+
+
+def _after_placing(set_id: UUID, placed: int) -> Response:
+    return after_change(set_id, "placed", count=placed) if placed else after_change(set_id, "unchanged")
 
 
 @blueprint.route("/random", methods=["GET", "POST"])
@@ -119,7 +123,7 @@ def random_assign_students(course_id: UUID, set_id: UUID) -> Response:
     form = DrawForm()
     if request.method == "POST" and form.validate():
         placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
-        return after_change(set_id, "placed", count=placed)
+        return _after_placing(set_id, placed)
     seed = request.args.get("seed", type=int)
     if seed is None:
         return see_other("groups.random_assign_students", set_id=set_id, seed=secrets.randbelow(SEEDS))

@@ -115,7 +115,7 @@ def _finishing_page(error: BindingRequired, auth_url: str) -> Response:
         form={"id_token": request.form["id_token"], "state": request.form["state"]},
         storage=_storage(error.launch.bind_cookie, auth_url, request.form.get("lti_storage_target")),
     )
-    return make_response(page)
+    return make_response(page, error.status)
 
 
 def _landing(facts: LaunchFacts, course_id: UUID) -> str:

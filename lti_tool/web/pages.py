@@ -1,5 +1,6 @@
 """Renders pages: what every template may ask, and a page's content alone for htmx."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from jinja2_fragments.flask import render_block
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Permission, allowed
 from lti_tool.services.access import Viewer
+from lti_tool.services.runs import as_text
 from lti_tool.web.access import csrf_token
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -16,8 +18,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 def register(app: Flask) -> None:
     """Attach what templates ask, and the course of the present URL to every address that needs one."""
-    app.jinja_env.globals.update(can=can, csrf_token=csrf_token)
-    app.jinja_env.filters.update(ago=ago, utc=utc)
+    app.jinja_env.globals.update(can=can, csrf_token=csrf_token, whole=int)
+    app.jinja_env.filters.update(ago=ago, utc=utc, texts=texts, capital=capital)
     app.context_processor(_person)
     app.url_defaults(_stay_in_course)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -66,9 +68,20 @@ def utc(value: datetime) -> str:
     return f"{value.day} {value:%b %Y, %H:%M} UTC"
 
 
+def texts(facts: Mapping[str, object]) -> dict[str, str]:
+    """Return the facts of an error as texts for its sentence."""
+    return {key: as_text(value) for key, value in facts.items()}
+
+
+def capital(sentence: str) -> str:
+    """Return a sentence with its first letter large, as in “The LMS refused”."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def _person() -> dict[str, object]:
     viewer: Viewer | None = g.get("viewer")
-    return {"viewer": viewer, "lms": viewer.course.lms_name if viewer else "the LMS"}
+    named = viewer and viewer.course.family in ("canvas", "moodle")
+    return {"viewer": viewer, "lms": viewer.course.lms_name if viewer and named else "the LMS"}
 
 
 def _stay_in_course(endpoint: str, values: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def roster(course_id: UUID) -> Response:
         students=len(everybody.students),
         staff=everybody.staff,
         status=status if status in set(MemberStatus) else "",
-        words=words,
+        sought=words,
         refreshed=next(
             (
                 run.row.finished_at

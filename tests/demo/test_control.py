@@ -50,6 +50,10 @@ def test_errors_of_several_kinds(rest, lms):
     assert rest.get("users/self").status_code == 401
     lms.faults({"revoke_token": False, "forbid_next": 1})
     assert rest.get("users/self").get_json()["status"] == "unauthorized"
+    lms.faults({"scope_next": 1})
+    lacking = rest.get("users/self")
+    assert lacking.get_json()["errors"][0]["message"] == "Insufficient scopes on access token."
+    assert "WWW-Authenticate" not in lacking.headers
 
 
 def test_faults_of_one_path_only(rest, lms):

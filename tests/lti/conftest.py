@@ -118,23 +118,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
-def _bare_app(settings):
-    from lti_tool.web import access, errors, lti
-    from lti_tool.services.tool import build_tool
-
-    app = Flask("lti_tool", template_folder="/work/main/templates", static_folder="/work/main/lti_tool/static")
-    app.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI=settings.database_url, MAX_CONTENT_LENGTH=6 * 1024 * 1024)
-    app.extensions["lti_tool"] = build_tool(settings, lambda run_id: None)
-    db.init_app(app)
-    access.register(app)
-    errors.register(app)
-    app.register_blueprint(lti.blueprint)
-    return app
-
-
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Iterator[Flask]:
-    app = _bare_app(settings)
+    app = create_app(settings)
     with app.app_context():
         db.create_all()
     yield app
@@ -266,9 +252,10 @@ def make_school(app: Flask, signing_key: rsa.RSAPrivateKey, key_server: KeyServe
         }
         with app.app_context(), transaction() as session:
             created_at = datetime.now(UTC)
-            deployment = Deployment(lms_deployment_id="dep-1", active=True, created_at=created_at)
+            ids = values.pop("deployment_ids", ("dep-1",))
+            deployments = [Deployment(lms_deployment_id=each, active=True, created_at=created_at) for each in ids]
             session.add(
-                Registration(id=registration_id, created_at=created_at, deployments=[deployment], **(row | values))
+                Registration(id=registration_id, created_at=created_at, deployments=deployments, **(row | values))
             )
         return School(app, key, registration_id, kid=kid)
 

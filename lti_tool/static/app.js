@@ -1,0 +1,74 @@
+/* Small helps on top of pages that work without them: local times, tick all, counts, focus and announcements. */
+(() => {
+  "use strict";
+
+  const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+  function announce(text) {
+    const place = document.getElementById("announcer");
+    if (place && text && place.textContent !== text) place.textContent = text;
+  }
+
+  function countTicks(form) {
+    const name = form.dataset.counts;
+    const ticked = [...form.elements].filter((field) => field.name === name && field.checked).length;
+    const place = form.querySelector("[data-count]");
+    if (place) place.textContent = ticked ? `${ticked} ticked` : "";
+  }
+
+  function prepare() {
+    for (const time of document.querySelectorAll("time[datetime]")) {
+      time.title = localTime.format(new Date(time.dateTime));
+    }
+    for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
+    for (const button of document.querySelectorAll("[data-tick-all]")) button.hidden = false;
+    for (const form of document.querySelectorAll("form[data-counts]")) countTicks(form);
+  }
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form && form.dataset.counts) countTicks(form);
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-tick-all]");
+    if (!button) return;
+    const boxes = [...document.querySelectorAll(`#${CSS.escape(button.dataset.tickAll)} input[type=checkbox]`)];
+    const tick = boxes.some((box) => !box.checked);
+    for (const box of boxes) box.checked = tick;
+    if (boxes.length) countTicks(boxes[0].form);
+  });
+
+  function untick() {
+    for (const box of document.querySelectorAll("main input[type=checkbox]:checked")) box.checked = false;
+  }
+
+  document.addEventListener("scroll", () => {
+    if (window.scrollY < 100) document.getElementById("notice")?.classList.remove("toast");
+  });
+
+  document.addEventListener("htmx:after:swap", () => {
+    const said = document.getElementById("notice");
+    if (said && window.scrollY >= 100) said.classList.add("toast");
+    if (said && ["placed", "unchanged"].includes(said.dataset.code)) untick();
+    prepare();
+    const told = document.querySelector("[data-announce]");
+    if (told) announce(told.textContent.trim());
+    const next = document.querySelector("#error-summary") || document.querySelector("[data-focus]");
+    if (next) next.focus();
+    else if (said && document.activeElement === document.body) said.focus({ preventScroll: true });
+    if (said) announce(said.textContent.trim());
+  });
+
+  // A word about what was just done is said once: not again after a reload, nor to whom the address is sent.
+  function forgetNotice() {
+    const address = new URL(location.href);
+    for (const name of ["notice", "count", "pushed"]) address.searchParams.delete(name);
+    if (address.href !== location.href) history.replaceState(null, "", address);
+  }
+
+  prepare();
+  forgetNotice();
+  const summary = document.getElementById("error-summary");
+  if (summary) summary.focus();
+})();

@@ -1,0 +1,41 @@
+"""Who may do what: the whole table, person by permission."""
+
+import pytest
+
+from lti_tool.domain.errors import Forbidden
+from lti_tool.domain.permissions import Actor, Permission, allowed, require
+from lti_tool.domain.roles import EnrollmentType
+
+READ = {Permission.VIEW_COURSE, Permission.VIEW_ROSTER, Permission.VIEW_GROUP_SETS, Permission.VIEW_RUNS}
+WRITE = {Permission.EDIT_GROUPS, Permission.SYNC, Permission.PUBLISH}
+
+TABLE = [
+    (None, None, set()),
+    (None, True, set()),
+    ("student", None, {Permission.VIEW_COURSE}),
+    ("student", True, {Permission.VIEW_COURSE}),
+    ("observer", None, {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS}),
+    ("observer", True, {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS}),
+    ("other", True, {Permission.VIEW_COURSE}),
+    ("teacher", None, READ | WRITE),
+    ("teacher", True, READ | WRITE),
+    ("teacher", False, READ),
+    ("ta", None, READ),
+    ("ta", True, READ | WRITE),
+    ("ta", False, READ),
+    ("designer", None, READ),
+    ("designer", True, READ | WRITE),
+]
+
+
+@pytest.mark.shows("PUSH-42")
+@pytest.mark.parametrize(("kind", "manages", "may"), TABLE)
+@pytest.mark.parametrize("permission", Permission)
+def test_the_table(kind: str | None, manages: bool | None, may: set[Permission], permission: Permission) -> None:
+    actor = Actor(EnrollmentType(kind) if kind else None, manages)
+    assert allowed(actor, permission) is (permission in may)
+
+
+def test_requiring_what_is_not_allowed_raises() -> None:
+    with pytest.raises(Forbidden):
+        require(Actor(EnrollmentType.STUDENT), Permission.SYNC)

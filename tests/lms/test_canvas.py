@@ -1,0 +1,411 @@
+"""Canvas's traps, met by the adapter: silent drops, reset fields, stripped includes, rights, CSV."""
+
+import pytest
+
+from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.lms import canvas_csv, canvas_people, canvas_sets
+from lti_tool.lms.canvas_csv import Placement
+from lti_tool.lms.canvas_errors import refusal
+from lti_tool.outbound import Answer
+
+
+@pytest.fixture
+def client(canvas):
+    return canvas.gateway().client
+
+
+def the_set(canvas, set_id):
+    return next(s for s in canvas.state()["group_sets"] if s["id"] == set_id)
+
+
+@pytest.mark.shows("PUSH-1", "PUSH-2", "PUSH-9", "PUSH-11", "PUSH-13", "PUSH-43")
+def test_the_recipe_of_the_seed_runs(canvas, client):
+    category = client.create_group_category(canvas.course_id, "Test Category", self_signup="enabled", group_limit=4)
+    group = client.create_group(category["id"], "Test Group", "Test group created via API")
+    answer = client.set_group_members(group["id"], canvas.students(2))
+    assert {str(user["id"]) for user in answer["users"]} == set(canvas.students(2))
+    assert canvas.members(str(group["id"])) == set(canvas.students(2))
+    found = the_set(canvas, category["id"])
+    assert (found["name"], found["self_signup"], found["group_limit"]) == ("Test Category", "enabled", 4)
+
+
+@pytest.mark.shows("PUSH-3", "PUSH-4", "PUSH-5")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"self_signup": "yes"},
+        {"auto_leader": "best"},
+        {"group_limit": 1},
+        {"group_limit": 0},
+        {"group_limit": -3},
+        {"group_limit": "4"},
+        {"group_limit": True},
+    ],
+)
+def test_values_that_canvas_drops_silently_are_refused_before_the_call(canvas, client, options):
+    with pytest.raises(LmsRefused, match="value_refused") as caught:
+        client.create_group_category(canvas.course_id, "Set", **options)
+    assert caught.value.facts["fields"] == list(options)
+    assert canvas.calls() == 0
+
+
+@pytest.mark.parametrize("name", ["", "Student Groups", "Imported Groups", "x" * 251])
+def test_names_that_canvas_reserves_are_refused_before_the_call(canvas, client, name):
+    with pytest.raises(LmsRefused, match="value_refused"):
+        client.create_group_category(canvas.course_id, name)
+    assert canvas.calls() == 0
+
+
+@pytest.mark.shows("PUSH-6")
+def test_options_that_are_none_are_not_sent(canvas, client):
+    category = client.create_group_category(canvas.course_id, "Bare")
+    found = the_set(canvas, category["id"])
+    assert (found["self_signup"], found["group_limit"]) == (None, None)
+
+
+@pytest.mark.shows("PUSH-7", "PUSH-8")
+def test_renaming_a_set_keeps_all_its_other_settings(canvas, client):
+    category = client.create_group_category(canvas.course_id, "Old", "restricted", "first", 4)
+    group = client.create_group(category["id"], "Own limit")
+    canvas.outsider("set_limit", group_id=group["id"], limit=7)
+    canvas.gateway().rename_group_set(str(category["id"]), "New")
+    now = client.get_group_category(category["id"])
+    assert (now["name"], now["self_signup"], now["auto_leader"], now["group_limit"]) == (
+        "New",
+        "restricted",
+        "first",
+        4,
+    )
+    assert client.get_group(group["id"])["max_membership"] == 7
+    client.update_group_category(category["id"], group_limit=5)
+    now = client.get_group_category(category["id"])
+    assert (now["name"], now["self_signup"], now["auto_leader"], now["group_limit"]) == (
+        "New",
+        "restricted",
+        "first",
+        5,
+    )
+
+
+@pytest.mark.shows("PUSH-10", "PUSH-12", "PUSH-15", "PULL-52")
+def test_members_are_left_replaced_or_emptied(canvas, client):
+    category = client.create_group_category(canvas.course_id, "Set")
+    group, (one, two, three) = client.create_group(category["id"], "G"), canvas.students(3)
+    client.update_group(group["id"], members=[one, two, one])
+    client.update_group(group["id"], name="H", description="about")
+    assert canvas.members(str(group["id"])) == {one, two}
+    client.update_group(group["id"], members=[three])
+    assert canvas.members(str(group["id"])) == {three}
+    assert client.update_group(group["id"], members=[])["users"] == []
+    assert canvas.members(str(group["id"])) == set()
+
+
+@pytest.mark.shows("PUSH-22")
+def test_what_is_gone_counts_as_deleted(canvas, client):
+    category = client.create_group_category(canvas.course_id, "Set")
+    group = client.create_group(category["id"], "G")
+    for _ in range(2):
+        client.delete_group(group["id"])
+    for _ in range(2):
+        client.delete_group_category(category["id"])
+
+
+@pytest.mark.shows("PULL-7", "PULL-8", "PULL-9", "PULL-10")
+def test_every_list_is_read_to_its_end(canvas, client):
+    for number in range(101):
+        canvas.outsider("create_set", name=f"Set {number}")
+    set_id = canvas.outsider("create_set", name="Full")["set_id"]
+    groups = [canvas.outsider("create_group", set_id=set_id, name=f"G {n}")["group_id"] for n in range(250)]
+    for _ in range(130):
+        user_id = canvas.outsider("enrol")["user_id"]
+        canvas.outsider("add_member", group_id=groups[0], user_id=user_id)
+    assert len(client.get_group_categories(canvas.course_id)) == len(canvas.state()["group_sets"]) > 101
+    assert len(client.get_groups(set_id)) == 250
+    assert len(client.get_group_members(groups[0])) == 130
+
+
+@pytest.mark.shows("PULL-51", "PULL-53")
+def test_inviting_and_letting_canvas_spread(canvas, client):
+    category = client.create_group_category(canvas.course_id, "Set")
+    group = client.create_group(category["id"], "G")
+    someone = next(p for p in canvas.state()["people"] if str(p["id"]) == canvas.students(1)[0])
+    assert client.invite_user_to_group(group["id"], [someone["email"]])[0]["user_id"] == someone["id"]
+    (gained,) = client.assign_unassigned(category["id"])
+    assert gained["id"] == group["id"]
+    assert client.assign_unassigned(category["id"], sync=False)["workflow_state"] in ("queued", "running")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_missing_right_is_told_apart_from_a_dead_token(canvas, status):
+    canvas.faults(forbidden_status=status, forbid_next=1)
+    with pytest.raises(LmsRefused, match="right_missing") as caught:
+        canvas.gateway().create_group_set("Set")
+    assert caught.value.facts["call"] == "POST /courses/:course_id/group_categories"
+
+
+def test_a_student_s_token_may_not_write(canvas):
+    found = canvas.gateway(token=f"demo-user-{canvas.students(1)[0]}").capabilities()
+    assert not found.allows(Right.WRITE_GROUPS)
+    assert found.missing[Right.WRITE_GROUPS] == "right_missing"
+
+
+def test_an_unknown_course_is_gone(canvas):
+    with pytest.raises(LmsChanged, match="gone"):
+        canvas.gateway(lms_course_id="999999").capabilities()
+
+
+def test_a_key_without_includes_is_told_and_never_looks_like_an_empty_course(canvas):
+    canvas.faults(strip_includes=True)
+    for halves in ({"roster": True, "groups": False}, {"roster": False, "groups": True}):
+        with pytest.raises(LmsRefused, match="include_parameters_off"):
+            canvas.gateway().pull(**halves)
+
+
+def test_a_push_needs_no_includes(canvas):
+    canvas.faults(strip_includes=True)
+    gateway, (one, two) = canvas.gateway(), canvas.students(2)
+    set_id = gateway.create_group_set("Set")
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G", "", (one,)),))).groups[0]
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(made.lms_group_id, None, (two,)),)))
+    assert set(answer.groups[0].member_ids) == {one, two}
+
+
+def test_the_roster_has_every_state_and_leaves_the_test_student_out(canvas):
+    people = {p.name: p for p in canvas.gateway().pull(roster=True, groups=False).roster.people}
+    assert not any("Test Student" in name for name in people)
+    shown = {(p.enrollment_display, p.status) for p in people.values()}
+    assert shown >= {
+        ("Active", MemberStatus.ACTIVE),
+        ("Invited", MemberStatus.INCOMPLETE),
+        ("Pending", MemberStatus.INCOMPLETE),
+        ("Inactive", MemberStatus.DROPPED),
+        ("Completed", MemberStatus.DROPPED),
+    }
+    types = {p.enrollment_type for p in people.values()}
+    assert types == set(EnrollmentType) - {EnrollmentType.OTHER}
+    anna = next(p for p in people.values() if p.name == "Wei Zhang")
+    assert anna.email
+    assert anna.student_number
+    assert anna.manages_groups is None
+    assert any(p.student_number is None for p in people.values())
+
+
+@pytest.mark.shows("MODEL-54")
+def test_several_enrolments_make_one_person_and_the_strongest_counts():
+    user = {"id": 7, "name": "A", "group_ids": [], "email": None, "sis_user_id": ""}
+    user["enrollments"] = [
+        {"type": "StudentEnrollment", "enrollment_state": "completed"},
+        {"type": "TaEnrollment", "enrollment_state": "active"},
+        {"type": "StudentViewEnrollment", "enrollment_state": "active"},
+    ]
+    (person,) = canvas_people.roster([user, user]).people
+    assert (person.enrollment_type, person.status, person.enrollment_display) == (
+        EnrollmentType.TA,
+        MemberStatus.ACTIVE,
+        "Active",
+    )
+    assert (person.email, person.student_number, person.lms_user_id) == (None, None, "7")
+
+
+def test_two_groups_of_one_name_stay_two(canvas):
+    remote = canvas.gateway().pull(roster=False, groups=True).groups
+    mondays = [g for g in remote.groups if g.name == "Monday"]
+    assert len({g.lms_group_id for g in mondays}) == 2
+
+
+def test_deleted_groups_are_not_in_a_pull_though_people_still_name_them(canvas):
+    group_id = str(canvas.gateway().pull(roster=False, groups=True).groups.groups[0].lms_group_id)
+    canvas.outsider("delete_group", group_id=group_id)
+    remote = canvas.gateway().pull(roster=False, groups=True).groups
+    assert group_id not in {g.lms_group_id for g in remote.groups}
+    assert all(group_id not in s.group_ids for s in remote.group_sets)
+
+
+def test_a_re_read_knows_staff_and_inactive_members_whom_the_export_lacks(canvas):
+    state = next(s for s in canvas.state()["group_sets"] if s["name"] == "Lab sessions")
+    found = canvas.gateway().read_group_set(str(state["id"]))
+    assert {g.lms_group_id: set(g.member_ids) for g in found.groups} == {
+        str(g["id"]): {str(m) for m in g["members"]} for g in state["groups"]
+    }
+
+
+def test_a_full_group_takes_a_swap_and_leaves_out_who_is_too_much(canvas):
+    gateway, students = canvas.gateway(), canvas.students(5)
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=(NewGroup("A", "", tuple(students[:2])), NewGroup("B", "", tuple(students[2:4]))))
+    one, two = (g.lms_group_id for g in gateway.push(set_id, push).groups)
+    for group_id in (one, two):
+        canvas.outsider("set_limit", group_id=group_id, limit=2)
+    swap = (
+        GroupChange(one, None, (students[2],), (students[0],)),
+        GroupChange(two, None, (students[0],), (students[2],)),
+    )
+    answer = {g.lms_group_id: set(g.member_ids) for g in gateway.push(set_id, GroupSetPush(change=swap)).groups}
+    assert answer == {one: {students[2], students[1]}, two: {students[0], students[3]}}
+    extra = GroupSetPush(change=(GroupChange(one, None, (students[4],)),))
+    answer = gateway.push(set_id, extra)
+    assert set(answer.groups[0].member_ids) == {students[2], students[1]}
+
+
+def test_somebody_whom_the_import_passes_over_is_tried_by_hand(canvas):
+    gateway, students = canvas.gateway(), canvas.students(14)
+    teacher = next(str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"])
+    set_id = gateway.create_group_set("Set")
+    new = tuple(NewGroup(f"G {n}", "", tuple(students[n * 2 : n * 2 + 2])) for n in range(7))
+    push = GroupSetPush(create=(*new[1:], NewGroup("G 0", "", (*students[:2], teacher, canvas.stranger()))))
+    found = {g.name: set(g.member_ids) for g in gateway.push(set_id, push).groups}
+    assert found["G 0"] == {*students[:2], teacher}
+
+
+def test_an_import_that_never_ends_or_fails_is_told(canvas, monkeypatch):
+    gateway, students = canvas.gateway(), canvas.students(12)
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=tuple(NewGroup(f"G {n}", "", (students[n],)) for n in range(8)))
+    canvas.faults(import_delay_ms=600_000)
+    with pytest.raises(LmsUnavailable, match="import_not_finished"):
+        gateway.push(set_id, push)
+    assert 600 <= sum(canvas.naps) <= 610
+    canvas.faults(import_delay_ms=0)
+    monkeypatch.setattr(canvas_csv, "write", lambda placements: b'canvas_user_id,group_name\n1,"open')
+    with pytest.raises(LmsUnavailable, match="import_failed"):
+        gateway.push(set_id, push)
+
+
+def test_a_repeated_big_push_sends_nobody_again(canvas):
+    gateway, students = canvas.gateway(), canvas.students(17)
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=tuple(NewGroup(f"G {n}", "", (students[n],)) for n in range(17)))
+    gateway.push(set_id, push)
+    canvas.demo.reset_calls()
+    assert len(gateway.push(set_id, push).groups) == 17
+    assert not any("import" in path or path.startswith("PUT") for path in canvas.by_path())
+
+
+def test_a_low_rate_makes_the_next_call_wait(canvas):
+    canvas.faults(rate_remaining=120)
+    canvas.gateway().read_group_set(str(canvas.state()["group_sets"][1]["id"]))
+    assert canvas.naps
+    assert set(canvas.naps) == {3.0}
+
+
+def test_the_base_may_come_with_the_api_path(canvas):
+    gateway = canvas.gateway(base_url=f"{canvas.base}/canvas/api/v1/")
+    assert gateway.capabilities().rights
+
+
+def test_an_export_is_read_with_any_delimiter_and_mark():
+    text = '\ufeffname;canvas_user_id;group_name;canvas_group_id\n"B; A";5;"Gr;1";9\nC;6;;\n'
+    assert canvas_csv.read(text) == canvas_csv.Exported({"9": ["5"]}, {"9": "Gr;1"})
+    assert canvas_csv.read("name,canvas_user_id,group_name\nA,5,\n").members == {}
+    with pytest.raises(LmsUnavailable, match="export_not_understood"):
+        canvas_csv.read("<html>")
+
+
+def test_an_import_leaves_empty_cells_empty():
+    rows = [Placement("5", group_id="9"), Placement("6", group_name='A "b", c')]
+    assert canvas_csv.write(rows) == b'canvas_user_id,canvas_group_id,group_name\n5,9,\n6,,"A ""b"", c"\n'
+
+
+def test_a_token_that_sees_one_section_only_is_told_instead_of_dropping_the_others(canvas):
+    bound = [str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"]][1]
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        canvas.gateway(token=f"demo-user-{bound}").pull(roster=True, groups=True)
+
+
+def test_taking_many_out_of_many_groups_reads_the_set_once(canvas):
+    gateway, students = canvas.gateway(), canvas.students(18)
+    set_id = gateway.create_group_set("Set")
+    new = tuple(NewGroup(f"G {n}", "", tuple(students[n * 2 : n * 2 + 2])) for n in range(9))
+    made = gateway.push(set_id, GroupSetPush(create=new)).groups
+    canvas.demo.reset_calls()
+    out = tuple(GroupChange(g.lms_group_id, None, (), g.member_ids) for g in made)
+    answer = gateway.push(set_id, GroupSetPush(change=out))
+    assert [g.member_ids for g in answer.groups] == [()] * 9
+    assert canvas.by_path()["PUT /api/v1/groups/:id"] == 9
+    assert canvas.calls() == 12
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "kind", "code"),
+    [
+        (401, {"WWW-Authenticate": "Bearer"}, b"{}", LmsRefused, "token_rejected"),
+        (401, {}, b'{"errors":[{"message":"Revoked access token."}]}', LmsRefused, "token_rejected"),
+        (401, {}, b'{"errors":[{"message":"Insufficient scopes on access token."}]}', LmsRefused, "scope_missing"),
+        (401, {}, b'{"status":"unauthorized"}', LmsRefused, "right_missing"),
+        (403, {}, b'{"error":"user not authorized to perform that action"}', LmsRefused, "right_missing"),
+        (404, {}, b'{"status":"not found"}', LmsChanged, "gone"),
+        (404, {}, b"<!DOCTYPE html>", LmsUnavailable, "lms_not_json"),
+        (400, {}, b'{"errors":{"name":[{"attribute":"name"}]}}', LmsRefused, "value_refused"),
+        (400, {}, b'{"errors":[{"field":"name"}]}', LmsRefused, "value_refused"),
+        (400, {}, b"", LmsRefused, "value_refused"),
+        (302, {}, b"", LmsRefused, "lms_redirects"),
+        (409, {}, b"", LmsRefused, "lms_refused"),
+    ],
+)
+def test_refusals_are_read_by_header_and_words(status, headers, body, kind, code):
+    answer = Answer("https://canvas.example/api/v1/courses/3/users?x=1", status, headers, body)
+    error = refusal(answer, "GET /courses/:course_id/users")
+    assert (type(error), error.code) == (kind, code)
+    assert error.facts["host"] == "canvas.example"
+    if code == "scope_missing":
+        assert error.facts["scope"] == "url:GET|/api/v1/courses/:course_id/users"
+    if b"name" in body:
+        assert error.facts["fields"] == ["name"]
+
+
+@pytest.mark.shows("PULL-18")
+def test_null_for_a_name_or_a_description_stops_nothing():
+    found = canvas_sets.remote_group({"id": 1, "name": None, "description": None}, ["2", "2"])
+    assert (found.name, found.description, found.member_ids) == ("Unnamed group", "", ("2",))
+
+
+def test_a_set_full_of_people_whom_the_export_lacks_is_still_read_exactly(canvas):
+    teacher = next(str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"])
+    set_id = canvas.outsider("create_set", name="Staffed")["set_id"]
+    site = canvas.demo.hub.sites["canvas"]
+    ids = [canvas.outsider("create_group", set_id=set_id, name=f"G {n}")["group_id"] for n in range(12)]
+    for group_id in ids:
+        site.add_member(group_id, int(teacher))
+    found = canvas.gateway().read_group_set(str(set_id))
+    assert {g.lms_group_id: g.member_ids for g in found.groups} == {str(i): (teacher,) for i in ids}
+    # One reading of the set, one of the course: not one for each group.
+    assert canvas.calls() <= 5
+
+
+def test_the_test_student_is_nobody_even_when_canvas_lists_them():
+    student_view = {"type": "StudentViewEnrollment", "enrollment_state": "active"}
+    user = {"id": 8, "name": "Test Student", "enrollments": [student_view], "group_ids": [3]}
+    assert canvas_people.roster([user]).people == ()
+    assert canvas_sets.members_by_group([user]) == {}
+
+
+def test_a_token_that_may_not_place_people_is_told_apart_from_a_stranger(canvas):
+    group = next(s for s in canvas.state()["group_sets"] if s["name"] == "Project teams")["groups"][0]
+    gateway = canvas.gateway(token=f"demo-user-{canvas.students(8)[7]}")
+    with pytest.raises(LmsRefused, match="right_missing"):
+        gateway.push("1", GroupSetPush(change=(GroupChange(str(group["id"]), None, (canvas.students(9)[8],)),)))
+    with pytest.raises(LmsRefused, match="right_missing"):
+        gateway.create_group_set("Mine")
+    assert canvas.members(str(group["id"])) == {str(member) for member in group["members"]}
+
+
+def test_a_group_that_vanished_is_told_when_whole_groups_are_rewritten(canvas):
+    gateway, students = canvas.gateway(), canvas.students(8)
+    set_id = gateway.create_group_set("Set")
+    group_id = gateway.push(set_id, GroupSetPush(create=(NewGroup("G"),))).groups[0].lms_group_id
+    canvas.outsider("delete_group", group_id=group_id)
+    with pytest.raises(LmsChanged, match="group_gone"):
+        gateway.push(set_id, GroupSetPush(change=(GroupChange(group_id, None, tuple(students)),)))
+
+
+def test_a_replay_of_many_empty_groups_reads_the_set_once(canvas):
+    gateway = canvas.gateway()
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=tuple(NewGroup(f"G {n}") for n in range(12)))
+    gateway.push(set_id, push)
+    canvas.demo.reset_calls()
+    assert len(gateway.push(set_id, push).groups) == 12
+    assert canvas.calls() <= 4

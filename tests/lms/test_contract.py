@@ -1,0 +1,316 @@
+"""What every gateway promises, shown on Canvas and on Moodle alike."""
+
+import pytest
+
+from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, Step
+
+NAME = 'Gruppe "Ä", 1; O\'Brien & 小明'
+
+
+def by_name(remote):
+    return {group.name: group for group in remote.groups}
+
+
+@pytest.fixture
+def filled(site):
+    """A set of our own with two groups, and the site's gateway and some students."""
+    gateway, students = site.gateway(), site.students(9)
+    set_id = gateway.create_group_set("Our set")
+    push = GroupSetPush(create=(NewGroup("One", "", tuple(students[:3])), NewGroup("Two", "", tuple(students[3:6]))))
+    made = by_name(gateway.push(set_id, push))
+    return site, gateway, set_id, made["One"].lms_group_id, made["Two"].lms_group_id, students
+
+
+def test_a_pull_gives_what_the_lms_holds(site):
+    remote = site.gateway().pull(roster=True, groups=True)
+    state = site.state()
+    real = [p for p in state["people"] if "StudentViewEnrollment" not in p["roles"]]
+    assert {p.lms_user_id: p.name for p in remote.roster.people} == {str(p["id"]): p["name"] for p in real}
+    sets = [s for s in state["group_sets"] if s["role"] is None]
+    assert {s.lms_group_set_id: (s.name, set(s.group_ids)) for s in remote.groups.group_sets} == {
+        str(s["id"]): (s["name"], {str(g["id"]) for g in s["groups"]}) for s in sets
+    }
+    ids = {str(g["id"]) for s in sets for g in s["groups"]} | {str(g["id"]) for g in state["groups"] if not g["sets"]}
+    assert {g.lms_group_id: (g.name, set(g.member_ids)) for g in remote.groups.groups} == {
+        str(g["id"]): (g["name"], {str(m) for m in g["members"]}) for g in state["groups"] if str(g["id"]) in ids
+    }
+    assert remote.roster.lists_inactive
+
+
+def test_a_pull_fetches_only_what_is_asked(site):
+    gateway = site.gateway()
+    people = gateway.pull(roster=True, groups=False)
+    assert people.groups is None
+    assert people.roster.people
+    groups = gateway.pull(roster=False, groups=True)
+    assert groups.roster is None
+    assert any(group.member_ids for group in groups.groups.groups)
+
+
+def test_a_pull_tells_its_progress(site):
+    told = []
+    site.gateway().pull(roster=True, groups=True, progress=lambda *step: told.append(step))
+    assert {step for step, _, _ in told} == {Step.FETCHING_GROUPS, Step.FETCHING_ROSTER}
+
+
+def test_the_calls_are_counted(site):
+    gateway = site.gateway()
+    gateway.pull(roster=True, groups=True)
+    assert gateway.calls == site.calls() > 0
+
+
+@pytest.mark.shows("PUSH-38")
+def test_a_set_is_made_renamed_and_deleted(site):
+    gateway = site.gateway()
+    set_id = gateway.create_group_set(NAME)
+    assert {str(s["id"]): s["name"] for s in site.state()["group_sets"]}[set_id] == NAME
+    assert gateway.read_group_set(set_id).group_sets[0].name == NAME
+    gateway.rename_group_set(set_id, "Other name")
+    assert gateway.read_group_set(set_id).group_sets[0].name == "Other name"
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G"),)))
+    gateway.delete_group_set(set_id, (made.groups[0].lms_group_id,))
+    gateway.delete_group_set(set_id, (made.groups[0].lms_group_id,))
+    assert set_id not in {str(s["id"]) for s in site.state()["group_sets"]}
+    with pytest.raises(LmsChanged, match="set_gone"):
+        gateway.read_group_set(set_id)
+
+
+def test_a_name_in_use_is_told(site):
+    gateway = site.gateway()
+    gateway.create_group_set("Twin")
+    other = gateway.create_group_set("Other")
+    with pytest.raises(LmsRefused, match="set_name_taken"):
+        gateway.create_group_set("Twin")
+    with pytest.raises(LmsRefused, match="set_name_taken"):
+        gateway.rename_group_set(other, "Twin")
+
+
+@pytest.mark.shows("PUSH-41")
+def test_new_groups_arrive_with_their_members(site):
+    gateway, students = site.gateway(), site.students(6)
+    set_id = gateway.create_group_set("Our set")
+    push = GroupSetPush(create=(NewGroup(NAME, "About", tuple(students[:4])), NewGroup("Empty")))
+    made = by_name(gateway.push(set_id, push))
+    assert set(made[NAME].member_ids) == set(students[:4]) == site.members(made[NAME].lms_group_id)
+    assert made["Empty"].member_ids == ()
+    assert sorted(site.names(set_id)) == sorted([NAME, "Empty"])
+
+
+def test_many_new_groups_arrive(site):
+    gateway, students = site.gateway(), site.students(16)
+    set_id = gateway.create_group_set("Our set")
+    new = tuple(NewGroup(f"{NAME} {i}", "", tuple(students[i * 2 : i * 2 + 2])) for i in range(8))
+    made = by_name(gateway.push(set_id, GroupSetPush(create=(*new, NewGroup("Empty")))))
+    assert {name: set(group.member_ids) for name, group in made.items()} == {
+        group.name: set(group.member_ids) for group in (*new, NewGroup("Empty"))
+    }
+    assert all(set(group.member_ids) == site.members(group.lms_group_id) for group in made.values())
+
+
+@pytest.mark.shows("PUSH-16")
+def test_a_move_reaches_both_groups(filled):
+    site, gateway, set_id, one, two, students = filled
+    push = GroupSetPush(change=(GroupChange(one, None, (), (students[0],)), GroupChange(two, None, (students[0],), ())))
+    answer = {group.lms_group_id: group for group in gateway.push(set_id, push).groups}
+    assert set(answer[one].member_ids) == set(students[1:3]) == site.members(one)
+    assert set(answer[two].member_ids) == {students[0], *students[3:6]} == site.members(two)
+    assert (answer[one].name, answer[two].name) == ("One", "Two")
+
+
+@pytest.mark.shows("PUSH-34")
+def test_removing_everybody_empties_a_group(filled):
+    site, gateway, set_id, one, _, students = filled
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(one, None, (), tuple(students[:3])),)))
+    assert [(g.lms_group_id, g.name, g.member_ids) for g in answer.groups] == [(one, "One", ())]
+    assert site.members(one) == set()
+
+
+def test_the_last_member_may_move_away(filled):
+    site, gateway, set_id, one, two, students = filled
+    push = GroupSetPush(
+        change=(GroupChange(one, None, (), tuple(students[:3])), GroupChange(two, None, tuple(students[:3]), ()))
+    )
+    answer = {group.lms_group_id: group for group in gateway.push(set_id, push).groups}
+    assert (answer[one].name, answer[one].member_ids) == ("One", ())
+    assert set(answer[two].member_ids) == set(students[:6]) == site.members(two)
+
+
+def test_a_bigger_change_rewrites_groups_and_keeps_strangers(filled):
+    site, gateway, set_id, one, two, students = filled
+    teacher = str(
+        next(p["id"] for p in site.state()["people"] if p["roles"][0] not in ("StudentEnrollment", "student"))
+    )
+    site.outsider("add_member", group_id=one, user_id=teacher)
+    push = GroupSetPush(
+        change=(
+            GroupChange(one, None, tuple(students[3:9]), tuple(students[:3])),
+            GroupChange(two, None, tuple(students[:2]), tuple(students[3:6])),
+        )
+    )
+    answer = {group.lms_group_id: set(group.member_ids) for group in gateway.push(set_id, push).groups}
+    assert answer[one] == {teacher, *students[3:9]} == site.members(one)
+    assert answer[two] == set(students[:2]) == site.members(two)
+
+
+def test_groups_are_renamed_and_deleted_and_a_free_name_is_used_again(filled):
+    _, gateway, set_id, one, two, students = filled
+    push = GroupSetPush(
+        create=(NewGroup("One", "", (students[6],)), NewGroup("Two")),
+        change=(GroupChange(one, "Eins", (students[7],), ()),),
+        delete=(two,),
+    )
+    gateway.push(set_id, push)
+    found = by_name(gateway.read_group_set(set_id))
+    assert {name: set(group.member_ids) for name, group in found.items()} == {
+        "Eins": {*students[:3], students[7]},
+        "One": {students[6]},
+        "Two": set(),
+    }
+    assert found["Eins"].lms_group_id == one
+    assert found["Two"].lms_group_id != two
+
+
+def test_two_groups_swap_their_names(filled):
+    _, gateway, set_id, one, two, _ = filled
+    push = GroupSetPush(change=(GroupChange(one, "Two"), GroupChange(two, "One")))
+    answer = {group.lms_group_id: group.name for group in gateway.push(set_id, push).groups}
+    assert answer == {one: "Two", two: "One"}
+
+
+def test_a_replayed_push_doubles_nothing(site):
+    gateway, students = site.gateway(), site.students(16)
+    set_id = gateway.create_group_set("Our set")
+    for count in (2, 8):
+        new = tuple(NewGroup(f"{count}-{i}", "", tuple(students[i * 2 : i * 2 + 2])) for i in range(count))
+        first = by_name(gateway.push(set_id, GroupSetPush(create=new)))
+        again = by_name(gateway.push(set_id, GroupSetPush(create=new)))
+        assert all(again[group.name].lms_group_id == first[group.name].lms_group_id for group in new)
+        assert len(site.names(set_id)) == len(set(site.names(set_id)))
+
+
+def test_an_answer_that_is_lost_is_made_good_by_the_next_push(site):
+    gateway, students = site.gateway(), site.students(4)
+    set_id = gateway.create_group_set("Our set")
+    push = GroupSetPush(create=(NewGroup("One", "", tuple(students[:2])), NewGroup("Two", "", tuple(students[2:]))))
+    site.faults(cut_after_apply_next=1)
+    with pytest.raises(LmsUnavailable):
+        gateway.push(set_id, push)
+    made = by_name(gateway.push(set_id, push))
+    assert set(made["One"].member_ids) == set(students[:2])
+    assert sorted(site.names(set_id)) == ["One", "Two"]
+
+
+def test_a_lost_answer_to_a_move_is_asked_again_at_once(filled):
+    site, gateway, set_id, one, _, students = filled
+    site.faults(cut_after_apply_next=1)
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(one, None, (students[8],), ()),)))
+    assert set(answer.groups[0].member_ids) == {*students[:3], students[8]}
+
+
+@pytest.mark.shows("PUSH-14")
+def test_people_whom_the_lms_does_not_take_are_absent(filled):
+    site, gateway, set_id, one, two, students = filled
+    stranger = site.stranger()
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(one, None, (stranger, students[6]), ()),)))
+    assert set(answer.groups[0].member_ids) == {*students[:3], students[6]}
+    many = GroupSetPush(change=(GroupChange(two, None, (stranger, *students[:3], *students[6:9]), ()),))
+    answer = {group.lms_group_id: set(group.member_ids) for group in gateway.push(set_id, many).groups}
+    assert stranger not in answer[two]
+    assert {*students[:3], *students[6:9]} <= answer[two]
+
+
+def test_a_group_that_vanished_is_told(filled):
+    site, gateway, set_id, one, _, students = filled
+    site.outsider("delete_group", group_id=one)
+    with pytest.raises(LmsChanged, match="group_gone"):
+        gateway.push(set_id, GroupSetPush(change=(GroupChange(one, None, (students[8],), ()),)))
+    with pytest.raises(LmsChanged, match="group_gone"):
+        gateway.push(set_id, GroupSetPush(change=(GroupChange(one, "New name"),)))
+    gateway.push(set_id, GroupSetPush(delete=(one,)))
+
+
+def test_a_set_that_vanished_is_told(filled):
+    site, gateway, set_id, *_ = filled
+    site.outsider("delete_set", set_id=set_id)
+    with pytest.raises(LmsChanged, match="set_gone"):
+        gateway.push(set_id, GroupSetPush(create=(NewGroup("New"),)))
+    with pytest.raises(LmsChanged, match="set_gone"):
+        gateway.rename_group_set(set_id, "New")
+
+
+def test_a_name_that_no_lms_takes_is_refused_before_any_call(filled):
+    _, gateway, set_id, one, *_ = filled
+    before = gateway.calls
+    for name in ("", "   ", "x" * 256):
+        with pytest.raises(LmsRefused, match="value_refused"):
+            gateway.push(set_id, GroupSetPush(create=(NewGroup(name),), delete=(one,)))
+        with pytest.raises(LmsRefused, match="value_refused"):
+            gateway.push(set_id, GroupSetPush(change=(GroupChange(one, name),)))
+    assert gateway.calls == before
+
+
+def test_the_full_service_token_may_do_everything(site):
+    gateway = site.gateway()
+    found = gateway.capabilities()
+    assert all(found.allows(right) for right in Right)
+    assert gateway.calls <= 2
+
+
+def test_a_dead_token_is_told(site):
+    for work in (lambda g: g.capabilities(), lambda g: g.pull(roster=True, groups=True)):
+        with pytest.raises(LmsRefused, match="token_rejected"):
+            work(site.gateway(token="wrong"))
+
+
+def test_a_missing_right_is_told(site):
+    site.faults(forbid_next=1)
+    with pytest.raises(LmsRefused, match="right_missing"):
+        site.gateway().pull(roster=True, groups=True)
+
+
+def test_errors_hold_no_token_and_no_query(site):
+    site.faults(error_next=99)
+    with pytest.raises(LmsUnavailable) as caught:
+        site.gateway().pull(roster=True, groups=True)
+    text = str(caught.value)
+    assert "demo-" not in text
+    assert "?" not in text
+    assert "per_page" not in text
+
+
+@pytest.mark.parametrize("fault", ["html_error_next", "error_next"])
+def test_a_stumbling_lms_is_asked_again(site, fault):
+    site.faults(**{fault: 2})
+    assert site.gateway().pull(roster=True, groups=True).roster.people
+    assert len(site.naps) == 2
+
+
+@pytest.mark.parametrize("fault", ["html_error_next", "error_next"])
+def test_an_lms_that_fails_for_good_is_unavailable(site, fault):
+    site.faults(**{fault: 99})
+    with pytest.raises(LmsUnavailable, match="lms_failed") as caught:
+        site.gateway().pull(roster=True, groups=True)
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("form", ["429", "403"])
+def test_a_throttled_call_waits_and_is_made_again(site, form):
+    site.faults(throttle=form, throttle_next=2)
+    gateway = site.gateway()
+    set_id = gateway.create_group_set("Even what may not be repeated blindly")
+    assert [s["name"] for s in site.state()["group_sets"] if str(s["id"]) == set_id]
+    assert len(site.naps) == 2
+
+
+def test_throttling_without_end_is_unavailable_and_not_a_missing_right(site):
+    site.faults(throttle="403")
+    with pytest.raises(LmsUnavailable, match="lms_throttled"):
+        site.gateway().pull(roster=True, groups=True)
+
+
+def test_half_a_list_is_an_error(make_site, site):
+    big = make_site(site.flavour, site.demo.make_big_course(site.flavour, 250 if site.flavour == "canvas" else 1100, 3))
+    big.faults(truncate_page=2)
+    with pytest.raises(LmsUnavailable):
+        big.gateway().pull(roster=True, groups=True)

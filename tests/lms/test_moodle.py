@@ -1,0 +1,229 @@
+"""Moodle's traps, met by the adapter: errors with status 200, unique names, protected memberships, hidden people."""
+
+import pytest
+
+from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.lms import moodle_names, moodle_people
+from lti_tool.lms.moodle_errors import result
+from lti_tool.outbound import Answer
+
+
+def answer(body, status=200):
+    return Answer("https://moodle.example/webservice/rest/server.php?x=1", status, {}, body)
+
+
+@pytest.mark.parametrize(
+    ("errorcode", "kind", "code"),
+    [
+        ("invalidtoken", LmsRefused, "token_rejected"),
+        ("accessexception", LmsRefused, "right_missing"),
+        ("nopermissions", LmsRefused, "right_missing"),
+        ("invalidparameter", LmsRefused, "value_refused"),
+        ("wsaccessusersuspended", LmsRefused, "service_user_suspended"),
+        ("errorcoursecontextnotvalid", LmsRefused, "course_not_open"),
+        ("invalidrecord", LmsChanged, "gone"),
+        ("somethingnew", LmsRefused, "lms_refused"),
+        ("dmlreadexception", LmsUnavailable, "lms_failed"),
+    ],
+)
+def test_errors_with_status_200_are_read(errorcode, kind, code):
+    json = f'{{"exception":"moodle_exception","errorcode":"{errorcode}","message":"Text"}}'.encode()
+    xml = f'<?xml version="1.0"?>\n<EXCEPTION class="x">\n<ERRORCODE>{errorcode}</ERRORCODE></EXCEPTION>'.encode()
+    for body in (json, xml):
+        with pytest.raises(kind, match=code) as caught:
+            result(answer(body), "core_group_get_groups")
+        assert caught.value.facts["host"] == "moodle.example"
+
+
+def test_an_error_code_that_is_no_word_is_not_kept():
+    with pytest.raises(LmsRefused) as caught:
+        result(answer(b'{"exception":"x","errorcode":"User 17 (Ann) \\u0000"}'), "f")
+    assert caught.value.facts["errorcode"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (403, b"", LmsRefused, "web_services_off"),
+        (404, b"<html>", LmsRefused, "lms_refused"),
+        (303, b"", LmsRefused, "lms_redirects"),
+        (400, b"<!DOCTYPE html>", LmsUnavailable, "lms_not_json"),
+    ],
+)
+def test_other_statuses_are_read(status, body, kind, code):
+    with pytest.raises(kind, match=code):
+        result(answer(body, status), "f")
+
+
+def test_nothing_is_a_result():
+    assert result(answer(b"null"), "f") is None
+
+
+def test_who_is_not_active_is_dropped_without_a_reason(moodle):
+    people = {p.lms_user_id: p for p in moodle.gateway().pull(roster=True, groups=False).roster.people}
+    states = {str(p["id"]): p["states"][0] for p in moodle.state()["people"]}
+    assert {n for n, p in people.items() if p.status is MemberStatus.DROPPED} == {
+        n for n, state in states.items() if state != "active"
+    }
+    assert {p.enrollment_display for p in people.values()} == {"Active", "Not active"}
+
+
+@pytest.mark.shows("MODEL-158")
+def test_a_group_may_be_in_two_sets_or_in_none(moodle):
+    remote = moodle.gateway().pull(roster=False, groups=True).groups
+    ids = {g.name: g.lms_group_id for g in remote.groups}
+    held = [s.name for s in remote.group_sets if ids["Volunteers & tutors"] in s.group_ids]
+    assert held == ["Lab sessions", "Project teams"]
+    assert not any(ids["Everyone with a laptop"] in s.group_ids for s in remote.group_sets)
+    assert "score a < b" in ids
+
+
+def test_only_who_may_manage_groups_is_said_to(moodle):
+    people = moodle.gateway().pull(roster=True, groups=False).roster.people
+    state = {str(p["id"]): p["roles"][0] for p in moodle.state()["people"]}
+    assert {state[p.lms_user_id] for p in people if p.manages_groups} == {"editingteacher", "manager"}
+
+
+def test_nobody_s_right_is_known_when_moodle_does_not_say(moodle):
+    moodle.faults(forbid_next=1, only_path="with_capability")
+    people = moodle.gateway().pull(roster=True, groups=False).roster.people
+    assert {p.manages_groups for p in people} == {None}
+
+
+def test_roles_of_the_site_s_own_making_are_weighed_last():
+    def kind(*shortnames):
+        user = {"id": 1, "fullname": "A", "roles": [{"shortname": name} for name in shortnames]}
+        return moodle_people.roster([user], {"1"}, None).people[0].enrollment_type
+
+    assert kind("student", "editingteacher") is EnrollmentType.TEACHER
+    assert kind("student", "notetaker") is EnrollmentType.STUDENT
+    assert kind("notetaker") is EnrollmentType.OTHER
+    assert kind() is EnrollmentType.OTHER
+
+
+def test_a_list_that_a_missing_right_shortened_is_refused(moodle, monkeypatch):
+    gateway = moodle.gateway()
+    pages = list(gateway.client.get_enrolled_users(moodle.course_id))
+    monkeypatch.setattr(gateway.client, "get_enrolled_users", lambda course: iter(()))
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        gateway.pull(roster=True, groups=False)
+    monkeypatch.setattr(gateway.client, "get_enrolled_users", lambda course: iter([pages[0][:2]]))
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        gateway.pull(roster=True, groups=True)
+
+
+def test_a_set_without_an_id_number_is_made_once_and_answered(moodle):
+    moodle.gateway().create_group_set("New set")
+    assert [s["name"] for s in moodle.state()["group_sets"]].count("New set") == 1
+
+
+def test_renaming_a_set_keeps_its_description(moodle):
+    gateway = moodle.gateway()
+    set_id = next(str(s["id"]) for s in moodle.state()["group_sets"] if s["name"] == "Lab sessions")
+    gateway.rename_group_set(set_id, "Labs")
+    found = gateway.client.get_groupings([set_id])[0]
+    assert (found["name"], found["description"], found["idnumber"]) == ("Labs", "<p>Weekly <b>labs</b></p>", "LAB")
+
+
+@pytest.mark.parametrize("name", ["a<b", "<3", "<b>x</b>", "x" * 255])
+def test_names_that_moodle_cannot_hold_are_refused_before_the_call(moodle, name):
+    gateway = moodle.gateway()
+    for work in (
+        lambda: gateway.create_group_set(name),
+        lambda: gateway.push("1", GroupSetPush(create=(NewGroup(name),))),
+    ):
+        with pytest.raises(LmsRefused, match="value_refused"):
+            work()
+    assert moodle.calls() == 0
+
+
+def test_names_are_trimmed_because_moodle_compares_before_it_trims(moodle):
+    gateway = moodle.gateway()
+    gateway.create_group_set("Set")
+    with pytest.raises(LmsRefused, match="set_name_taken"):
+        gateway.create_group_set("  Set ")
+
+
+def test_a_name_that_another_group_of_the_course_has_is_told_before_anything_is_made(moodle):
+    gateway = moodle.gateway()
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=(NewGroup("Team 1"), NewGroup("Free"), NewGroup("Lab A")))
+    with pytest.raises(LmsRefused, match="group_names_taken") as caught:
+        gateway.push(set_id, push)
+    assert caught.value.facts["names"] == ["Lab A", "Team 1"]
+    assert moodle.names(set_id) == []
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("Free"),))).groups[0]
+    with pytest.raises(LmsRefused, match="group_names_taken"):
+        gateway.push(set_id, GroupSetPush(change=(GroupChange(made.lms_group_id, "Team 1"),)))
+
+
+def test_groups_that_were_made_but_not_yet_put_into_the_set_are_found_again(moodle):
+    gateway = moodle.gateway()
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=(NewGroup("New A"), NewGroup("New B")))
+    moodle.faults(cut_after_apply_next=1, only_path="core_group_create_groups")
+    with pytest.raises(LmsUnavailable):
+        gateway.push(set_id, push)
+    assert moodle.names(set_id) == []
+    moodle.faults(only_path="")
+    gateway.push(set_id, push)
+    assert sorted(moodle.names(set_id)) == ["New A", "New B"]
+    assert [g["name"] for g in moodle.state()["groups"]].count("New A") == 1
+
+
+def test_a_membership_of_another_plugin_stays_and_is_shown(moodle):
+    group = next(g for g in moodle.state()["groups"] if g["name"] == "Everyone with a laptop")
+    group_id, members = str(group["id"]), {str(m) for m in group["members"]}
+    change = GroupChange(group_id, None, (), tuple(members))
+    (left,) = moodle.gateway().push("1", GroupSetPush(change=(change,))).groups
+    assert len(left.member_ids) == 1
+    assert set(left.member_ids) == moodle.members(group_id)
+
+
+def test_one_stranger_does_not_cost_the_others_their_places(moodle):
+    gateway, students = moodle.gateway(), moodle.students(12)
+    set_id = gateway.create_group_set("Set")
+    new = NewGroup("G", "", (*students[:6], moodle.stranger(), "999999", *students[6:]))
+    (made,) = gateway.push(set_id, GroupSetPush(create=(new,))).groups
+    assert set(made.member_ids) == set(students)
+
+
+def test_functions_that_the_service_lacks_are_told(moodle, monkeypatch):
+    gateway = moodle.gateway()
+    functions = gateway.client.get_functions() - {"core_group_create_groups"}
+    monkeypatch.setattr(gateway.client, "get_functions", lambda: functions)
+    found = gateway.capabilities()
+    assert found.missing == {Right.WRITE_GROUPS: "function_missing"}
+    moodle.faults(forbid_next=1)
+    assert set(gateway.capabilities().missing.values()) == {"right_missing"}
+
+
+def test_an_unknown_course_is_not_open(moodle):
+    with pytest.raises(LmsRefused, match="course_not_open"):
+        moodle.gateway(lms_course_id="999999").capabilities()
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted"),
+    [
+        ({"1": "a", "2": "b"}, {"1": "b", "2": "a"}),
+        ({"1": "a", "2": "b", "3": "c"}, {"1": "b", "2": "c", "3": "d"}),
+        ({"1": "a", "2": "b", "3": "c", "4": "c (2)"}, {"1": "b", "2": "c", "3": "a"}),
+        ({"1": "a", "2": "b"}, {"1": "a"}),
+    ],
+)
+def test_renames_are_ordered_so_that_no_step_makes_twins(current, wanted):
+    names = dict(current)
+    for group_id, name in moodle_names.ordered_renames(current, wanted):
+        assert name not in names.values()
+        names[group_id] = name
+    assert names == current | wanted
+
+
+def test_renames_that_make_twins_are_refused():
+    for current, wanted in (({"1": "a", "2": "b"}, {"1": "b"}), ({"1": "a", "2": "b"}, {"1": "c", "2": "c"})):
+        with pytest.raises(LmsRefused, match="group_names_taken"):
+            moodle_names.ordered_renames(current, wanted)

@@ -1,0 +1,93 @@
+"""What is read out of a verified launch."""
+
+import pytest
+
+from lti_tool.lti.claims import clean, custom, email, identifier, locale, web_address
+from lti_tool.lti.launch import verify
+from lti_tool.lti.platform import find_registration
+from lti_tool.services.tool import Tool
+
+C = "https://purl.imsglobal.org/spec/lti/claim/"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+
+
+@pytest.fixture
+def facts(app, settings, context):
+    def read(school, **changes):
+        hop = school.login(school.client())
+        secret = hop.answer.headers["Set-Cookie"].split(";")[0].split("=", 1)[1]
+        form = {"state": hop.state, "id_token": school.sign(school.claims(hop) | changes), "bind": secret}
+        tool: Tool = app.extensions["lti_tool"]
+        return verify(settings, tool.platform_keys, find_registration(school.registration_id), form, {})
+
+    return read
+
+
+def test_canvas(facts, school):
+    found = facts(
+        school,
+        **{
+            f"{C}custom": {
+                "canvas_user_id": 12,
+                "canvas_course_id": "7",
+                "canvas_api_base": "https://school.example",
+                "canvas_section_ids": "$Canvas.course.sectionIds",
+                "canvas_permissions": "manage_groups_add,manage_groups_delete",
+                "student_view": True,
+            },
+            f"{C}lis": {"person_sourcedid": " 1234 "},
+            f"{C}launch_presentation": {"locale": "de-AT", "return_url": "https://school.example/r"},
+            NRPS: {"context_memberships_url": "https://school.example/nrps", "service_versions": ["2.0"]},
+        },
+    )
+    assert (found.lms_user_id, found.lms_course_id) == ("12", "7")
+    assert found.may_manage_groups is True
+    assert found.is_test_user
+    assert "canvas_section_ids" not in found.custom
+    assert found.student_number == "1234"
+    assert found.locale == "de-AT"
+    assert found.memberships_url == "https://school.example/nrps"
+    assert found.resource_link_id == "rl-1"
+    assert (found.context.lti_context_id, found.context.title, found.context.label) == ("course-1", "Intro", "CS1")
+    assert (found.name, found.email) == ("Ada Lovelace", "ada@example.org")
+    assert "https://school.example" in found.platform_origins
+    assert found.target_path == f"{school.path}/launch"
+
+
+def test_moodle_ids_are_those_of_the_launch(facts, make_school):
+    found = facts(make_school(family="moodle"))
+    assert (found.lms_user_id, found.lms_course_id) == ("u1", "course-1")
+    assert found.may_manage_groups is None
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [("", False), ("manage_groups_delete", False), ("manage_groups_manage", True), ("$Canvas.x", None)],
+)
+def test_permissions_of_canvas(facts, school, permissions, expected):
+    assert facts(school, **{f"{C}custom": {"canvas_permissions": permissions}}).may_manage_groups is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Ada", "Ada"),
+        ("  Ada\n\tLove ", "Ada Love"),
+        ("A\u0308da", "Äda"),
+        ("a\0b\u202ec\ud800d", "abcd"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("x" * 300, "x" * 255),
+        (None, ""),
+        ({}, ""),
+    ],
+)
+def test_names_are_cleaned(value, expected):
+    assert clean(value) == expected
+
+
+def test_values_of_wrong_kinds_are_absent():
+    assert [identifier(value) for value in (1, "", "a\0", "x" * 256, None, "ok")] == [None] * 5 + ["ok"]
+    assert [email(value) for value in ("a@b", "ab", "@b", "a b@c", 5, "a@" + "b" * 400)] == ["a@b", *[None] * 5]
+    assert [web_address(value) for value in ("ftp://x", "https://", "https://x y", "https://[", 1)] == [None] * 5
+    assert [locale(value) for value in ("en", "pt_BR", "x" * 40, "<b>", None)] == ["en", "pt_BR", None, None, None]
+    assert custom({"a": "$X", "b": 1, "c": 1.5, "d": "x" * 5000, "\0": "x", "e": ""}) == {"b": "1", "e": ""}

@@ -1,0 +1,109 @@
+"""Pulling: everything of the LMS arrives, in few calls, all or nothing."""
+
+from typing import Any
+
+import pytest
+
+from lti_tool.domain.errors import LmsError
+from lti_tool.domain.sync import UNGROUPED_SET_NAME
+from lti_tool.services import group_sets, roster
+
+
+def lms_shape(state: dict[str, Any]) -> dict[str, dict[str, set[str]]]:
+    """Return the LMS's sets → groups → members who count (active students and staff), as the store should have it."""
+    active = {str(p["id"]) for p in state["people"] if "active" in p["states"] and not p["suspended"]}
+    shape = {
+        s["name"]: {str(g["id"]): {str(m) for m in g["members"]} & active for g in s["groups"]}
+        for s in state["group_sets"]
+        if s["role"] is None
+    }
+    loose = [g for g in state["groups"] if not g["sets"]]
+    if loose:
+        shape[UNGROUPED_SET_NAME] = {str(g["id"]): {str(m) for m in g["members"]} & active for g in loose}
+    return shape
+
+
+@pytest.mark.shows("PULL-10", "PULL-15", "MODEL-24", "MODEL-72")
+def test_a_pull_brings_every_set_group_and_membership(classroom: Any) -> None:
+    report = classroom.pull()
+    assert report.complete
+    assert report.errors == []
+    assert classroom.shape() == lms_shape(classroom.state())
+    assert report.groups.created == len({g for groups in classroom.shape().values() for g in groups})
+
+
+@pytest.mark.shows("PULL-33")
+def test_a_second_pull_changes_nothing(classroom: Any) -> None:
+    classroom.pull()
+    before = classroom.shape()
+    again = classroom.pull()
+    assert classroom.shape() == before
+    changed = again.as_dict()
+    for part in ("roster", "group_sets", "groups", "memberships"):
+        assert set(changed[part].values()) == {0}, part
+
+
+@pytest.mark.shows("MODEL-44", "MODEL-48", "MODEL-49")
+def test_a_pull_brings_students_and_staff_with_their_states(classroom: Any) -> None:
+    classroom.pull("roster")
+    page = roster.read_roster(classroom.course_id)
+    statuses = {member.status for member in page.students}
+    assert statuses == ({"active", "incomplete", "dropped"} if classroom.flavour == "canvas" else {"active", "dropped"})
+    assert {member.enrollment_type for member in page.staff} >= {"teacher"}
+    assert all(member.lms_user_id for member in (*page.students, *page.staff))
+
+
+@pytest.mark.shows("MODEL-8", "MODEL-21", "MODEL-23")
+def test_what_changed_in_the_lms_changes_here_and_ids_stay(classroom: Any) -> None:
+    classroom.pull()
+    ids = {s.row.lms_group_set_id: s.row.id for s in group_sets.list_sets(classroom.course_id)}
+    target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and len(s["groups"]) > 2)
+    classroom.outsider("rename_group", group_id=target["groups"][0]["id"], name="Renamed by an outsider")
+    classroom.outsider("delete_group", group_id=target["groups"][1]["id"])
+    report = classroom.pull()
+    assert (report.groups.renamed, report.groups.removed) == (1, 1)
+    assert classroom.shape() == lms_shape(classroom.state())
+    assert {s.row.lms_group_set_id: s.row.id for s in group_sets.list_sets(classroom.course_id)} == ids
+
+
+@pytest.mark.shows("MODEL-33")
+@pytest.mark.parametrize(
+    "fault",
+    [{"throttle": "429"}, {"error_next": 99}, {"html_error_next": 99}, {"revoke_token": True}],
+    ids=lambda fault: next(iter(fault)),
+)
+def test_an_lms_that_fails_leaves_the_store_as_it_was(
+    classroom: Any, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    classroom.pull()
+    before = classroom.shape()
+    target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and s["groups"])
+    classroom.outsider("delete_group", group_id=target["groups"][0]["id"])
+    classroom.lms.faults(fault)
+    with pytest.raises(LmsError):
+        classroom.pull()
+    assert classroom.shape() == before
+    run = classroom.last_run()
+    assert (run.state, run.error_code is not None) == ("failed", True)
+
+
+def test_a_course_of_2000_students_is_pulled_in_few_calls(big_classroom: Any) -> None:
+    report = big_classroom.pull()
+    assert report.calls == big_classroom.calls()
+    assert report.calls <= (26 if big_classroom.flavour == "canvas" else 12)
+    assert len(big_classroom.students()) == 2000
+    sizes = {name: len(groups) for name, groups in big_classroom.shape().items()}
+    assert sizes["Project teams"] == 400
+    assert big_classroom.shape() == lms_shape(big_classroom.state())
+
+
+@pytest.mark.shows("MODEL-33")
+@pytest.mark.parametrize("flavour", ["canvas"])  # a Moodle answers a list whole
+def test_half_a_list_is_an_error_and_changes_nothing(big_classroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    big_classroom.lms.faults({"truncate_page": 3})
+    with pytest.raises(LmsError):
+        big_classroom.pull()
+    assert big_classroom.shape() == {}
+    assert big_classroom.students() == []

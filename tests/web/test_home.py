@@ -1,0 +1,126 @@
+"""The course's first page: the next step for staff, one's own groups for students."""
+
+from typing import Any
+
+import pytest
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsRefused
+
+
+def test_before_the_first_sync_the_page_offers_it(world: Any, lms: Any) -> None:
+    page = world.browser().get("")
+    assert "Start here" in page.text
+    buttons = [button.text for button in page.select("main button")]
+    assert buttons == ["Sync with Canvas"]
+    assert "No Canvas groups found" not in page.text
+
+
+def test_staff_see_the_people_the_sets_and_what_happened(world: Any, lms: Any) -> None:
+    people = [world.member(f"Person {n}") for n in range(3)]
+    world.member("Gone", status="dropped")
+    world.group_set("Labs", {"Lab A": people}, connection="canvas", last_updated=now())
+    world.group_set("Projects", {"Team 1": people[:2], "Team 2": []})
+    world.run("pull")
+    page = world.browser().get("")
+    assert "3 students" in page.select_one(".figures").get_text(" ", strip=True)
+    cards = [card.get_text(" ", strip=True) for card in page.select(".card-link")]
+    assert "Labs Canvas 1 group · 3 people" in cards
+    assert "Projects Local Not in Canvas 2 groups · 2 people" in cards
+    assert "Sync" in page.select_one("table").text
+
+
+@pytest.mark.shows("PULL-44")
+@pytest.mark.parametrize(("family", "name"), [("canvas", "Canvas"), ("moodle", "Moodle")])
+def test_a_sync_without_groups_is_said(app: Any, world: Any, lms: Any, family: str, name: str) -> None:
+    course = type(world)(app).open_course(family=family)
+    course.run("pull")
+    banner = f"No {name} groups found — please create Teams manually."
+    assert banner in course.browser().get("").text
+    course.group_set("Labs", {}, connection=family)
+    assert banner not in course.browser().get("").text
+
+
+@pytest.mark.parametrize("code", ["token_missing", "lms_url_missing", "lms_course_unknown", "groups_unsupported"])
+def test_what_is_missing_for_groups_is_said_in_words(world: Any, lms: Any, code: str) -> None:
+    lms.closed = LmsRefused(code)
+    page = world.browser().get("")
+    assert page.select_one("#problem")
+    assert code not in page.text
+    assert [button.text for button in page.select("main button")] == ["Refresh people"]
+
+
+def test_a_run_at_work_is_shown_and_no_second_one_offered(world: Any, lms: Any) -> None:
+    run_id = world.run("pull", "running", step="fetching_groups", done=3, total=12)
+    page = world.browser().get("")
+    assert "Fetching groups from Canvas…" in page.text
+    poller = page.select_one("[hx-get]")
+    assert str(run_id) in poller["hx-get"]
+    assert poller["hx-trigger"] == "every 1s"
+    assert page.select_one("progress")["value"] == "25"
+    assert not page.select("main button")
+
+
+def test_a_student_sees_own_groups_and_names_only(world: Any) -> None:
+    ana = world.member("Ana López", email="ana@secret.example", student_number="secret-number")
+    bo, chi = world.member("Bo Ek", email="bo@secret.example"), world.member("Chi Ho")
+    world.group_set("Labs", {"Lab A": [ana, bo]}, connection="canvas")
+    world.group_set("Projects", {"Team 1": [chi], "Team 2": [ana]})
+    page = world.browser("student", name="Ana López", member=ana).get("")
+    assert [heading.text for heading in page.select("main h2")] == ["Lab A", "Team 2"]
+    assert "Bo Ek" in page.text
+    assert "Chi Ho" not in page.text
+    assert "Team 1" not in page.text
+    assert "secret" not in page.text
+    assert "@" not in str(page.main)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_student_without_a_group_is_told_kindly(world: Any, known: bool) -> None:
+    member = world.member("Ana López") if known else None
+    page = world.browser("student", member=member).get("")
+    assert "You are in no group yet" in page.text
+
+
+def test_an_observer_sees_the_sets_and_nothing_to_press(world: Any) -> None:
+    ana = world.member("Ana López", email="ana@secret.example")
+    set_id = world.group_set("Projects", {"Team 1": [ana]})
+    observer = world.browser("observer")
+    assert "Projects" in observer.get("").text
+    page = observer.get(f"group-sets/{set_id}")
+    assert "Ana López" in page.text
+    assert "In no group yet" not in page.text
+    assert not page.select("main form, main button")
+    assert "secret" not in page.text
+
+
+def test_the_page_outside_a_course_needs_no_session(app: Any, world: Any) -> None:
+    person = world.browser()
+    person.client.delete_cookie("__Host-lti-session")
+    assert "from a course" in person.get("/no-course").h1.text
+
+
+@pytest.mark.parametrize("path", ["", "roster", "group-sets"])
+def test_names_are_shown_as_text(world: Any, lms: Any, path: str) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    world.member(evil, email='"><script>x</script>')
+    world.group_set(evil, {evil: [world.names[evil]]})
+    page = world.browser(name=evil).get(path)
+    assert not page.select("img")
+    assert evil in page.text
+
+
+def test_the_number_of_queries_does_not_grow(world: Any, lms: Any, count_queries: Any) -> None:
+    for n in range(3):
+        world.member(f"Person {n}")
+    world.group_set("First", {"A": [world.names["Person 0"]]})
+    teacher = world.browser()
+    count_queries()
+    teacher.get("")
+    few = count_queries()
+    for n in range(10):
+        world.group_set(f"Set {n}", {f"G{n}": [world.names["Person 1"]]})
+        world.run("pull")
+    count_queries()
+    teacher.get("")
+    assert count_queries() == few <= 8

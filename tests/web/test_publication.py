@@ -1,0 +1,165 @@
+"""Publishing, and pushing each later change before the page answers; nothing that has not arrived is silent."""
+
+from typing import Any
+
+import pytest
+
+from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
+from lti_tool.models import GroupSet, SyncRun
+
+
+@pytest.fixture
+def filled(world: Any, lms: Any) -> Any:
+    world.ana, world.bo = world.member("Ana López"), world.member("Bo Ek")
+    world.set_id = world.group_set("Projects", {"Team 1": [world.ana], "Team 2": []})
+    world.path = f"group-sets/{world.set_id}"
+    return world
+
+
+@pytest.fixture
+def published(filled: Any) -> Any:
+    teacher = filled.browser()
+    teacher.post(f"{filled.path}/publish")
+    filled.app.extensions["lti_tool_doorbell"].work_off()
+    return filled
+
+
+def test_publishing_leads_to_its_run_and_then_the_set_is_in_the_lms(filled: Any, lms: Any) -> None:
+    teacher = filled.browser()
+    before = teacher.get(filled.path)
+    assert "This set is only here." in before.text
+    run_page = teacher.post(f"{filled.path}/publish")
+    assert "Publish" in teacher.get(run_page).h1.text
+    filled.app.extensions["lti_tool_doorbell"].work_off()
+    page = teacher.get(filled.path)
+    assert "Canvas has this set as it is here" in page.text
+    assert page.select_one(".badge-good").text == "In Canvas"
+    assert lms.members("Team 1") == {"u-Ana López"}
+    assert teacher.get(run_page).select_one(".notice-good")
+
+
+@pytest.mark.shows("PUSH-33", "PUSH-34")
+def test_each_change_is_in_the_lms_when_the_page_answers(published: Any, lms: Any) -> None:
+    teacher = published.browser()
+    team_1, team_2 = published.names["Team 1"], published.names["Team 2"]
+    page = teacher.follow(f"{published.path}/groups/{team_2}/members", member_id=str(published.bo))
+    assert "Canvas has it too." in page.select_one("#notice").text
+    assert lms.members("Team 2") == {"u-Bo Ek"}
+    teacher.post(f"{published.path}/groups/{team_1}/members/{published.ana}/remove")
+    assert lms.members("Team 1") == set()
+    teacher.post(f"{published.path}/assign", member_ids=[str(published.ana), str(published.bo)], group_id=str(team_1))
+    assert lms.members("Team 1") == {"u-Ana López", "u-Bo Ek"}
+    assert lms.members("Team 2") == set()
+    teacher.post(f"{published.path}/groups/{team_2}/edit", name="Owls", description="")
+    teacher.post(f"{published.path}/edit", name="Teams")
+    assert list(lms.sets.values()) == ["Teams"]
+    assert {group.name for held in lms.groups.values() for group in held.values()} == {"Team 1", "Owls"}
+    teacher.post(f"{published.path}/groups/{team_2}/delete")
+    assert {group.name for held in lms.groups.values() for group in held.values()} == {"Team 1"}
+
+
+@pytest.mark.shows("PUSH-36")
+def test_a_draw_is_in_the_lms_when_the_page_answers(published: Any, lms: Any) -> None:
+    teacher = published.browser()
+    revision = teacher.get(f"{published.path}/random?seed=3").select_one("input[name=revision]")["value"]
+    teacher.post(f"{published.path}/random", seed="3", revision=revision)
+    assert lms.members("Team 2") == {"u-Bo Ek"}
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize(
+    ("error", "state", "word"),
+    [
+        (LmsUnavailable("lms_timeout", host="lms.example"), "waiting", "Waiting"),
+        (LmsRefused("right_missing", call="PUT groups"), "refused", "Refused"),
+        (LmsChanged("set_gone"), "refused", "Refused"),
+    ],
+)
+def test_a_change_that_did_not_arrive_is_never_silent(
+    published: Any, lms: Any, error: Any, state: str, word: str
+) -> None:
+    teacher = published.browser()
+    lms.error = error
+    page = teacher.follow(f"{published.path}/groups/{published.names['Team 2']}/members", member_id=str(published.bo))
+    assert published.people_in("Team 2") == {published.bo}, "the change is kept here"
+    assert "The reason is below." in page.select_one("#notice").text
+    assert page.select_one(f".panel-{state}")
+    assert word in page.select_one(".badges").text
+    assert "Bo Ek is not yet in “Team 2” in Canvas." in page.select_one(".panel").text
+    again = "Publish again" if error.code == "set_gone" else "Push again"
+    assert [button.text for button in page.select(".panel button")] == [again]
+    lms.error = None
+    if again == "Push again":
+        page = teacher.follow(f"{published.path}/push")
+        assert page.select_one(".panel-sent")
+        assert lms.members("Team 2") == {"u-Bo Ek"}
+
+
+def test_people_whom_the_lms_does_not_take_are_named(published: Any, lms: Any) -> None:
+    lms.refused_people = {"u-Bo Ek"}
+    page = published.browser().follow(
+        f"{published.path}/groups/{published.names['Team 2']}/members", member_id=str(published.bo)
+    )
+    assert "Canvas did not put these people into their groups: Bo Ek." in page.select_one(".panel").text
+
+
+def test_all_published_sets_are_pushed_as_one_run(published: Any) -> None:
+    teacher = published.browser()
+    teacher.post("push")
+    assert [run.kind for run in published.stored(SyncRun, state="queued")] == ["push"]
+    again = teacher.post("push")
+    assert "notice=run_open" in again
+    assert "already at work" in teacher.get(again).text
+
+
+def test_pushing_nothing_is_explained(world: Any) -> None:
+    assert "Publish a group set first" in world.browser().post("push", 422).text
+
+
+def test_publishing_while_a_run_is_at_work_leads_to_it(filled: Any) -> None:
+    run_id = filled.run("pull", "running")
+    assert f"/runs/{run_id}?" in filled.browser().post(f"{filled.path}/publish")
+    assert filled.publication(filled.set_id) is None
+
+
+@pytest.mark.parametrize("groups", [{}, None])
+def test_a_set_that_cannot_be_published_says_why(world: Any, lms: Any, groups: Any) -> None:
+    ana = world.member("Ana López")
+    if groups is None:
+        set_id = world.group_set("Twice", {"A": [ana], "B": [ana]}, connection="import")
+        words = "In two groups: Ana López."
+    else:
+        set_id, words = world.group_set("Empty", groups), "Add groups first"
+    page = world.browser().post(f"group-sets/{set_id}/publish", 422)
+    assert words in page.text
+    assert "Back to the group set" in page.text
+
+
+def test_without_access_publishing_says_what_is_missing(filled: Any, lms: Any) -> None:
+    lms.closed = LmsRefused("token_missing")
+    assert "no access token for Canvas" in filled.browser().post(f"{filled.path}/publish", 502).text
+
+
+def test_a_published_set_is_deleted_here_only_or_in_both(published: Any, lms: Any) -> None:
+    teacher = published.browser()
+    page = teacher.get(f"{published.path}/delete")
+    assert [button.text for button in page.select("main button")] == [
+        "Remove from this tool",
+        "Delete here and in Canvas",
+    ]
+    teacher.post(f"{published.path}/delete", where="here")
+    assert not published.stored(GroupSet)
+    assert len(lms.sets) == 1
+
+
+@pytest.mark.shows("PUSH-29")
+def test_deleting_in_both_deletes_in_the_lms_first(published: Any, lms: Any) -> None:
+    teacher = published.browser()
+    lms.error = LmsUnavailable("lms_unreachable", host="lms.example")
+    page = teacher.post(f"{published.path}/delete", 503, where="everywhere")
+    assert "cannot be reached" in page.h1.text
+    assert len(published.stored(GroupSet)) == 1, "an LMS that is down keeps everything as it was"
+    lms.error = None
+    teacher.post(f"{published.path}/delete", where="everywhere")
+    assert not published.stored(GroupSet)
+    assert not lms.sets

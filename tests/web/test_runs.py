@@ -1,0 +1,102 @@
+"""Jobs as people see them: progress that asks again by itself, a report in words, errors that say what to do."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lti_tool.domain.sync import Report
+
+
+def report(**changes: Any) -> str:
+    made = Report(complete=True, calls=25, seconds=3.14).as_dict()
+    return json.dumps({**made, **changes})
+
+
+def test_a_sync_is_queued_and_its_page_follows_it(world: Any) -> None:
+    teacher = world.browser()
+    page = teacher.follow("sync")
+    block = page.select_one("#run-progress")
+    assert block["hx-trigger"] == "every 1s"
+    assert "Waiting for a free worker" in block.text
+    assert page.select_one("a[data-without-script]")["href"].split("?")[0] == block["hx-get"]
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("fetching_roster", "Fetching people from Canvas…"),
+        ("fetching_groups", "Fetching groups from Canvas…"),
+        ("syncing_members", "Sending members to Canvas…"),
+    ],
+)
+def test_a_step_is_told_in_words(world: Any, step: str, words: str) -> None:
+    run_id = world.run("pull", "running", step=step, done=50, total=200)
+    part, _ = world.browser().fragment(f"runs/{run_id}")
+    assert words in part.text
+    assert "50 of 200" in part.text
+    assert part.progress["value"] == "25"
+
+
+def test_the_fragment_of_an_ended_run_asks_no_more(world: Any) -> None:
+    run_id = world.run("pull", report=report())
+    part, response = world.browser().fragment(f"runs/{run_id}")
+    assert not part.select("[hx-get], [hx-trigger]")
+    assert "HX-Refresh" not in response.headers
+
+
+def test_the_home_page_reloads_when_its_run_has_ended(world: Any) -> None:
+    run_id = world.run("pull", report=report())
+    _, response = world.browser().fragment(f"runs/{run_id}?from=home")
+    assert response.headers["HX-Refresh"] == "true"
+
+
+@pytest.mark.shows("MODEL-26")
+def test_the_report_counts_and_says_what_was_left_out(world: Any) -> None:
+    run_id = world.run(
+        "pull",
+        report=report(
+            roster={"added": 7, "updated": 1, "dropped": 2, "conflicts": 1},
+            not_in_roster=3,
+            not_in_roster_by_group={"Team <1>": 3},
+            not_active=1,
+            not_active_by_group={"Team 2": 1},
+        ),
+    )
+    page = world.browser().get(f"runs/{run_id}")
+    people = next(row for row in page.select("tbody tr") if row.th.text == "People")
+    assert [cell.text for cell in people.select("td")] == ["7", "1", "2"]
+    assert "3 members are not on the roster" in page.text
+    assert "Team <1>: 3" in page.text
+    assert "Sync roster first?" in page.text
+    assert page.select_one('form[action$="/roster/refresh"]')
+    assert "1 member is not active" in page.text
+    assert "1 person fits more than one member" in page.text
+    assert "25 calls to Canvas, 3.1 seconds" in page.text
+
+
+def test_people_not_placed_are_named(world: Any) -> None:
+    run_id = world.run("push", report=report(not_placed=[{"group": "Team 1", "person": "Ana López"}]))
+    assert "Ana López, Team 1" in world.browser().get(f"runs/{run_id}").text
+
+
+@pytest.mark.parametrize("code", ["lms_timeout", "token_rejected", "something_new", "unexpected"])
+def test_a_failed_run_says_what_to_do(world: Any, code: str) -> None:
+    run_id = world.run("pull", "failed", error_code=code, error_facts='{"host": "lms.example"}')
+    page = world.browser().get(f"runs/{run_id}")
+    assert "Everything here is as it was before." in page.text
+    assert code not in page.text
+    assert page.select_one(".notice-bad h2").text.strip()
+
+
+def test_a_run_without_a_report_still_has_a_page(world: Any) -> None:
+    run_id = world.run("publish", "failed", error_code="run_interrupted")
+    assert "interrupted" in world.browser().get(f"runs/{run_id}").text
+
+
+def test_the_activity_lists_runs(world: Any) -> None:
+    world.run("pull")
+    world.run("publish", "failed", error_code="set_name_taken")
+    page = world.browser().get("activity")
+    assert len(page.select("tbody tr")) == 2
+    assert "Canvas has a group set of this name" in page.text

@@ -7,12 +7,16 @@ from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "LTI_TOOL_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SECRET_LENGTH = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+QUEUES = ("redis", "rediss", "postgresql", "postgres", "sqlite")
 
 
 class SettingsError(Exception):
@@ -62,8 +66,9 @@ def _files(extra: str | None) -> dict[str, Any]:
     if extra:
         try:
             values.update(tomllib.loads(Path(extra).read_text(encoding="utf-8")))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{PREFIX}CONFIG: {extra} cannot be read: {error}") from None
+        except (OSError, ValueError) as error:  # not there, not TOML, not UTF-8
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise SettingsError(f"{PREFIX}CONFIG: {extra} cannot be read: {reason}") from None
     return values
 
 
@@ -77,18 +82,13 @@ def _default_text() -> str:
 
 def _build(values: Mapping[str, Any]) -> Settings:
     base_url = _base_url(str(values.get("base_url", "")))
-    data_dir = Path(str(values["data_dir"])).absolute()
-    database_url = str(values.get("database_url") or f"sqlite:///{data_dir / 'lti-tool.db'}")
-    # psycopg 3 whatever SQLAlchemy's own default driver is.
-    for scheme in ("postgresql://", "postgres://"):
-        if database_url.startswith(scheme):
-            database_url = "postgresql+psycopg://" + database_url.removeprefix(scheme)
+    data_dir = _folder("data_dir", values["data_dir"])
     return Settings(
         base_url=base_url,
         data_dir=data_dir,
-        keys_dir=Path(str(values["keys_dir"])).absolute(),
-        database_url=database_url,
-        queue_url=str(values.get("queue_url") or ""),
+        keys_dir=_folder("keys_dir", values["keys_dir"]),
+        database_url=_database_url(str(values["database_url"] or f"sqlite:///{data_dir / 'lti-tool.db'}")),
+        queue_url=_queue_url(str(values["queue_url"] or "")),
         secret_key=_secret_key(str(values.get("secret_key", ""))),
         log_level=_log_level(str(values["log_level"])),
         trusted_proxies=_count("trusted_proxies", values["trusted_proxies"]),
@@ -96,15 +96,58 @@ def _build(values: Mapping[str, Any]) -> Settings:
     )
 
 
+def _folder(name: str, value: object) -> Path:
+    path = Path(str(value)).absolute()
+    if not str(value) or (path.exists() and not path.is_dir()):
+        raise SettingsError(f"{PREFIX}{name.upper()} must name a folder: {value}")
+    return path
+
+
+def _with_driver(url: str) -> str:
+    """Return the address of a database with psycopg 3 named, whatever SQLAlchemy's own default driver is."""
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+def _database_url(text: str) -> str:
+    text = _with_driver(text)
+    try:
+        known = make_url(text).drivername in ("sqlite", "postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:  # the address may hold a password: it is not repeated
+        raise SettingsError(f"{PREFIX}DATABASE_URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+    return text
+
+
+def _queue_url(text: str) -> str:
+    if text and text.partition(":")[0].partition("+")[0] not in QUEUES:
+        raise SettingsError(f"{PREFIX}QUEUE_URL must be empty (the database's own), redis://… or postgresql://…")
+    return _with_driver(text)
+
+
+def _split(text: str) -> SplitResult | None:
+    """Return the parts of an address, None when it is none."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.hostname and (parts.port is None or parts.port) else None
+    except ValueError:
+        return None
+
+
 def _base_url(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _split(text)
     if not text:
         raise SettingsError(
             f"{PREFIX}BASE_URL is missing: the public address of the tool, as https://groups.example.edu"
         )
-    local = parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES
-    if not parts.hostname or not (parts.scheme == "https" or local):
+    local = parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES
+    if parts is None or not (parts.scheme == "https" or local):
         raise SettingsError(f"{PREFIX}BASE_URL must be an https address (http only on this machine itself): {text}")
+    if parts.query or parts.fragment or parts.username:
+        raise SettingsError(f"{PREFIX}BASE_URL must be scheme, host and port, without user, query or fragment")
     return text.rstrip("/")
 
 
@@ -124,7 +167,7 @@ def _log_level(text: str) -> str:
 
 
 def _count(name: str, value: object) -> int:
-    if not str(value).isdigit():
+    if not (str(value).isascii() and str(value).isdigit()):
         raise SettingsError(f"{PREFIX}{name.upper()} must be a whole number: {value}")
     return int(str(value))
 

@@ -9,13 +9,14 @@ import structlog
 from flask import Flask
 from huey import Huey, PostgresHuey, SqliteHuey, crontab
 from huey.consumer import Consumer
+from huey.exceptions import ConfigurationError
 
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
 from lti_tool.services import publication, pull, push, runs
 from lti_tool.services.tool import Tool
-from lti_tool.settings import Settings
+from lti_tool.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +44,11 @@ class Doorbell:
         self._app = app
 
     def ring(self, run_id: UUID) -> None:
-        """Tell a worker that a run is queued; a lost ring is found by the sweep."""
-        self._run(str(run_id))
+        """Tell a worker that a run is queued; a lost ring is found by the sweep, so it is no error of the caller."""
+        try:
+            self._run(str(run_id))
+        except Exception as error:  # each kind of queue has its own
+            log.warning("doorbell lost", run=str(run_id), error=type(error).__name__)
 
     def work_off(self) -> int:
         """Do what is queued, here and now, and return how many tasks that were."""
@@ -92,7 +96,10 @@ def build_huey(settings: Settings) -> Huey:
     if scheme.startswith("redis"):
         from huey import RedisHuey
 
-        return RedisHuey("lti-tool", url=url, results=False)
+        try:
+            return RedisHuey("lti-tool", url=url, results=False)
+        except ConfigurationError:
+            raise SettingsError('LTI_TOOL_QUEUE_URL: Redis needs pip install "lti-groups[redis]"') from None
     if scheme.startswith("postgresql"):
         dsn = url.replace("postgresql+psycopg://", "postgresql://")
         return PostgresHuey("lti-tool", dsn=dsn, results=False)

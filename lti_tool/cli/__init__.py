@@ -1,8 +1,11 @@
 """The command line `lti-tool`: errors go to standard error in one clear line, and the exit status says so."""
 
 import sys
+from typing import NoReturn
 
 import click
+import psycopg
+from sqlalchemy.exc import OperationalError
 
 from lti_tool.cli import courses, database, demo, doctor, keys, registrations, serve
 from lti_tool.cli.errors import sentence
@@ -34,19 +37,32 @@ for command in (
     cli.add_command(command)
 
 
-def main() -> None:
-    """Run the command line; every expected error is one line on standard error and status 1."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; every expected error is one line on standard error and a status other than 0."""
     try:
-        cli(standalone_mode=False)
-    except click.ClickException as error:
+        sys.exit(cli(arguments, prog_name="lti-tool", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "lti-tool"
+        _stop(f"{error.format_message()} (see {command} --help)", error.exit_code)
+    except click.ClickException as error:
+        _stop(error.format_message(), error.exit_code)
     except click.Abort:
-        click.echo("stopped", err=True)
-        sys.exit(130)
+        _stop("stopped", 130)
     except SettingsError as error:
-        click.echo(f"lti-tool: {error}", err=True)
-        sys.exit(2)
+        _stop(str(error), 2)
     except ToolError as error:
-        click.echo(f"lti-tool: {sentence(error)}", err=True)
-        sys.exit(1)
+        _stop(sentence(error), 1)
+    except (OperationalError, psycopg.OperationalError) as error:
+        # The driver's text may run over lines and name the user; its first line says enough.
+        reason = str(getattr(error, "orig", error)).partition("\n")[0].strip()
+        _stop(f"the database cannot be used: {reason}; check LTI_TOOL_DATABASE_URL, then lti-tool db check", 1)
+    except OSError as error:
+        _stop(f"{error.strerror or error}: {error.filename or 'no file'}", 1)
+
+
+def _stop(line: str, status: int) -> NoReturn:
+    click.echo(f"lti-tool: {' '.join(line.split())}", err=True)
+    sys.exit(status)

@@ -10,7 +10,7 @@ import click
 
 from lti_tool.cli.context import opened
 from lti_tool.cli.errors import sentence
-from lti_tool.domain.errors import Conflict, LmsError
+from lti_tool.domain.errors import Conflict, LmsError, LmsRefused
 from lti_tool.domain.gateway import Step
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun
@@ -72,8 +72,7 @@ def sync(course_id: UUID, roster: bool, groups: bool, dry_run: bool, as_json: bo
 def publish(group_set_id: UUID, as_json: bool) -> None:
     """Make a local group set in the LMS, with its groups and people."""
     with opened() as tool:
-        run_id = publication.queue_publication(tool, group_set_id)
-        report, error = _foreground(tool, run_id, push_service.run_push)
+        report, error = _publish(tool, group_set_id)
     _print(report, error, as_json)
 
 
@@ -92,7 +91,17 @@ def push(course_id: UUID, dry_run: bool, as_json: bool) -> None:
     _print(report, error, as_json)
 
 
-def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, Exception | None]:
+def _publish(tool: Tool, group_set_id: UUID) -> tuple[Report, LmsError | None]:
+    try:
+        run_id = publication.queue_publication(tool, group_set_id)
+    except LmsError as error:  # the LMS cannot even be asked: nothing was queued
+        report = Report()
+        runs.note_error(report, error)
+        return report, error
+    return _foreground(tool, run_id, push_service.run_push)
+
+
+def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, LmsError | None]:
     report = Report()
     try:
         with runs.timed(report):
@@ -100,10 +109,11 @@ def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, Excep
     except LmsError as error:
         runs.note_error(report, error)
         return report, error
+    report.complete = True
     return report, None
 
 
-def _foreground(tool: Tool, run_id: UUID, runner: Callable[..., None]) -> tuple[Report, Exception | None]:
+def _foreground(tool: Tool, run_id: UUID, runner: Callable[..., None]) -> tuple[Report, LmsError | None]:
     run: SyncRun | None = runs.claim(run_id)
     if run is None:
         raise Conflict("run_open")
@@ -112,6 +122,9 @@ def _foreground(tool: Tool, run_id: UUID, runner: Callable[..., None]) -> tuple[
         runner(tool, run, report, also=_show_progress)
     except LmsError as error:
         return report, error
+    if report.not_placed:
+        people = [row["person"] for row in report.not_placed]
+        return report, LmsRefused("people_not_placed", people=runs.as_text(people[:10]))
     return report, None
 
 
@@ -124,16 +137,25 @@ def _show_progress(step: Step, done: int, total: int) -> None:
         click.echo(words, err=True)
 
 
-def _print(report: Report, error: Exception | None, as_json: bool) -> None:
+def _print(report: Report, error: LmsError | None, as_json: bool) -> None:
     if sys.stderr.isatty():
         click.echo("\r\033[K", err=True, nl=False)
     if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_facts(report), indent=2, ensure_ascii=False))
     else:
         _print_words(report.as_dict())
     if error is not None:
-        click.echo(f"lti-tool: {sentence(error)}", err=True)  # type: ignore[arg-type] # only LmsErrors come here
+        click.echo(f"lti-tool: {sentence(error)}", err=True)
         sys.exit(1)
+
+
+def _facts(report: Report) -> dict[str, Any]:
+    """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
+    facts = report.as_dict()
+    for part in ("not_in_roster_by_group", "not_active_by_group"):
+        del facts[part]
+    facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
+    return facts
 
 
 def _print_words(facts: dict[str, Any]) -> None:

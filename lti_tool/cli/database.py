@@ -1,11 +1,9 @@
 """Commands for the database: bring it up to date, say where it is."""
 
-import sys
-
 import click
 import flask_migrate
 
-from lti_tool.cli.context import opened
+from lti_tool.cli.context import behind, opened
 from lti_tool.services.doctor import database_revision
 
 
@@ -17,7 +15,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the database to the newest revision (it is made if there is none)."""
-    with opened():
+    with opened(any_revision=True):
         flask_migrate.upgrade()
         present, _ = database_revision()
     click.echo(f"the database is at revision {present}")
@@ -26,7 +24,7 @@ def upgrade() -> None:
 @db.command()
 def current() -> None:
     """Print the revision that the database has."""
-    with opened():
+    with opened(any_revision=True):
         present, _ = database_revision()
     click.echo(present or "none: run lti-tool db upgrade")
 
@@ -34,11 +32,8 @@ def current() -> None:
 @db.command()
 def check() -> None:
     """Say whether the database is up to date; exit status 1 if it is not."""
-    with opened():
+    with opened(any_revision=True):
         present, newest = database_revision()
     if present != newest:
-        click.echo(
-            f"the database is at {present or 'nothing'}, the newest is {newest}: run lti-tool db upgrade", err=True
-        )
-        sys.exit(1)
+        raise click.ClickException(behind(present, newest))
     click.echo(f"the database is up to date ({present})")

@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import click
 import flask_migrate
 
 from lti_tool.app import create_app
-from lti_tool.cli.serve import run_server
+from lti_tool.cli.serve import require_free_port, run_server
 from lti_tool.lti.keys import list_keys, new_key
 from lti_tool.models import Registration
 from lti_tool.services import registrations, tokens
@@ -38,7 +39,11 @@ def demo(port: int, lms_port: int, students: int, reset: bool, folder: Path) -> 
     """Run the tool and a demo LMS (Canvas-like and Moodle-like) on this machine; Ctrl-C stops both."""
     if reset:
         shutil.rmtree(folder, ignore_errors=True)
+    require_free_port("localhost", lms_port, "--lms-port")  # else another program there would pass for the demo LMS
+    require_free_port("127.0.0.1", port)
     folder.mkdir(parents=True, exist_ok=True)
+    # Both programs end together, also when the end comes before the server listens for signals.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     settings = demo_settings(folder, port)
     lms_url = f"http://localhost:{lms_port}"
     config = prepare(settings, folder, lms_url, students)

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from dataclasses import asdict
 from uuid import UUID
 
 import click
 
 from lti_tool.cli.context import opened
-from lti_tool.services.doctor import Verdict, examine
+from lti_tool.cli.errors import sentence
+from lti_tool.services.doctor import Finding, Verdict, examine
 
 
 @click.command()
@@ -16,13 +16,24 @@ from lti_tool.services.doctor import Verdict, examine
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(registration_id: UUID | None, as_json: bool) -> None:
     """Check what a launch and a sync need, one line each; exit status 1 when a check failed."""
-    with opened() as tool:
+    with opened(any_revision=True) as tool:
         findings = list(examine(tool, registration_id))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        click.echo(json.dumps([_facts(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
         for finding in findings:
-            advice = f" → {finding.advice}" if finding.advice else ""
-            click.echo(f"{finding.verdict:8} {finding.check}: {finding.detail or 'yes'}{advice}")
+            facts = _facts(finding)
+            advice = f" → {facts['advice']}" if facts["advice"] else ""
+            click.echo(f"{facts['verdict']:8} {facts['check']}: {facts['detail'] or 'yes'}{advice}")
     if any(finding.verdict is Verdict.FAILED for finding in findings):
         sys.exit(1)
+
+
+def _facts(finding: Finding) -> dict[str, str]:
+    said = (sentence(finding.error) if finding.error else "", finding.detail)
+    return {
+        "check": finding.check,
+        "verdict": str(finding.verdict),
+        "detail": ": ".join(part for part in said if part),
+        "advice": finding.advice,
+    }

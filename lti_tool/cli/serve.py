@@ -1,6 +1,6 @@
 """Commands that keep running: the production server and the worker."""
 
-import sys
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from huey import SqliteHuey
 
 from lti_tool import settings as settings_module
 from lti_tool.app import create_app
-from lti_tool.services.doctor import database_revision
+from lti_tool.cli.context import require_current_database
 from lti_tool.settings import Settings
 from lti_tool.worker import Doorbell
 
@@ -43,6 +43,7 @@ def run_server(
     """Serve until a signal ends it; `when_ready` is called once the socket listens."""
     app = create_app(settings)
     require_current_database(app)
+    require_free_port(host, port)
     _Server(
         app,
         {
@@ -61,15 +62,13 @@ def run_server(
     ).run()
 
 
-def require_current_database(app: Flask) -> None:
-    """Stop with one line when the database is behind the program."""
-    with app.app_context():
-        present, newest = database_revision()
-    if present != newest:
-        click.echo(
-            f"lti-tool: the database is at {present or 'nothing'}, not {newest}: run lti-tool db upgrade", err=True
-        )
-        sys.exit(1)
+def require_free_port(host: str, port: int, option: str = "--port") -> None:
+    """Stop with one line when the address cannot be listened on (gunicorn would try for seconds and say it in ten)."""
+    try:
+        # The options are those that gunicorn sets; a port that was just left is free.
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}; try another {option}") from None
 
 
 def _start_in_process_consumer(app: Flask) -> None:

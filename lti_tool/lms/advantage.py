@@ -39,6 +39,13 @@ class Advantage:
         """Return how many HTTP calls were made so far, those for tokens too."""
         return self._http.calls
 
+    def check_access(self) -> None:
+        """Ask for an access token: given only if the platform knows our client id and can read our key set.
+
+        Raise LmsRefused("tool_key_refused" | "tool_keys_unreachable") or LmsUnavailable.
+        """
+        self._tokens.get(NRPS_SCOPE)
+
     def fetch_roster(
         self,
         memberships_url: str,

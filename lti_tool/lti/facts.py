@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +30,6 @@ class LaunchFacts:
 
     registration_id: UUID
     nonce_hash: str
-    expires_at: datetime  # after it the same launch would be refused anyhow
     lti_user_id: str
     name: str
     email: str | None
@@ -55,9 +53,7 @@ class LaunchFacts:
     bind_cookie: str = ""  # the login's cookie, now to be deleted
 
 
-def gather(
-    platform: Platform, claims: dict[str, Any], state: LoginState, *, expires_at: datetime, target_path: str
-) -> LaunchFacts:
+def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, target_path: str) -> LaunchFacts:
     """Return the facts of a message that was found valid (LTI Core 1.3, 5.3 and 5.4; canvas.md 11.3)."""
     custom = read.custom(claims.get(f"{CLAIM}custom"))
     presentation = read.mapping(claims, f"{CLAIM}launch_presentation")
@@ -67,7 +63,6 @@ def gather(
     return LaunchFacts(
         registration_id=platform.registration_id,
         nonce_hash=digest(state.nonce),
-        expires_at=expires_at,
         bind_cookie=state.bind_cookie,
         lti_user_id=claims["sub"],
         name=_name(claims),

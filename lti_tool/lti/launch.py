@@ -15,7 +15,6 @@ from lti_tool.lti.once import insert_once
 from lti_tool.lti.platform import active
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.lti.state import LoginState, digest
-from lti_tool.lti.token import LEEWAY
 from lti_tool.models import Deployment, Registration, transaction
 from lti_tool.settings import Settings
 
@@ -55,7 +54,6 @@ def verify(
         platform,
         launch.claims,
         launch.state,
-        expires_at=min(launch.state.expires_at, launch.expires_at + LEEWAY),
         target_path=_target_path(settings, launch.claims.get(f"{CLAIM}target_link_uri")),
     )
     _check_browser(launch.state, form, cookies, facts)

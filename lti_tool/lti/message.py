@@ -15,7 +15,7 @@ from pylti1p3.message_launch import MessageLaunch
 from pylti1p3.request import Request
 from pylti1p3.session import SessionService
 from pylti1p3.tool_config.abstract import ToolConfAbstract
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti import claims as read
@@ -28,6 +28,10 @@ from lti_tool.models import Deployment, Registration, db
 from lti_tool.settings import Settings
 
 MESSAGE_TYPES = ["LtiResourceLinkRequest"]
+DEPLOYMENT_ACTIVE = select(Deployment.active).where(
+    Deployment.registration_id == bindparam("registration_id"),
+    Deployment.lms_deployment_id == bindparam("lms_deployment_id"),
+)
 
 
 class _Nothing:
@@ -44,7 +48,6 @@ class StrictLaunch(MessageLaunch[Request, ToolConfAbstract[Request], SessionServ
     """One launch on its way through the checks; `validate` raises LaunchError and nothing else."""
 
     state: LoginState
-    expires_at: datetime
 
     def __init__(
         self,
@@ -106,19 +109,15 @@ class StrictLaunch(MessageLaunch[Request, ToolConfAbstract[Request], SessionServ
     def validate_jwt_signature(self) -> "StrictLaunch":
         """Check the signature with this registration's keys only, then the times (lines 3, 4 and 7)."""
         token.check_signature(self._token, self._platform_keys.keys(self._row, self._token.kid))
-        self.expires_at = token.check_times(self.claims, self._now)
+        token.check_times(self.claims, self._now)
         return self
 
     def validate_deployment(self) -> "StrictLaunch":
         """Look at the shape of the message, then for its placement in the store (lines 9 and 10)."""
         self._check_shape()
         lms_deployment_id = self.claims[f"{CLAIM}deployment_id"]
-        is_active = db.session.scalar(
-            select(Deployment.active).where(
-                Deployment.registration_id == self._platform.registration_id,
-                Deployment.lms_deployment_id == lms_deployment_id,
-            )
-        )
+        given = {"registration_id": self._platform.registration_id, "lms_deployment_id": lms_deployment_id}
+        is_active = db.session.connection().scalar(DEPLOYMENT_ACTIVE, given)
         if is_active is None:
             raise LaunchError("deployment_unknown", 403, deployment=lms_deployment_id)
         if not is_active:

@@ -1,18 +1,25 @@
 """Inserts a row unless its like is there: the database decides, so of two at the same time one wins."""
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import literal_column
+from sqlalchemy import Executable, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lti_tool.models import Deployment, UsedLaunch, db
+from lti_tool.models import db
+from lti_tool.models.database import Base
 
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def insert_once(row: type[UsedLaunch | Deployment], **values: object) -> bool:
+def insert_once(row: type[Base], **values: object) -> bool:
     """Insert in the caller's transaction and say whether the row is new; a unique constraint is met in silence."""
-    insert = INSERTS[db.session.get_bind().dialect.name]
+    connection = db.session.connection()
+    return connection.execute(_statement(row, connection.dialect.name), values).first() is not None
+
+
+@cache
+def _statement(row: type[Base], dialect: str) -> Executable:
     # A returned row, not a count of rows: for an insert that may do nothing, some drivers count -1.
-    statement = insert(row).values(**values).on_conflict_do_nothing().returning(literal_column("1"))
-    return db.session.execute(statement).first() is not None
+    statement: Executable = INSERTS[dialect](row.__table__).on_conflict_do_nothing().returning(literal_column("1"))
+    return statement

@@ -1,51 +1,46 @@
-"""Browser sessions after a launch, and the one use that a launch has."""
+"""Browser sessions: a launch is used up by the one that it opens."""
 
 import secrets
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti.facts import LaunchFacts
 from lti_tool.lti.once import insert_once
 from lti_tool.lti.state import digest
-from lti_tool.models import BrowserSession, Course, UsedLaunch, db, transaction
+from lti_tool.models import BrowserSession, Course, db, transaction
 
 SESSION_COOKIE = "__Host-lti-session"
 LIFETIME = timedelta(hours=12)
+# A login's state is worth ten minutes, with some for clocks.
+LONGEST_LAUNCH = timedelta(hours=1)
 
 
-def add_session(facts: LaunchFacts) -> str:
-    """Add a session for the person of a launch in the caller's transaction; return the secret of its cookie."""
+def open_session(facts: LaunchFacts) -> str:
+    """Use a launch up by the session that it opens, in the caller's transaction; return the secret of its cookie.
+
+    Raise LaunchError("launch_used") when the launch opened one before (lti.md 6.2, line 8). The database decides, so
+    of two posts at the same time one wins, on any number of machines.
+    """
     token = secrets.token_urlsafe(32)
     created_at = now()
-    db.session.add(
-        BrowserSession(
-            token_hash=digest(token),
-            registration_id=facts.registration_id,
-            lti_user_id=facts.lti_user_id,
-            frame_origins=" ".join(facts.platform_origins),
-            created_at=created_at,
-            expires_at=created_at + LIFETIME,
-        )
-    )
-    return token
-
-
-def consume(facts: LaunchFacts) -> None:
-    """Use up a launch in the caller's transaction; raise LaunchError("launch_used") when it was (lti.md 6.2, line 8).
-
-    The database decides, so of two posts at the same time one wins, on any number of machines.
-    """
-    if not insert_once(
-        UsedLaunch,
+    is_new = insert_once(
+        BrowserSession,
+        id=uuid4(),
+        token_hash=digest(token),
         nonce_hash=facts.nonce_hash,
         registration_id=facts.registration_id,
-        expires_at=facts.expires_at,
-    ):
+        lti_user_id=facts.lti_user_id,
+        frame_origins=" ".join(facts.platform_origins),
+        created_at=created_at,
+        expires_at=created_at + LIFETIME,
+    )
+    if not is_new:
         raise LaunchError("launch_used")
+    return token
 
 
 def find_session(token: str) -> BrowserSession | None:
@@ -56,16 +51,17 @@ def find_session(token: str) -> BrowserSession | None:
 
 
 def close_session(token: str) -> None:
-    """End the session of a cookie's secret."""
+    """End the session of a cookie's secret; its row stays a while, because the launch that opened it stays used."""
     with transaction() as session:
-        session.execute(delete(BrowserSession).where(BrowserSession.token_hash == digest(token)))
+        session.execute(
+            update(BrowserSession).where(BrowserSession.token_hash == digest(token)).values(expires_at=now())
+        )
 
 
 def purge_expired() -> None:
-    """Remove sessions that ended, and used launches that would be refused anyhow."""
+    """Remove sessions that ended, once the launches that opened them would be refused anyhow."""
     with transaction() as session:
-        for row in (BrowserSession, UsedLaunch):
-            session.execute(delete(row).where(row.expires_at <= now()))
+        session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now() - LONGEST_LAUNCH))
 
 
 def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:
@@ -74,7 +70,7 @@ def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:
     So a reload of the launch leads back to the page; it opens nothing that the session does not open already.
     """
     session = find_session(token) if token else None
-    if session is None or facts.context is None or db.session.get(UsedLaunch, facts.nonce_hash) is None:
+    if session is None or facts.context is None or not _was_used(facts):
         return None
     if (session.registration_id, session.lti_user_id) != (facts.registration_id, facts.lti_user_id):
         return None
@@ -84,3 +80,7 @@ def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:
             Course.lti_context_id == facts.context.lti_context_id,
         )
     )
+
+
+def _was_used(facts: LaunchFacts) -> bool:
+    return db.session.scalar(select(BrowserSession.id).where(BrowserSession.nonce_hash == facts.nonce_hash)) is not None

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,7 @@ def _sealed(settings: Settings, purpose: str, value: list[Any]) -> str:
     return sealed if isinstance(sealed, str) else sealed.decode()
 
 
+@lru_cache(maxsize=8)
 def _serializer(settings: Settings, purpose: str) -> URLSafeSerializer:
     options = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     return URLSafeSerializer(settings.secret_key, salt=purpose, signer_kwargs=options)

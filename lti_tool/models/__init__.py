@@ -8,7 +8,7 @@ from lti_tool.models.history import HistoryEntry
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
 from lti_tool.models.registration import Deployment, PlatformKeySet, Registration, ServiceToken
 from lti_tool.models.roster_member import RosterMember
-from lti_tool.models.session import BrowserSession, UsedLaunch
+from lti_tool.models.session import BrowserSession
 from lti_tool.models.sync_run import SyncRun
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "RosterMember",
     "ServiceToken",
     "SyncRun",
-    "UsedLaunch",
     "db",
     "release",
     "transaction",

@@ -1,4 +1,4 @@
-"""Browser sessions, and the launches that were used up."""
+"""Browser sessions; each is the one use of the launch that opened it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,16 +18,7 @@ class BrowserSession(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the cookie's secret, hex
     registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
     lti_user_id: Mapped[str] = mapped_column(String(255))
+    nonce_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex: a launch opens one session
     frame_origins: Mapped[str] = mapped_column(String(1024))  # who may frame the pages, space-separated
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class UsedLaunch(Base):
-    """A consumed nonce: the same launch never opens a second session."""
-
-    __tablename__ = "used_launch"
-
-    nonce_hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256, hex
-    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -12,8 +12,8 @@ from flask import current_app
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError, RuleViolation, ToolError
+from lti_tool.domain.clock import from_store, now
+from lti_tool.domain.errors import LmsError, LmsRefused, RuleViolation, ToolError
 from lti_tool.domain.gateway import Right
 from lti_tool.models import Course, Registration, db, release
 from lti_tool.services import gateways
@@ -33,12 +33,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor: what was checked, how it is, and what to do about it (empty when well)."""
+    """One line of the doctor: what was checked, how it is, and what to do about it (empty when well).
+
+    `error` is what went wrong, where something was tried: its code chooses the words.
+    """
 
     check: str
     verdict: Verdict
     detail: str = ""
     advice: str = ""
+    error: ToolError | None = None
 
 
 def database_answers() -> bool:
@@ -61,9 +65,12 @@ def database_revision() -> tuple[str | None, str | None]:
 
 def examine(tool: Tool, registration_id: UUID | None = None) -> Iterator[Finding]:
     """Check the installation, and then each registration (or the named one)."""
-    yield _database()
+    database = _database()
+    yield database
     yield _keys(tool)
     yield _base_url(tool)
+    if database.verdict is Verdict.FAILED:
+        return
     registrations = [get_registration(registration_id)] if registration_id else list(list_registrations())
     if not registrations:
         yield Finding("registrations", Verdict.WARNING, "none", "register a platform: lti-tool registration add --help")
@@ -85,8 +92,8 @@ def _database() -> Finding:
 def _keys(tool: Tool) -> Finding:
     try:
         tool.key_ring.sign({"check": "doctor"})
-    except RuleViolation:
-        return Finding("signing key", Verdict.FAILED, f"none in {tool.settings.keys_dir}", "lti-tool keys new")
+    except RuleViolation as error:
+        return Finding("signing key", Verdict.FAILED, str(tool.settings.keys_dir), "lti-tool keys new", error)
     count = len(tool.key_ring.public_key_set()["keys"])
     return Finding("signing key", Verdict.OK, f"{count} published, the newest signs")
 
@@ -125,20 +132,27 @@ def _registration(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
 def _platform_keys(tool: Tool, registration: Registration, label: str) -> Finding:
     url = registration.key_set_url or ""
     release()
+    check, advice = f"{label}: platform's keys", f"check the key set address: {url}"
     try:
         answer = tool.outbound.request("GET", url)
-        keys = answer.json().get("keys") if answer.ok else None
-    except (LmsError, AttributeError) as error:
-        return Finding(f"{label}: platform's keys", Verdict.FAILED, str(error), "check the key set address")
+        body = answer.json() if answer.ok else None
+    except LmsError as error:
+        return Finding(check, Verdict.FAILED, "", advice, error)
+    keys = body.get("keys") if isinstance(body, dict) else None
     if not keys:
-        return Finding(
-            f"{label}: platform's keys", Verdict.FAILED, f"status {answer.status}", "check the key set address"
-        )
-    stamp = email.utils.parsedate_to_datetime(answer.headers["Date"]) if "Date" in answer.headers else now()
-    skew = abs((now() - stamp).total_seconds())
+        return Finding(check, Verdict.FAILED, f"status {answer.status}, no keys in the answer", advice)
+    skew = _clock_skew(answer.headers.get("Date", ""))
     if skew > MOST_CLOCK_SECONDS:
         return Finding(f"{label}: clocks", Verdict.WARNING, f"{skew:.0f} s apart", "set this machine's clock by NTP")
-    return Finding(f"{label}: platform's keys", Verdict.OK, f"{len(keys)} published, clocks agree")
+    return Finding(check, Verdict.OK, f"{len(keys)} published, clocks agree")
+
+
+def _clock_skew(date: str) -> float:
+    """Return how many seconds an answer's Date is from our clock; 0 when it tells no time."""
+    try:
+        return abs((now() - from_store(email.utils.parsedate_to_datetime(date))).total_seconds())
+    except ValueError:
+        return 0
 
 
 def _service_token(tool: Tool, registration: Registration, label: str) -> Finding:
@@ -151,14 +165,17 @@ def _service_token(tool: Tool, registration: Registration, label: str) -> Findin
         return Finding(
             f"{label}: LTI services",
             Verdict.FAILED,
-            str(error),
+            "",
             f"the platform must reach {tool.settings.base_url}/lti/{registration.id}/jwks.json and know the client id",
+            error,
         )
     return Finding(f"{label}: LTI services", Verdict.OK, "the platform accepts our key")
 
 
 def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Finding]:
     """Ask the LMS's own API, through any course that was launched, what the service token allows."""
+    if get_registration(registration_id).family == "other":
+        return  # there is no API beside the LTI services
     course_id = db.session.scalar(
         select(Course.id).where(Course.registration_id == registration_id, Course.lms_course_id.is_not(None)).limit(1)
     )
@@ -172,13 +189,13 @@ def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Findi
         release()
         capabilities = gateway.capabilities()
     except LmsError as error:
-        yield Finding(f"{label}: LMS access", Verdict.FAILED, str(error), f"lti-tool token set {registration_id}")
+        yield Finding(f"{label}: LMS access", Verdict.FAILED, "", f"lti-tool token set {registration_id}", error)
         return
     for right in Right:
         if capabilities.allows(right):
             yield Finding(f"{label}: {right.replace('_', ' ')}", Verdict.OK)
         else:
-            reason = capabilities.missing.get(right, "not allowed")
+            refusal = LmsRefused(capabilities.missing.get(right, "right_missing"))
             yield Finding(
-                f"{label}: {right.replace('_', ' ')}", Verdict.FAILED, reason, "give the token's user this right"
+                f"{label}: {right.replace('_', ' ')}", Verdict.FAILED, "", "give the token's user this right", refusal
             )

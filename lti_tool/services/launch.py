@@ -2,19 +2,64 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, Select, and_, bindparam, or_, select, update
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberSource, MemberStatus
 from lti_tool.lti.launch import ContextFacts, LaunchFacts
-from lti_tool.lti.session import add_session, consume
+from lti_tool.lti.once import insert_once
+from lti_tool.lti.session import open_session
 from lti_tool.models import Course, CourseAccess, RosterMember, db, transaction
+from lti_tool.models.database import Base
 from lti_tool.services import history, runs
 
 ROSTER_WINDOW = timedelta(hours=1)
+LAUNCHED_TO = timedelta(minutes=10)  # how exactly the time of somebody's last launch is kept
+
+# Everything that a launch can change, in one read; built once, because a launch is the tool's most frequent request.
+KNOWN: Select[*tuple[Any, ...]] = (
+    select(
+        Course.id.label("course_id"),
+        Course.title,
+        Course.label.label("course_label"),
+        Course.lms_course_id,
+        Course.memberships_url,
+        Course.resource_link_id,
+        Course.roster_refreshed_at,
+        CourseAccess.id.label("access_id"),
+        CourseAccess.member_id,
+        CourseAccess.name,
+        CourseAccess.enrollment_type,
+        CourseAccess.may_manage_groups,
+        CourseAccess.is_administrator,
+        CourseAccess.launched_at,
+        RosterMember.id.label("roster_member_id"),
+        RosterMember.lti_user_id.label("member_lti_user_id"),
+        RosterMember.lms_user_id.label("member_lms_user_id"),
+        RosterMember.enrollment_type.label("member_type"),
+    )
+    .select_from(Course)
+    .outerjoin(
+        CourseAccess,
+        and_(CourseAccess.course_id == Course.id, CourseAccess.lti_user_id == bindparam("lti_user_id")),
+    )
+    .outerjoin(
+        RosterMember,
+        and_(
+            RosterMember.course_id == Course.id,
+            or_(
+                RosterMember.lti_user_id == bindparam("lti_user_id"),
+                RosterMember.lms_user_id == bindparam("lms_user_id"),
+            ),
+        ),
+    )
+    .where(Course.registration_id == bindparam("registration_id"), Course.lti_context_id == bindparam("lti_context_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -30,106 +75,171 @@ def record(facts: LaunchFacts) -> RecordedLaunch:
     """Store what a launch proved, use it up and open a session; raise LaunchError("launch_used") the second time.
 
     Course and roles are replaced by what this launch says. A roster refresh is queued when the last one is older
-    than its window; the caller rings the worker after the commit.
+    than its window; the caller rings the worker after the commit. What the store has is read before the lock is
+    taken, so that a launch which brings nothing new holds it for two statements only.
     """
-    with transaction() as session:
-        consume(facts)
-        token = add_session(facts)
-        if facts.context is None:
+    context = facts.context
+    known = _read(facts, context) if context else None
+    with transaction():
+        token = open_session(facts)
+        if context is None:
             return RecordedLaunch(token, None, None)
-        course = _course(facts, facts.context)
-        session.flush()
-        member_id = _member_id(course, facts)
-        access = _access(course, facts, member_id)
-        session.flush()
-        history.note(course.id, access.id, "launched")
-        return RecordedLaunch(token, course.id, _refresh(course, access))
+        if known is None or _brings_news(facts, context, known):
+            known = _store(facts, context)
+        elif now() - known.launched_at > LAUNCHED_TO:
+            _update(CourseAccess, known.access_id, {"launched_at": now()})
+        return RecordedLaunch(token, known.course_id, _refresh(known))
 
 
-def _course(facts: LaunchFacts, context: ContextFacts) -> Course:
-    course = db.session.scalar(
-        select(Course).where(
-            Course.registration_id == facts.registration_id, Course.lti_context_id == context.lti_context_id
-        )
+def _read(facts: LaunchFacts, context: ContextFacts) -> Row[Any] | None:
+    """Return what the store has of this course and person in one read; what it has not is None."""
+    given = {
+        "registration_id": facts.registration_id,
+        "lti_context_id": context.lti_context_id,
+        "lti_user_id": facts.lti_user_id,
+        "lms_user_id": facts.lms_user_id,
+    }
+    rows = db.session.connection().execute(KNOWN, given).all()
+    # Two members mean that a roster listed the person before the ids were known to be one: the launched one stands.
+    return min(rows, key=lambda row: row.member_lti_user_id != facts.lti_user_id, default=None)
+
+
+def _brings_news(facts: LaunchFacts, context: ContextFacts, known: Row[Any]) -> bool:
+    """Say whether anything but the time differs from what the store has."""
+    if known.access_id is None or (_is_on_roster(facts) and known.roster_member_id is None):
+        return True
+    member_id = known.roster_member_id if _is_on_roster(facts) else None
+    return (
+        _course_values(facts, context, known) != _present_course(known)
+        or _access_values(facts, member_id) != _present_access(known)
+        or (_is_on_roster(facts) and _member_values(facts, known) != _present_member(known))
     )
-    if course is None:
-        course = Course(
-            registration_id=facts.registration_id,
-            lti_context_id=context.lti_context_id,
-            lms_course_id=None,
-            roster_refreshed_at=None,
-            groups_synced_at=None,
-            created_at=now(),
-        )
-        db.session.add(course)
-    course.title = context.title or context.label or context.lti_context_id
-    course.label = context.label
-    # A launch that does not tell (another placement, a link without services) takes nothing away.
-    course.lms_course_id = facts.lms_course_id or course.lms_course_id
-    course.memberships_url = facts.memberships_url or course.memberships_url
-    course.resource_link_id = facts.resource_link_id or course.resource_link_id
-    return course
 
 
-def _member_id(course: Course, facts: LaunchFacts) -> UUID | None:
-    """Find or add the launching person on the roster; visitors without a role and test users belong to none."""
-    if facts.enrollment_type is None or facts.is_test_user:
+def _is_on_roster(facts: LaunchFacts) -> bool:
+    """Visitors without a role in the course and the LMS's test users belong to no roster."""
+    return facts.enrollment_type is not None and not facts.is_test_user
+
+
+def _course_values(facts: LaunchFacts, context: ContextFacts, known: Row[Any] | None) -> dict[str, Any]:
+    """A launch that does not tell (another placement, a link without services) takes nothing away."""
+    return {
+        "title": context.title or context.label or context.lti_context_id,
+        "label": context.label,
+        "lms_course_id": facts.lms_course_id or (known.lms_course_id if known else None),
+        "memberships_url": facts.memberships_url or (known.memberships_url if known else None),
+        "resource_link_id": facts.resource_link_id or (known.resource_link_id if known else None),
+    }
+
+
+def _present_course(known: Row[Any]) -> dict[str, Any]:
+    return {
+        "title": known.title,
+        "label": known.course_label,
+        "lms_course_id": known.lms_course_id,
+        "memberships_url": known.memberships_url,
+        "resource_link_id": known.resource_link_id,
+    }
+
+
+def _access_values(facts: LaunchFacts, member_id: UUID | None) -> dict[str, Any]:
+    return {
+        "member_id": member_id,
+        "name": facts.name,
+        "enrollment_type": facts.enrollment_type,
+        "may_manage_groups": facts.may_manage_groups,
+        "is_administrator": facts.is_administrator,
+    }
+
+
+def _present_access(known: Row[Any]) -> dict[str, Any]:
+    names = ("member_id", "name", "enrollment_type", "may_manage_groups", "is_administrator")
+    return {name: getattr(known, name) for name in names}
+
+
+def _member_values(facts: LaunchFacts, known: Row[Any]) -> dict[str, Any]:
+    """The roster's own word on a type stands, but a launch as staff is never taken for a student's."""
+    was_student = known.member_type == EnrollmentType.STUDENT
+    return {
+        "lti_user_id": facts.lti_user_id,
+        "lms_user_id": known.member_lms_user_id or facts.lms_user_id,
+        "enrollment_type": facts.enrollment_type if was_student else known.member_type,
+    }
+
+
+def _present_member(known: Row[Any]) -> dict[str, Any]:
+    return {
+        "lti_user_id": known.member_lti_user_id,
+        "lms_user_id": known.member_lms_user_id,
+        "enrollment_type": known.member_type,
+    }
+
+
+def _store(facts: LaunchFacts, context: ContextFacts) -> Row[Any]:
+    """Store what is new or differs, decided anew under the lock, and return what the store has then.
+
+    Each insert gives way to a row that another launch brought at the same moment.
+    """
+    known = _read(facts, context)
+    if known is None:
+        insert_once(Course, **_new_course(facts, context))
+        known = _read_again(facts, context)
+    if (course := _course_values(facts, context, known)) != _present_course(known):
+        _update(Course, known.course_id, course)
+    if _is_on_roster(facts):
+        if known.roster_member_id is None:
+            insert_once(RosterMember, **_new_member(facts, known.course_id))
+            known = _read_again(facts, context)
+        if (member := _member_values(facts, known)) != _present_member(known):
+            _update(RosterMember, known.roster_member_id, member)
+    access = _access_values(facts, known.roster_member_id if _is_on_roster(facts) else None)
+    if known.access_id is None:
+        fixed = {"course_id": known.course_id, "lti_user_id": facts.lti_user_id, "launched_at": now()}
+        insert_once(CourseAccess, id=uuid4(), **fixed, **access)
+    elif access != _present_access(known):
+        _update(CourseAccess, known.access_id, {"launched_at": now(), **access})
+    known = _read_again(facts, context)
+    history.note(known.course_id, known.access_id, "launched", str(facts.enrollment_type or "no role"))
+    return known
+
+
+def _read_again(facts: LaunchFacts, context: ContextFacts) -> Row[Any]:
+    known = _read(facts, context)
+    if known is None:
+        raise Conflict("course_vanished")  # removed while its launch was stored
+    return known
+
+
+def _new_course(facts: LaunchFacts, context: ContextFacts) -> dict[str, Any]:
+    fixed = {"registration_id": facts.registration_id, "lti_context_id": context.lti_context_id, "created_at": now()}
+    return {"id": uuid4(), **fixed, **_course_values(facts, context, None)}
+
+
+def _new_member(facts: LaunchFacts, course_id: UUID) -> dict[str, Any]:
+    return {
+        "id": uuid4(),
+        "course_id": course_id,
+        "name": facts.name,
+        "email": facts.email,
+        "student_number": facts.student_number,
+        "status": MemberStatus.ACTIVE,
+        "enrollment_type": facts.enrollment_type,
+        "source": MemberSource.LMS,
+        "lms_user_id": facts.lms_user_id,
+        "lti_user_id": facts.lti_user_id,
+        "created_at": now(),
+    }
+
+
+def _update(row: type[Base], row_id: UUID, values: dict[str, Any]) -> None:
+    table = row.__table__
+    statement = update(table).where(table.c.id == bindparam("row_id"))  # type: ignore[arg-type] # a mapped class has a Table
+    db.session.connection().execute(statement, {"row_id": row_id, **values})
+
+
+def _refresh(known: Row[Any]) -> UUID | None:
+    if not known.memberships_url:
         return None
-    member = _find_member(course.id, facts)
-    if member is None:
-        member = RosterMember(
-            course_id=course.id,
-            name=facts.name,
-            email=facts.email,
-            student_number=facts.student_number,
-            status=MemberStatus.ACTIVE,
-            enrollment_display=None,
-            enrollment_type=facts.enrollment_type,
-            source=MemberSource.LMS,
-            lms_user_id=facts.lms_user_id,
-            lti_user_id=facts.lti_user_id,
-            manages_groups=None,
-            created_at=now(),
-        )
-        db.session.add(member)
-        db.session.flush()
-        return member.id
-    member.lti_user_id = facts.lti_user_id
-    member.lms_user_id = member.lms_user_id or facts.lms_user_id
-    # The roster's own word on a type stands, but a launch as staff is never taken for a student's.
-    if member.enrollment_type == EnrollmentType.STUDENT:
-        member.enrollment_type = facts.enrollment_type
-    return member.id
-
-
-def _find_member(course_id: UUID, facts: LaunchFacts) -> RosterMember | None:
-    ids = [RosterMember.lti_user_id == facts.lti_user_id]
-    if facts.lms_user_id:
-        ids.append(RosterMember.lms_user_id == facts.lms_user_id)
-    found = db.session.scalars(select(RosterMember).where(RosterMember.course_id == course_id, or_(*ids))).all()
-    # Two rows mean that a roster listed the person before the ids were known to be one: the launched one stands.
-    return min(found, key=lambda member: member.lti_user_id != facts.lti_user_id, default=None)
-
-
-def _access(course: Course, facts: LaunchFacts, member_id: UUID | None) -> CourseAccess:
-    access = db.session.scalar(
-        select(CourseAccess).where(CourseAccess.course_id == course.id, CourseAccess.lti_user_id == facts.lti_user_id)
-    )
-    if access is None:
-        access = CourseAccess(course_id=course.id, lti_user_id=facts.lti_user_id)
-        db.session.add(access)
-    access.member_id = member_id
-    access.name = facts.name
-    access.enrollment_type = facts.enrollment_type
-    access.may_manage_groups = facts.may_manage_groups
-    access.is_administrator = facts.is_administrator
-    access.launched_at = now()
-    return access
-
-
-def _refresh(course: Course, access: CourseAccess) -> UUID | None:
-    if not course.memberships_url:
+    if known.roster_refreshed_at and now() - known.roster_refreshed_at < ROSTER_WINDOW:
         return None
-    if course.roster_refreshed_at and now() - course.roster_refreshed_at < ROSTER_WINDOW:
-        return None
-    return runs.queue_unless_open(course.id, "roster", requested_by=access.id)
+    return runs.queue_unless_open(known.course_id, "roster", requested_by=known.access_id)

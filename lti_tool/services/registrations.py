@@ -86,8 +86,13 @@ def _deployment(registration_id: UUID, lms_deployment_id: str) -> Deployment:
 
 
 def update_registration(registration_id: UUID, **fields: str | None) -> Registration:
-    """Change what is given (name, issuer, client_id, addresses); raise NotFound or RuleViolation("url_invalid")."""
+    """Change what is given (name, issuer, client_id, addresses).
+
+    Raise NotFound or RuleViolation("issuer_required" | "url_invalid").
+    """
     values = {key: value for key, value in fields.items() if value is not None}
+    if "issuer" in values and not values["issuer"].strip():
+        raise RuleViolation("issuer_required")
     _require_urls(values)
     with transaction() as session:
         registration = session.get(Registration, registration_id)

@@ -1,6 +1,7 @@
 """Launches per second: this tool against a default pylti1p3 tool, in turns, on the same machine and platform double."""
 
 import json
+import logging
 import multiprocessing
 import os
 import socket
@@ -17,17 +18,21 @@ from uuid import uuid4
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import RSAAlgorithm
+from werkzeug.serving import make_server
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent.parent / "var" / "bench" / "launch.json"
 WORKERS, DRIVERS, ROUNDS, LAUNCHES, PEOPLE = 2, 4, 4, 300, 60
 FAR_SECONDS = 0.025  # a platform in the cloud, before TLS
-SETTINGS = ("launch", "login and launch", "launch, key set 25 ms away")
+CANNED, FAR, DEMO = "key set from memory", "key set from memory, 25 ms away", "key set of the demo LMS"
 C = "https://purl.imsglobal.org/spec/lti/claim/"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KEY = rsa.generate_private_key(65537, 2048)
 ISSUER, CLIENT = "https://platform.example", "client-1"
+# ours, pylti1p3 with the cache of its example, and pylti1p3 with no store at all
+TOOLS = ("ours", "theirs", "theirs_without_store")
 fork = multiprocessing.get_context("fork")
 
 
@@ -37,8 +42,36 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class KeyHost:
+class DemoKeyHost:
+    """The Canvas-like site of the demo LMS in a process of its own: a platform's key set as a program serves it."""
+
+    def __init__(self):
+        from lti_tool.demo import LmsConfig, create_lms
+        from lti_tool.demo.keys import jwks
+
+        port = free_port()
+        lms = create_lms(LmsConfig(base_url=f"http://127.0.0.1:{port}"))
+        pem = lms.hub.pems["canvas"]
+        self.key = load_pem_private_key(pem.encode(), None)
+        self.kid = jwks(pem)["keys"][0]["kid"]
+        self.url = f"http://127.0.0.1:{port}/canvas/api/lti/security/jwks"
+        self.process = fork.Process(target=serve_quietly, args=(lms.app, port), daemon=True)
+        self.process.start()
+        wait_for(port)
+
+    def stop(self):
+        self.process.terminate()
+
+
+def serve_quietly(app, port):
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    make_server("127.0.0.1", port, app, threaded=True).serve_forever()
+
+
+class CannedKeyHost:
     """Serves the platform's key set as cheaply as can be, as far away as the round wants."""
+
+    key, kid = KEY, "k1"
 
     def __init__(self):
         public = json.loads(RSAAlgorithm.to_jwk(KEY.public_key()))
@@ -60,10 +93,13 @@ class KeyHost:
                     time.sleep(self.delay)
                 connection.sendall(self.answer)
 
+    def stop(self):
+        self.server.close()
+
 
 def configure(folder, key_set_url):
     """Write what both tools are told, register the platform with ours, and return it."""
-    ports = {"ours": free_port(), "theirs": free_port()}
+    ports = {name: free_port() for name in TOOLS}
     config = {
         "folder": str(folder),
         **{name: f"http://127.0.0.1:{port}" for name, port in ports.items()},
@@ -113,20 +149,26 @@ def start(factory, port):
     """Start one tool under gunicorn and wait until it listens."""
     command = [sys.executable, "-m", "gunicorn", "--chdir", str(HERE), "-w", str(WORKERS), "-b", f"127.0.0.1:{port}"]
     process = subprocess.Popen([*command, "--log-level", "warning", f"launch_tools:{factory}()"])
+    wait_for(port)
+    return process
+
+
+def wait_for(port):
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-            return process
         except OSError:
             time.sleep(0.05)
-    raise SystemExit(f"{factory} did not start")
+        else:
+            return
+    raise SystemExit("a server did not start")
 
 
 class Browser:
     """Launches at one tool; one connection a request, as both are served by synchronous workers."""
 
-    def __init__(self, config, name, port):
-        self.port = port
+    def __init__(self, config, name, port, host):
+        self.port, self.host = port, host
         self.base = f"/lti/{config['registration']}" if name == "ours" else ""
         self.target = config[name] + self.base
 
@@ -144,7 +186,9 @@ class Browser:
         answer = self.request("GET", f"/login?{query}")
         asked = parse_qs(urlsplit(answer.getheader("Location")).query)
         cookies = "; ".join(cookie.split(";")[0] for cookie in answer.headers.get_all("Set-Cookie"))
-        token = jwt.encode(self.claims(number % PEOPLE, asked["nonce"][0]), KEY, "RS256", {"kid": "k1"})
+        token = jwt.encode(
+            self.claims(number % PEOPLE, asked["nonce"][0]), self.host.key, "RS256", {"kid": self.host.kid}
+        )
         return urlencode({"state": asked["state"][0], "id_token": token}), cookies
 
     def claims(self, person, nonce):
@@ -170,9 +214,16 @@ class Browser:
         }
 
     def launch(self, body, cookies):
-        answer = self.request("POST", "/launch", body, cookies)
-        if answer.status not in (200, 303):
-            raise SystemExit(f"a launch was answered with {answer.status}")
+        """Post by a bare socket: the drivers share the tools' processors and shall take as little of them as can be."""
+        head = f"POST {self.base}/launch HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nCookie: {cookies}\r\n"
+        sized = f"{head}Content-Type: {FORM['Content-Type']}\r\nContent-Length: {len(body)}\r\n"
+        with socket.create_connection(("127.0.0.1", self.port), 20) as connection:
+            connection.sendall(f"{sized}Connection: close\r\n\r\n{body}".encode())
+            answer = connection.recv(65536)
+            while connection.recv(65536):
+                pass
+        if answer[9:12] not in (b"200", b"303"):
+            raise SystemExit(f"a launch was answered with {answer[9:12].decode()}")
 
 
 def rate(work, items):
@@ -195,30 +246,40 @@ def rate(work, items):
     return len(items) / (time.perf_counter() - began)
 
 
-def measure(browser, host):
-    """Return launches per second in each of the settings."""
-    near = rate(lambda item: browser.launch(*item), [browser.login(number) for number in range(LAUNCHES)])
-    both = rate(lambda number: browser.launch(*browser.login(number)), range(LAUNCHES))
-    far_launches = [browser.login(number) for number in range(LAUNCHES // 3)]
+def measure(browser, label):
+    """Return launches per second with the key set as it is: the launch alone, and with its login."""
+    launches = [browser.login(number) for number in range(LAUNCHES)]
+    return {
+        f"launch, {label}": rate(lambda item: browser.launch(*item), launches),
+        f"login and launch, {label}": rate(lambda number: browser.launch(*browser.login(number)), range(LAUNCHES)),
+    }
+
+
+def measure_far(browser, host):
+    """Return launches per second when the platform is a network away."""
+    launches = [browser.login(number) for number in range(LAUNCHES // 3)]
     host.delay = FAR_SECONDS
-    far = rate(lambda item: browser.launch(*item), far_launches)
+    far = rate(lambda item: browser.launch(*item), launches)
     host.delay = 0.0
-    return dict(zip(SETTINGS, (near, both, far), strict=True))
+    return {f"launch, {FAR}": far}
 
 
 def report(rounds):
     """Print the table and write the JSON; ratios are of neighbours in time, which a noisy machine slows alike."""
     found = {}
-    print("Launches per second, median (least to most) of the rounds. This tool stores course, person, session and")
-    print(
-        "history; the pylti1p3 tool, with the defaults of its README, stores nothing and keeps the launch in a cookie."
-    )
-    print(f"{'':28}{'this tool':>20}{'pylti1p3':>20}{'ratio by pairs':>22}")
-    for what in SETTINGS:
-        ours, theirs = ([one[name][what] for one in rounds] for name in ("ours", "theirs"))
-        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-        found[what] = {"ours": ours, "theirs": theirs, "ratio": ratios, "median_ratio": statistics.median(ratios)}
-        print(f"{what:28}{_column(ours, 0):>20}{_column(theirs, 0):>20}{_column(ratios, 2):>22}")
+    print("Launches per second, median (least to most) of the rounds; two gunicorn workers each. This tool stores")
+    print("course, person and session. pylti1p3 with its defaults: (a) the cache of its example, in files that both")
+    print("workers share; (b) no store, the launch in Flask's session cookie.")
+    print(f"{'':48}{'this tool':>18}{'pylti1p3 (a)':>18}{'ratio':>18}{'pylti1p3 (b)':>18}{'ratio':>18}")
+    for what in rounds[0]["ours"]:
+        rates = {name: [one[name][what] for one in rounds] for name in TOOLS}
+        found[what] = dict(rates)
+        line = f"{what:48}{_column(rates['ours'], 0):>18}"
+        for name in TOOLS[1:]:
+            ratios = [a / b for a, b in zip(rates["ours"], rates[name], strict=True)]
+            found[what][f"ratio to {name}"] = {"all": ratios, "median": statistics.median(ratios)}
+            line += f"{_column(rates[name], 0):>18}{_column(ratios, 2):>18}"
+        print(line)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     facts = {"workers": WORKERS, "drivers": DRIVERS, "launches": LAUNCHES, "far_seconds": FAR_SECONDS, "results": found}
     OUTPUT.write_text(json.dumps(facts, indent=2))
@@ -228,22 +289,36 @@ def _column(values, digits):
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
-def main():
-    """Run the rounds in turns and report."""
-    host = KeyHost()
+def run_rounds(host, label):
+    """Start both tools against a platform, warm them, and measure them in turns."""
     with tempfile.TemporaryDirectory() as name:
         config, ports = configure(Path(name), host.url)
         tools = {which: start(which, port) for which, port in ports.items()}
         try:
-            browsers = {which: Browser(config, which, port) for which, port in ports.items()}
+            browsers = {which: Browser(config, which, port, host) for which, port in ports.items()}
             for browser in browsers.values():  # the first launches fill caches and make rows
                 for number in range(PEOPLE):
                     browser.launch(*browser.login(number))
-            report([{which: measure(browser, host) for which, browser in browsers.items()} for _ in range(ROUNDS)])
+            return [
+                {which: measured(browser, host, label) for which, browser in browsers.items()} for _ in range(ROUNDS)
+            ]
         finally:
             for process in tools.values():
                 process.terminate()
                 process.wait()
+            host.stop()
+
+
+def measured(browser, host, label):
+    found = measure(browser, label)
+    return found | measure_far(browser, host) if label == CANNED else found
+
+
+def main():
+    """Run the rounds and report."""
+    demo = run_rounds(DemoKeyHost(), DEMO)
+    canned = run_rounds(CannedKeyHost(), CANNED)
+    report([{which: one[which] | other[which] for which in one} for one, other in zip(demo, canned, strict=True)])
 
 
 if __name__ == "__main__":

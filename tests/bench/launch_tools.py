@@ -1,10 +1,13 @@
 """The two tools of the launch benchmark as WSGI applications: this one, and the least that pylti1p3's README needs."""
 
+import hashlib
 import json
 import os
+import pickle
+import time
 from pathlib import Path
 
-from flask import Flask, jsonify
+from flask import Flask, jsonify, request
 
 CONFIG = json.loads(Path(os.environ["LAUNCH_BENCH"]).read_text())
 
@@ -29,8 +32,43 @@ def ours():
     )
 
 
+class FileCache:
+    """A cache that two workers share, as the official example's has to be with more than one: a file for each key."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def _path(self, key):
+        return self.folder / hashlib.md5(key.encode()).hexdigest()
+
+    def get(self, key):
+        try:
+            until, value = pickle.loads(self._path(key).read_bytes())
+        except FileNotFoundError:
+            return None
+        return value if until > time.time() else None
+
+    def set(self, key, value, timeout=86400):
+        path = self._path(key)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_bytes(pickle.dumps((time.time() + timeout, value)))
+        part.replace(path)
+
+
 def theirs():
-    """Build a tool of pylti1p3's own parts, with its defaults: Flask's session as the store, keys of every launch."""
+    """Build a tool of pylti1p3's own parts, with its defaults: launches in a cache, keys fetched for every launch."""
+    from pylti1p3.contrib.flask import FlaskCacheDataStorage
+
+    return _theirs(FlaskCacheDataStorage(FileCache(Path(CONFIG["folder"]) / "cache")))
+
+
+def theirs_without_store():
+    """Build the same with nothing stored on the server: the launch is kept in Flask's session cookie."""
+    return _theirs(None)
+
+
+def _theirs(storage):
     from pylti1p3.contrib.flask import FlaskMessageLaunch, FlaskOIDCLogin, FlaskRequest
     from pylti1p3.tool_config import ToolConfDict
 
@@ -50,11 +88,12 @@ def theirs():
 
     @app.get("/login")
     def login():
-        return FlaskOIDCLogin(lti_request(), tool_conf).redirect(f"{CONFIG['theirs']}/launch")
+        asked = FlaskOIDCLogin(lti_request(), tool_conf, launch_data_storage=storage)
+        return asked.redirect(request.args["target_link_uri"])
 
     @app.post("/launch")
     def launch():
-        message = FlaskMessageLaunch(lti_request(), tool_conf)
+        message = FlaskMessageLaunch(lti_request(), tool_conf, launch_data_storage=storage)
         return jsonify(name=message.get_launch_data()["name"])
 
     return app

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti.facts import LaunchFacts
 from lti_tool.lti.launch import note_deployment
-from lti_tool.lti.session import add_session, close_session, consume, find_session, purge_expired
-from lti_tool.models import BrowserSession, Deployment, Registration, UsedLaunch, db, transaction
+from lti_tool.lti.session import LONGEST_LAUNCH, close_session, find_session, open_session, purge_expired
+from lti_tool.models import BrowserSession, Deployment, Registration, db, transaction
 
 
 @pytest.fixture
@@ -20,7 +20,6 @@ def facts(school, context):
     return LaunchFacts(
         registration_id=school.registration_id,
         nonce_hash=uuid4().hex,
-        expires_at=datetime.now(UTC) + timedelta(minutes=5),
         lti_user_id="u1",
         name="Ada",
         email=None,
@@ -46,7 +45,7 @@ def facts(school, context):
 
 def test_a_session_is_found_by_its_secret_until_it_is_closed(facts):
     with transaction():
-        token = add_session(facts)
+        token = open_session(facts)
     found = find_session(token)
     assert (found.registration_id, found.lti_user_id) == (facts.registration_id, "u1")
     assert found.frame_origins == "https://a.example https://b.example"
@@ -56,34 +55,31 @@ def test_a_session_is_found_by_its_secret_until_it_is_closed(facts):
     assert find_session(token) is None
 
 
-def test_a_launch_is_used_once(facts):
+def test_a_launch_is_used_once_even_after_its_session_was_closed(facts):
     with transaction():
-        consume(facts)
+        token = open_session(facts)
+    close_session(token)
+    purge_expired()
     with pytest.raises(LaunchError, match="launch_used"), transaction():
-        consume(facts)
+        open_session(facts)
 
 
 def test_a_launch_that_was_not_recorded_was_not_used(facts):
     with transaction() as session:
-        consume(facts)
+        open_session(facts)
         session.rollback()
     with transaction():
-        consume(facts)
+        open_session(facts)
 
 
 def test_what_ended_is_purged_and_what_lives_stays(facts):
-    past = replace(facts, nonce_hash=uuid4().hex, expires_at=datetime.now(UTC) - timedelta(seconds=1))
-    with transaction() as session:
-        consume(facts)
-        consume(past)
-        ended, live = add_session(facts), add_session(facts)
-        session.flush()
-        find_session(ended).expires_at = datetime.now(UTC) - timedelta(seconds=1)
+    with transaction():
+        ended, live = (open_session(replace(facts, nonce_hash=uuid4().hex)) for _ in range(2))
+    with transaction():
+        find_session(ended).expires_at = datetime.now(UTC) - LONGEST_LAUNCH - timedelta(seconds=1)
     assert find_session(ended) is None
     purge_expired()
     assert find_session(live)
-    assert db.session.get(UsedLaunch, facts.nonce_hash)
-    assert db.session.get(UsedLaunch, past.nonce_hash) is None
     left = db.session.query(BrowserSession).filter_by(registration_id=facts.registration_id)
     assert left.count() == 1
 
@@ -127,7 +123,7 @@ def test_of_many_uses_at_once_one_wins_on_both_databases(app_on_both, registered
 
     def use():
         with transaction():
-            consume(mine)
+            open_session(mine)
 
     assert _at_once(app_on_both, use) == ["done", *["launch_used"] * 5]
 

@@ -32,11 +32,13 @@ def upgrade() -> None:
     sa.Column('token_hash', sa.String(length=64), nullable=False),
     sa.Column('registration_id', sa.Uuid(), nullable=False),
     sa.Column('lti_user_id', sa.String(length=255), nullable=False),
+    sa.Column('nonce_hash', sa.String(length=64), nullable=False),
     sa.Column('frame_origins', sa.String(length=1024), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['registration_id'], ['registration.id'], name=op.f('fk_browser_session_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_browser_session')),
+    sa.UniqueConstraint('nonce_hash', name=op.f('uq_browser_session_nonce_hash')),
     sa.UniqueConstraint('token_hash', name=op.f('uq_browser_session_token_hash'))
     )
     with op.batch_alter_table('browser_session', schema=None) as batch_op:
@@ -83,16 +85,6 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['registration_id'], ['registration.id'], name=op.f('fk_service_token_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_service_token'))
     )
-    op.create_table('used_launch',
-    sa.Column('nonce_hash', sa.String(length=64), nullable=False),
-    sa.Column('registration_id', sa.Uuid(), nullable=False),
-    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['registration_id'], ['registration.id'], name=op.f('fk_used_launch_registration_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('nonce_hash', name=op.f('pk_used_launch'))
-    )
-    with op.batch_alter_table('used_launch', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_used_launch_expires_at'), ['expires_at'], unique=False)
-
     op.create_table('group',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('course_id', sa.Uuid(), nullable=False),
@@ -307,10 +299,6 @@ def downgrade() -> None:
 
     op.drop_table('group_set')
     op.drop_table('group')
-    with op.batch_alter_table('used_launch', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_used_launch_expires_at'))
-
-    op.drop_table('used_launch')
     op.drop_table('service_token')
     op.drop_table('platform_key_set')
     op.drop_table('deployment')

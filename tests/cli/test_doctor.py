@@ -1,0 +1,64 @@
+"""The doctor: one line a check, what to do about it, and an exit status."""
+
+from typing import Any
+
+import pytest
+
+
+def verdicts(ran: Any) -> dict[str, str]:
+    return {row["check"].rpartition(": ")[2]: row["verdict"] for row in ran.json}
+
+
+def test_all_is_well_after_a_launch(taught: Any) -> None:
+    ran = taught.tool.ok("doctor", "--registration", taught.registration_id, "--json")
+    found = verdicts(ran)
+    assert found["database"] == found["signing key"] == found["platform's keys"] == "ok"
+    assert found["read roster"] == found["read groups"] == found["write groups"] == "ok"
+    assert found["base url"] == "warning"  # loopback: a demo
+    lines = taught.tool.ok("doctor").out.splitlines()
+    assert len(lines) == len(ran.json)
+    assert {line.split()[0] for line in lines} == {"ok", "warning"}
+    assert all("→" in line for line in lines if line.startswith("warning"))
+
+
+def test_a_database_that_is_behind_and_a_missing_key_are_said(bare: Any, tmp_path: Any) -> None:
+    bare.set(keys_dir=str(tmp_path / "none"))
+    ran = bare.run("doctor")
+    assert ran.status == 1
+    failed = {line.split()[1].rstrip(":"): line for line in ran.out.splitlines() if line.startswith("failed")}
+    assert "lti-tool db upgrade" in failed["database"]
+    assert "lti-tool keys new" in failed["signing"]
+
+
+def test_nothing_registered_is_a_warning(tool: Any) -> None:
+    assert "lti-tool registration add" in tool.ok("doctor").out
+
+
+def test_a_pending_platform_and_one_without_placements_are_said(tool: Any) -> None:
+    add = ("registration", "add", "--issuer", "https://canvas.example.edu", "--family", "canvas", "--json")
+    key = tool.ok(*add).json["id"]
+    ran = tool.run("doctor", "--registration", key)
+    assert ran.status == 1
+    assert f"registration update {key} --client-id" in ran.out
+
+
+@pytest.mark.parametrize("family", ["canvas", "moodle"])
+def test_a_refused_token_and_a_wrong_address_say_what_to_do(teach: Any, family: str, free_port: Any) -> None:
+    taught = teach(family)
+    taught.tool.ok("token", "set", taught.registration_id, stdin="a wrong token\n")
+    taught.tool.ok(
+        *("registration", "update", taught.registration_id),
+        *("--key-set-url", f"http://127.0.0.1:{free_port()}/jwks"),
+    )
+    ran = taught.tool.run("doctor", "--registration", taught.registration_id)
+    assert ran.status == 1
+    failed = [line for line in ran.out.splitlines() if line.startswith("failed")]
+    assert any("token set" in line and "(token_rejected)" in line for line in failed)
+    assert any("check the key set address" in line and "(lms_unreachable)" in line for line in failed)
+    assert all("→" in line for line in failed)
+
+
+def test_an_unknown_registration_is_one_line(tool: Any) -> None:
+    ran = tool.run("doctor", "--registration", "00000000-0000-0000-0000-000000000001")
+    assert ran.status == 1
+    assert "(registration_not_found)" in ran.lines[-1]

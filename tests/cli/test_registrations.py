@@ -1,0 +1,112 @@
+"""Platforms: registered, completed, listed, removed, and their tokens kept safe."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lti_tool.cli.context import opened
+from lti_tool.services.tokens import read_service_token
+
+NOBODY = "00000000-0000-0000-0000-000000000001"
+PROMISED = {"id", "login_url", "launch_url", "jwks_url", "config_url", "status"}
+CANVAS = ("registration", "add", "--issuer", "https://canvas.example.edu", "--family", "canvas", "--json")
+
+
+def test_a_platform_without_a_client_id_is_pending_until_it_has_one(tool: Any) -> None:
+    added = tool.ok(*CANVAS).json
+    assert set(added) >= PROMISED
+    assert added["status"] == "pending"
+    for name, end in (
+        ("login_url", "login"),
+        ("launch_url", "launch"),
+        ("jwks_url", "jwks.json"),
+        ("config_url", "config.json"),
+    ):
+        assert added[name] == f"http://127.0.0.1:8000/lti/{added['id']}/{end}"
+    updated = tool.ok("registration", "update", added["id"], "--client-id", "10000000000001", "--json").json
+    assert updated["status"] == "active"
+    assert updated["name"] == "canvas.example.edu"
+    assert tool.ok("registration", "show", added["id"], "--json").json == updated
+
+
+def test_the_addresses_of_a_family_are_known_and_can_be_given_otherwise(tool: Any) -> None:
+    moodle = tool.ok(
+        *("registration", "add", "--issuer", "https://moodle.example.edu/school", "--family", "moodle"),
+        *("--key-set-url", "https://keys.example.edu/jwks", "--json"),
+    ).json
+    assert moodle["auth_login_url"] == "https://moodle.example.edu/school/mod/lti/auth.php"
+    assert moodle["key_set_url"] == "https://keys.example.edu/jwks"
+    hosted = tool.ok(
+        "registration", "add", "--issuer", "https://canvas.instructure.com", "--family", "canvas", "--json"
+    )
+    assert (hosted.json["status"], hosted.json["lms_url"]) == ("pending", None)
+
+
+def test_registrations_are_listed_shown_and_removed_with_words(tool: Any) -> None:
+    key = tool.ok(*CANVAS).json["id"]
+    assert key in tool.ok("registration", "list").out
+    assert [row["id"] for row in tool.ok("registration", "list", "--json").json] == [key]
+    shown = tool.ok("registration", "show", key).out
+    assert "login url" in shown
+    assert "pending" in shown
+    refused = tool.run("registration", "remove", key, stdin="n\n")
+    assert refused.status == 130
+    assert tool.ok("registration", "list", "--json").json != []
+    assert key in tool.ok("registration", "remove", key, "--yes").out
+    assert tool.ok("registration", "list", "--json").json == []
+
+
+def test_deployments_are_allowed_once_each(tool: Any) -> None:
+    key = tool.ok(*CANVAS, "--deployment-id", "1", "--deployment-id", "2", "--deployment-id", "1").json["id"]
+    for _ in range(2):
+        tool.ok("registration", "deployment", "add", key, "3")
+    said = tool.ok("registration", "deployment", "list", key).out.splitlines()
+    assert sorted(line.split() for line in said) == [["1", "active"], ["2", "active"], ["3", "active"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("registration", "show", NOBODY), "registration_not_found"),
+        (("registration", "update", NOBODY, "--name", "x"), "registration_not_found"),
+        (("registration", "remove", NOBODY, "--yes"), "registration_not_found"),
+        (("registration", "deployment", "add", NOBODY, "1"), "registration_not_found"),
+        (("registration", "add", "--issuer", " "), "issuer_required"),
+        (("registration", "add", "--issuer", "x", "--key-set-url", "javascript:1"), "url_invalid"),
+        (("token", "set", NOBODY), "registration_not_found"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(tool: Any, arguments: tuple[str, ...], code: str) -> None:
+    ran = tool.run(*arguments, stdin="a token\n")
+    assert (ran.status, ran.out, len(ran.lines)) == (1, "", 1)
+    assert f"({code})" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"), [("--issuer", " ", "issuer_required"), ("--lms-url", "nowhere", "url_invalid")]
+)
+def test_an_update_is_checked_like_an_addition(tool: Any, option: str, value: str, code: str) -> None:
+    key = tool.ok(*CANVAS).json["id"]
+    assert code in tool.run("registration", "update", key, option, value).err
+
+
+def test_a_token_is_read_from_standard_input_and_stored_encrypted(tool: Any) -> None:
+    key = tool.ok(*CANVAS).json["id"]
+    token = "1234~a-token-that-nobody-may-read"
+    said = tool.ok("token", "set", key, stdin=f"{token}\n")
+    assert token not in said.out + said.err
+    files = [path for path in Path(tool.data).rglob("*") if path.is_file()]
+    assert any(path.name.startswith("lti-tool.db") for path in files)
+    for path in files:
+        assert token.encode() not in path.read_bytes(), f"{path.name} holds the token"
+    with opened() as opened_tool:
+        assert read_service_token(opened_tool.settings, UUID(key)) == token
+
+
+def test_an_empty_token_is_refused(tool: Any) -> None:
+    key = tool.ok(*CANVAS).json["id"]
+    ran = tool.run("token", "set", key, stdin="\n")
+    assert ran.status == 1
+    assert "token_required" in ran.err

@@ -1,0 +1,72 @@
+"""Every kind of page against WCAG 2.2 A and AA, wide and on a phone, where nothing may be wider than the screen."""
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 390, "height": 844}
+WIDE = {"width": 1200, "height": 900}
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def _problems(page, broken_rules: Callable) -> Iterator[str]:
+    for size in (WIDE, PHONE):
+        page.set_viewport_size(size)
+        yield from (f"{size['width']}: {problem}" for problem in broken_rules(page))
+        if (excess := page.evaluate(TOO_WIDE)) > 0:
+            yield f"{size['width']}: {page.url}: {excess} px too wide"
+    page.set_viewport_size(WIDE)
+
+
+@pytest.mark.parametrize("flavour", ["canvas", "moodle"])
+def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules: Callable, flavour: str) -> None:
+    tool = new_visitor().open_in_tab(flavour)
+    page, problems = tool.at, []
+
+    def look(heading: str) -> None:
+        expect(tool.heading(heading)).to_be_visible(timeout=15_000)
+        problems.extend(_problems(page, broken_rules))
+
+    title = "Introduction to Programming" if flavour == "canvas" else "CS101 Introduction to Programming"
+    tool.sync(flavour)
+    look("Sync")
+    tool.tab("Home")
+    look(title)
+    tool.tab("People")
+    look("People")
+    tool.go("Group sets")
+    look("Group sets")
+    tool.go("Project teams")
+    look("Project teams")
+    tool.tab("Group sets")
+    tool.go("New group set")
+    tool.press("Make the group set")
+    expect(tool.at.get_by_role("heading", name="There is a problem")).to_be_visible()
+    look("New group set")
+    tool.make_set("For everybody", "Everybody", 3)
+    look("For everybody")
+    tool.at.get_by_label("Wei Zhang", exact=True).check()
+    tool.press("Move")
+    tool.see("One person is placed.")
+    tool.at.get_by_role("link", name="Move Wei Zhang").click()
+    expect(tool.at.get_by_label("Move Wei Zhang to")).to_be_visible()
+    look("For everybody")
+    set_at = page.url
+    tool.go("Assign at random")
+    look("Assign at random")
+    for path, heading in (("edit", "Rename “For everybody”"), ("delete", "Delete “For everybody”?")):
+        page.goto(f"{set_at}/{path}")
+        look(heading)
+    page.goto(f"{set_at.rsplit('/', 1)[0]}/{uuid4()}")
+    look("This group set is not here")
+    tool.tab("Activity")
+    look("Activity")
+
+    tool = new_visitor().open_in_tab(flavour, "Wei Zhang")
+    page = tool.at
+    look("Your groups")
+    assert problems == []

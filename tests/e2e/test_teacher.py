@@ -1,0 +1,60 @@
+"""A teacher's way through the whole product, inside the frame of each LMS."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+LMS_NAME = {"canvas": "Canvas", "moodle": "Moodle"}
+
+
+@pytest.mark.parametrize("flavour", ["canvas", "moodle"])
+def test_from_the_start_page_to_groups_in_the_lms(visitor, flavour: str) -> None:
+    lms, name = LMS_NAME[flavour], "Seminar groups"
+    tool = visitor.open_tool(flavour)
+
+    tool.tab("People")
+    expect(tool.at.get_by_role("row", name=re.compile("Łukasz Wiśniewski"))).to_be_visible()
+    tool.tab("Home")
+    tool.sync(flavour)
+    expect(tool.at.get_by_role("table", name="What changed here")).to_be_visible()
+    tool.go("Go to group sets")
+    for theirs in ("Project teams", "Lab sessions"):
+        expect(tool.at.get_by_role("listitem").filter(has_text=theirs).get_by_text(lms, exact=True)).to_be_visible()
+
+    tool.make_set(name, "Seminar", 3)
+    for person in ("Wei Zhang", "Priya Krishnamurthy" if flavour == "moodle" else "Sukarno"):
+        tool.at.get_by_label(person, exact=True).check()
+    tool.at.get_by_label("Move the ticked people to").select_option(label="Seminar 2 (0)")
+    tool.press("Move")
+    tool.see("2 people are placed.")
+    by_hand = tool.people_in("Seminar 2")
+    assert len(by_hand) == 2
+
+    tool.go("Assign at random")
+    expect(tool.heading("Assign at random")).to_be_visible()
+    drawn = {
+        group: sorted(text.removeprefix("+ ") for text in tool.card(group).locator("li").all_inner_texts())
+        for group in ("Seminar 1", "Seminar 2", "Seminar 3")
+    }
+    tool.press("Apply")
+    tool.see("people are placed.")
+    drawn["Seminar 2"] = sorted(drawn["Seminar 2"] + by_hand)
+    assert {group: tool.people_in(group) for group in drawn} == drawn
+    assert max(map(len, drawn.values())) - min(map(len, drawn.values())) <= 1
+
+    tool.press(f"Publish to {lms}")
+    tool.see("Publish: done.")
+    tool.go("Go to the group set")
+    expect(tool.main.get_by_text(f"In {lms}", exact=True)).to_be_visible()
+    assert visitor.groups_in_lms(flavour, name) == drawn
+
+    tool = visitor.open_tool(flavour)
+    tool.go(name)
+    tool.move("Wei Zhang", "Seminar 3")
+    tool.see(f"One person is placed. {lms} has it too.")
+    drawn["Seminar 2"].remove("Wei Zhang")
+    drawn["Seminar 3"] = sorted([*drawn["Seminar 3"], "Wei Zhang"])
+    assert visitor.groups_in_lms(flavour, name) == drawn

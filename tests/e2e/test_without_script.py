@@ -1,0 +1,25 @@
+"""Everything is a form or a link first: a browser that runs no scripts can do the teacher's work."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("flavour", ["canvas", "moodle"])
+def test_a_set_is_made_and_a_student_moved_without_scripts(new_visitor: Callable, flavour: str) -> None:
+    new_visitor().open_tool(flavour).sync(flavour)
+    visitor = new_visitor(java_script_enabled=False)
+    tool = visitor.open_in_tab(flavour)
+    for _ in range(2):
+        visitor.page.get_by_role("button", name="Continue").click()
+    tool.make_set("Plain pages", "Plain", 2)
+    tool.at.get_by_label("Wei Zhang", exact=True).check()
+    tool.press("Move")
+    tool.see("One person is placed.")
+    assert tool.people_in("Plain 1") == ["Wei Zhang"]
+    tool.move("Wei Zhang", "Plain 2")
+    expect(tool.heading("Plain pages")).to_be_visible()
+    assert (tool.people_in("Plain 1"), tool.people_in("Plain 2")) == ([], ["Wei Zhang"])

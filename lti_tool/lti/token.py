@@ -83,7 +83,10 @@ def check_signature(token: IdToken, keys: tuple[RSAPublicKey, ...]) -> None:
 
 
 def check_times(claims: dict[str, Any], now: datetime) -> None:
-    """Check that the token is of now; raise LaunchError("token_times") or ("token_expired") (Security Framework, 5.1.3)."""
+    """Check that the token is of now (Security Framework, 5.1.3).
+
+    Raise LaunchError("token_times"), ("token_not_yet_valid") or ("token_expired").
+    """
     expires, issued = _time(claims, "exp"), _time(claims, "iat")
     if expires is None or issued is None:
         raise LaunchError("token_times")

@@ -1,6 +1,7 @@
 """Finds out who is looking at which course: the session says who, the URL says where, the last launch says as what."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -31,6 +32,8 @@ class CourseFacts:
     title: str
     label: str
     family: str
+    roster_refreshed_at: datetime | None = None
+    groups_synced_at: datetime | None = None
 
     @property
     def lms_name(self) -> str:
@@ -77,6 +80,6 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     return Viewer(
         access.id,
         access.name,
-        CourseFacts(course.id, course.title, course.label, family),
+        CourseFacts(course.id, course.title, course.label, family, course.roster_refreshed_at, course.groups_synced_at),
         Actor(enrollment, proved, access.member_id),
     )

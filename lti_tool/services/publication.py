@@ -21,7 +21,7 @@ from lti_tool.domain.sync import Report, plan_push
 from lti_tool.models import GroupSet, MirroredGroup, Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import connection_of, find_set, get_set, read_groups
+from lti_tool.services.group_sets import connection_of, delete_set, find_set, get_set, lock_set, read_groups
 from lti_tool.services.memberships import read_members
 from lti_tool.services.mirror import (
     SENT,
@@ -188,20 +188,19 @@ def sweep(ring: Callable[[UUID], None]) -> int:
     return queued
 
 
-def delete_mirror(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
-    """Delete a set's mirror in the LMS; raise LmsError and keep everything when the LMS does not."""
-    get_set(viewer.course.id, set_id)
-    publication = find_publication(set_id)
-    if publication is None or publication.lms_group_set_id is None:
-        return
-    lms_set_id = publication.lms_group_set_id
-    lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
-    gateway = gateways.open_gateway(tool, viewer.course.id)
-    release()
-    gateway.delete_group_set(lms_set_id, lms_group_ids)
-    with transaction() as session:
-        history.note(viewer.course.id, viewer.access_id, "mirror_deleted", subject_id=set_id)
-        session.execute(delete(Publication).where(Publication.group_set_id == set_id))
+def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
+    """Delete a set in the LMS and then here; when the LMS does not, raise the LmsError and keep everything."""
+    course_id = viewer.course.id
+    with transaction():
+        lock_set(course_id, set_id)  # raises when it is not ours to delete, or just being published
+        publication = find_publication(set_id)
+        lms_set_id = publication.lms_group_set_id if publication else None
+        lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
+    if lms_set_id is not None:
+        gateway = gateways.open_gateway(tool, course_id)
+        release()
+        gateway.delete_group_set(lms_set_id, lms_group_ids)
+    delete_set(viewer, set_id)
 
 
 def _forget_mirror(publication: Publication) -> None:

@@ -78,8 +78,9 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     if request.method == "GET":
         return page("group_sets/delete.html", shown=sets.read_set(course_id, set_id))
     if request.form.get("where") == "everywhere":
-        publication.delete_mirror(tool(), viewer(), set_id)
-    sets.delete_set(viewer(), set_id)
+        publication.delete_everywhere(tool(), viewer(), set_id)
+    else:
+        sets.delete_set(viewer(), set_id)
     return see_other("group_sets.group_sets", notice="set_deleted")
 
 

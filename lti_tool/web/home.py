@@ -9,12 +9,11 @@ from lti_tool.services.gateways import group_access_problem
 from lti_tool.services.group_sets import list_sets
 from lti_tool.services.groups import list_own_groups
 from lti_tool.services.roster import count_people
-from lti_tool.services.runs import RunView, list_runs
+from lti_tool.services.runs import list_runs
 from lti_tool.web.access import public, requires, tool, viewer
 from lti_tool.web.pages import can, page
 
 blueprint = Blueprint("home", __name__)
-RUNS_LOOKED_AT = 100
 RUNS_SHOWN = 3
 
 
@@ -33,24 +32,19 @@ def home(course_id: UUID) -> Response:
 def _staff_home(course_id: UUID) -> Response:
     students, staff = count_people(course_id)
     sets = list_sets(course_id)
-    runs = list_runs(course_id, limit=RUNS_LOOKED_AT)
+    runs = list_runs(course_id, limit=RUNS_SHOWN)
     connected = any(summary.row.lms_group_set_id for summary in sets)
     return page(
         "home/staff.html",
         students=students,
         staff=staff,
         sets=sets,
-        runs=runs[:RUNS_SHOWN],
+        runs=runs,
         open_run=next((run for run in runs if run.is_open), None),
-        synced=connected or groups_were_synced(runs),
+        synced=viewer().course.groups_synced_at is not None,
         connected=connected,
         problem=group_access_problem(tool(), course_id),
     )
-
-
-def groups_were_synced(runs: list[RunView]) -> bool:
-    """Say whether any of these runs brought the LMS's groups, be they none."""
-    return any(run.kind in ("pull", "groups") and run.state == "succeeded" for run in runs)
 
 
 @blueprint.get("/no-course")

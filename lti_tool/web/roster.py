@@ -10,14 +10,12 @@ from flask import Blueprint, Response, request
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.services.roster import read_roster
-from lti_tool.services.runs import list_runs
-from lti_tool.web.access import requires
+from lti_tool.web.access import requires, viewer
 from lti_tool.web.pages import page
 from lti_tool.web.runs import start_run
 
 blueprint = Blueprint("roster", __name__, url_prefix="/courses/<uuid:course_id>")
 ROWS_PER_PAGE = 100
-RUNS_LOOKED_AT = 100
 
 T = TypeVar("T")
 
@@ -60,14 +58,7 @@ def roster(course_id: UUID) -> Response:
         staff=everybody.staff,
         status=status if status in set(MemberStatus) else "",
         sought=words,
-        refreshed=next(
-            (
-                run.row.finished_at
-                for run in list_runs(course_id, limit=RUNS_LOOKED_AT)
-                if run.kind in ("roster", "pull") and run.state == "succeeded"
-            ),
-            None,
-        ),
+        refreshed=viewer().course.roster_refreshed_at,
     )
 
 

@@ -13,7 +13,6 @@ from playwright.sync_api import BrowserContext, Playwright, expect
 pytestmark = pytest.mark.browser
 
 COURSE = {"canvas": "Introduction to Programming", "moodle": "CS101 Introduction to Programming"}
-AUTHORIZATION = {"canvas": "**/api/lti/authorize_redirect*", "moodle": "**/mod/lti/auth.php*"}
 
 
 class _CookieSite(BaseHTTPRequestHandler):
@@ -60,25 +59,25 @@ def test_third_party_cookies_are_blocked_here(new_visitor: Callable, cookie_site
 
 
 def test_platform_storage_replaces_a_lost_cookie(visitor) -> None:
-    _forget_cookies_before(visitor.context, AUTHORIZATION["canvas"])
+    _forget_cookies_before_the_answer(visitor.context)
     tool = visitor.open_tool("canvas")
     expect(tool.heading(COURSE["canvas"])).to_be_visible(timeout=15_000)
 
 
 def test_a_lost_cookie_is_told_where_nothing_replaces_it(visitor, broken_rules: Callable) -> None:
-    _forget_cookies_before(visitor.context, AUTHORIZATION["moodle"])
+    _forget_cookies_before_the_answer(visitor.context)
     tool = visitor.open_tool("moodle")
     expect(tool.heading("Your browser blocks this")).to_be_visible(timeout=15_000)
     tool.see("Open your course in a tab of its own")
     assert broken_rules(visitor.tool_frame()) == []
 
 
-def _forget_cookies_before(context: BrowserContext, address: str) -> None:
+def _forget_cookies_before_the_answer(context: BrowserContext) -> None:
     def forget(route) -> None:
         context.clear_cookies()
         route.continue_()
 
-    context.route(address, forget, times=1)
+    context.route("**/lti/*/launch", forget, times=1)
 
 
 @pytest.mark.parametrize("flavour", ["canvas", "moodle"])
@@ -144,8 +143,8 @@ def test_reloads_and_repeats_of_a_launch(visitor, flavour: str) -> None:
     # Without the session that it opened, the same launch opens nothing.
     visitor.context.clear_cookies()
     _post_into_frame(visitor, address, posted)
-    expect(tool.heading("Your browser blocks this")).to_be_visible(timeout=15_000)
-    assert [status for _, status, _ in answers if status not in (200, 303)] == [400]
+    visitor.page.wait_for_timeout(4000)
+    print(visitor.tool_frame().inner_text("body"), [a[1] for a in answers]); assert 0
 
 
 def _post_into_frame(visitor, address: str, posted: str) -> None:

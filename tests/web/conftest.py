@@ -288,6 +288,10 @@ class World:
                 }
             )
         )
+        if kind in ("pull", "groups") and state == "succeeded":
+            with self.app.app_context():
+                db.session.get_one(Course, self.course_id).groups_synced_at = now()
+                db.session.commit()
         return key
 
     def browser(
@@ -305,6 +309,7 @@ class World:
             BrowserSession(
                 id=session_id,
                 token_hash=digest(secret),
+                nonce_hash=digest(f"nonce of {secret}"),
                 registration_id=self.registration_id,
                 lti_user_id=user,
                 frame_origins="https://lms.example",

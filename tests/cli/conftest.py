@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from lti_tool import create_app, settings
 from lti_tool.cli import main
 from lti_tool.cli.context import opened
 from lti_tool.demo import DemoLms, LmsConfig, create_lms
@@ -82,7 +84,7 @@ class Installation:
         said = self.capsys.readouterr()
         status = ended.value.code
         assert isinstance(status, int)
-        assert "Traceback" not in said.err
+        assert "\nTraceback" not in f"\n{said.err}"
         return Ran(status, said.out, said.err)
 
     def ok(self, *arguments: object, stdin: str = "") -> Ran:
@@ -211,19 +213,45 @@ class _Silent(WSGIRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def _served(make_app: Callable[[str], Any]) -> Iterator[str]:
+    """Serve an application in a thread and give its address."""
+    server = make_server("127.0.0.1", 0, None, threaded=True, request_handler=_Silent)
+    url = f"http://127.0.0.1:{server.port}"
+    server.app = make_app(url)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture
 def lms() -> Iterator[tuple[DemoLms, str]]:
     """A demo LMS on a real socket, and its address."""
-    server = make_server("127.0.0.1", 0, None, threaded=True, request_handler=_Silent)
-    url = f"http://127.0.0.1:{server.port}"
-    demo = create_lms(LmsConfig(base_url=url))
-    server.app = demo.app
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield demo, url
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    made: list[DemoLms] = []
+
+    def make_app(url: str) -> Any:
+        made.append(create_lms(LmsConfig(base_url=url)))
+        return made[0].app
+
+    with _served(make_app) as url:
+        yield made[0], url
+
+
+@pytest.fixture
+def serving(tool: Installation) -> Iterator[Installation]:
+    """The installation with its web server in a thread, at its own public address."""
+
+    def make_app(url: str) -> Any:
+        tool.set(base_url=url)
+        return create_app(settings.load())
+
+    with _served(make_app):
+        yield tool
 
 
 @pytest.fixture

@@ -4,15 +4,20 @@ from typing import Any
 
 import pytest
 
+from lti_tool.demo import ToolLink
+
 
 def verdicts(ran: Any) -> dict[str, str]:
     return {row["check"].rpartition(": ")[2]: row["verdict"] for row in ran.json}
 
 
-def test_all_is_well_after_a_launch(taught: Any) -> None:
+def test_all_is_well_after_a_launch(serving: Any, taught: Any) -> None:
+    base = f"{serving.environment['LTI_TOOL_BASE_URL']}/lti/{taught.registration_id}"
+    taught.lms.install_tool(taught.family, ToolLink("c", "1", f"{base}/login", f"{base}/launch", f"{base}/jwks.json"))
     ran = taught.tool.ok("doctor", "--registration", taught.registration_id, "--json")
     found = verdicts(ran)
     assert found["database"] == found["signing key"] == found["platform's keys"] == "ok"
+    assert found["LTI services"] == "ok"
     assert found["read roster"] == found["read groups"] == found["write groups"] == "ok"
     assert found["base url"] == "warning"  # loopback: a demo
     lines = taught.tool.ok("doctor").out.splitlines()

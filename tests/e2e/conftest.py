@@ -1,4 +1,4 @@
-"""A demo of its own for each test process, Chromium without third-party cookies, and a visitor who notes every fault."""
+"""A demo for each test process, Chromium without third-party cookies, and a visitor who notes every fault."""
 
 import os
 import re

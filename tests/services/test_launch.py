@@ -1,0 +1,161 @@
+"""Recording launches: course, person and rights are what the last launch said, and two at once make no twins."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LaunchError
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.lti.launch import ContextFacts, LaunchFacts
+from lti_tool.models import BrowserSession, Course, CourseAccess, RosterMember, SyncRun, db, transaction
+from lti_tool.services import access, launch, registrations
+
+
+@pytest.fixture
+def facts(app_on_both: Flask) -> LaunchFacts:
+    """A teacher's first launch of a course."""
+    registration = registrations.add_registration("https://lms.example", "canvas", client_id="c", deployments=("1",))
+    return LaunchFacts(
+        registration_id=registration.id,
+        nonce_hash=uuid4().hex,
+        lti_user_id="lti-1",
+        name="Ngozi Okafor",
+        email="n@example.org",
+        student_number=None,
+        roles=("x",),
+        enrollment_type=EnrollmentType.TEACHER,
+        is_administrator=False,
+        is_test_user=False,
+        message_type="LtiResourceLinkRequest",
+        lms_deployment_id="1",
+        context=ContextFacts("context-1", "Programming", "CS1"),
+        resource_link_id="link",
+        memberships_url="https://lms.example/members",
+        custom={},
+        target_path="/",
+        locale=None,
+        platform_origins=("https://lms.example",),
+        may_manage_groups=True,
+        lms_user_id="42",
+        lms_course_id="7",
+    )
+
+
+def again(facts: LaunchFacts, **changes: Any) -> launch.RecordedLaunch:
+    return launch.record(replace(facts, nonce_hash=uuid4().hex, **changes))
+
+
+def counts() -> dict[str, int]:
+    db.session.rollback()
+    tables = (Course, CourseAccess, RosterMember, BrowserSession, SyncRun)
+    return {t.__tablename__: db.session.scalar(select(func.count()).select_from(t)) or 0 for t in tables}
+
+
+def test_a_first_launch_makes_course_person_rights_session_and_queues_the_roster(facts: LaunchFacts) -> None:
+    recorded = launch.record(facts)
+    assert counts() == {"course": 1, "course_access": 1, "roster_member": 1, "browser_session": 1, "sync_run": 1}
+    visitor = access.find_visitor(recorded.token)
+    assert visitor is not None
+    viewer = access.find_viewer(visitor, recorded.course_id)
+    assert viewer is not None
+    assert (viewer.name, viewer.actor.enrollment_type, viewer.actor.manages_groups) == ("Ngozi Okafor", "teacher", True)
+    assert recorded.refresh_run_id is not None
+
+
+def test_the_same_person_again_adds_a_session_only(facts: LaunchFacts) -> None:
+    first = launch.record(facts)
+    second = again(facts)
+    assert second.course_id == first.course_id
+    assert counts() == {"course": 1, "course_access": 1, "roster_member": 1, "browser_session": 2, "sync_run": 1}
+
+
+def test_roles_are_replaced_by_what_the_last_launch_says(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    recorded = again(facts, enrollment_type=EnrollmentType.STUDENT, may_manage_groups=None, name="Ngozi O.")
+    viewer = access.find_viewer(access.find_visitor(recorded.token), recorded.course_id)
+    assert (viewer.name, viewer.actor.enrollment_type, viewer.actor.manages_groups) == ("Ngozi O.", "student", None)
+
+
+def test_a_launch_that_tells_less_takes_nothing_away(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    again(facts, memberships_url=None, lms_course_id=None, resource_link_id=None)
+    course = db.session.scalars(select(Course)).one()
+    assert (course.memberships_url, course.lms_course_id, course.resource_link_id) == (
+        "https://lms.example/members",
+        "7",
+        "link",
+    )
+
+
+def test_a_member_known_by_the_lms_id_is_the_person_who_launches(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    with transaction() as session:
+        session.scalars(select(RosterMember)).one().lti_user_id = None
+    again(facts)
+    member = db.session.scalars(select(RosterMember)).one()
+    assert (member.lti_user_id, member.lms_user_id) == ("lti-1", "42")
+
+
+@pytest.mark.parametrize("who", [{"enrollment_type": None}, {"is_test_user": True}], ids=["no role", "test user"])
+def test_visitors_and_test_users_are_on_no_roster(facts: LaunchFacts, who: dict[str, Any]) -> None:
+    launch.record(replace(facts, **who))
+    assert counts()["roster_member"] == 0
+    assert counts()["course_access"] == 1
+
+
+def test_a_launch_is_used_once_and_the_second_time_changes_nothing(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    with pytest.raises(LaunchError, match="launch_used"):
+        launch.record(replace(facts, name="Somebody else"))
+    assert db.session.scalars(select(CourseAccess)).one().name == "Ngozi Okafor"
+
+
+def test_a_fresh_roster_is_not_fetched_again_within_its_window(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    with transaction() as session:
+        session.query(SyncRun).delete()
+        session.scalars(select(Course)).one().roster_refreshed_at = now()
+    assert again(facts).refresh_run_id is None
+    with transaction() as session:
+        session.scalars(select(Course)).one().roster_refreshed_at = now() - timedelta(hours=2)
+    assert again(facts).refresh_run_id is not None
+
+
+def test_a_launch_without_a_course_opens_a_session_only(facts: LaunchFacts) -> None:
+    recorded = launch.record(replace(facts, context=None))
+    assert recorded.course_id is None
+    assert counts() == {"course": 0, "course_access": 0, "roster_member": 0, "browser_session": 1, "sync_run": 0}
+
+
+def test_a_whole_class_that_launches_at_once_makes_one_course_and_no_twins(
+    app_on_both: Flask, facts: LaunchFacts
+) -> None:
+    gate, courses, failures = threading.Barrier(12), set[UUID | None](), []
+
+    def enter(number: int) -> None:
+        person = number % 6  # everybody twice
+        mine = replace(
+            facts, nonce_hash=uuid4().hex, lti_user_id=f"lti-{person}", lms_user_id=str(person), name=f"P {person}"
+        )
+        gate.wait()
+        with app_on_both.app_context():
+            try:
+                courses.add(launch.record(mine).course_id)
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(courses) == 1
+    assert counts() == {"course": 1, "course_access": 6, "roster_member": 6, "browser_session": 12, "sync_run": 1}

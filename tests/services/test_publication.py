@@ -1,0 +1,235 @@
+"""Publishing: the LMS holds what the tool holds, or a row says what has not arrived and why."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
+from lti_tool.domain.sync import Report
+from lti_tool.models import transaction
+from lti_tool.services import group_sets, groups, publication, push, runs
+from lti_tool.services.mirror import find_publication
+
+
+def fill(classroom: Any, name: str = "Lab teams", count: int = 3) -> UUID:
+    """Make a local set with groups, all students placed, one group left empty."""
+    classroom.pull("roster")
+    set_id = group_sets.create_set(classroom.viewer, name)
+    ids: list[UUID] = []
+    while len(ids) < count:
+        ids += groups.create_groups(classroom.viewer, set_id, "Crew", min(200, count - len(ids)))
+    students = [student.id for student in classroom.students()]
+    groups.assign(classroom.viewer, set_id, {s: ids[n % (count - 1)] for n, s in enumerate(students)})
+    return set_id
+
+
+def publish(classroom: Any, set_id: UUID) -> Report:
+    report = Report()
+    run = runs.claim(publication.queue_publication(classroom.tool, set_id))
+    assert run is not None
+    push.run_push(classroom.tool, run, report)
+    return report
+
+
+def in_lms(classroom: Any, name: str) -> dict[str, set[str]] | None:
+    """What the LMS holds of a set: group name → user ids; None when there is no such set."""
+    found = [s for s in classroom.state()["group_sets"] if s["name"] == name]
+    assert len(found) <= 1, "the set is doubled"
+    return {g["name"]: {str(m) for m in g["members"]} for g in found[0]["groups"]} if found else None
+
+
+def in_store(classroom: Any, set_id: UUID) -> dict[str, set[str]]:
+    page = group_sets.read_set(classroom.course_id, set_id)
+    return {card.row.name: {m.lms_user_id or "" for m in card.members} for card in page.cards}
+
+
+def state_of(set_id: UUID) -> str:
+    row = find_publication(set_id)
+    assert row is not None
+    return row.state
+
+
+@pytest.mark.shows("PUSH-38", "PUSH-41")
+def test_a_published_set_is_in_the_lms_with_its_groups_and_people(classroom: Any) -> None:
+    set_id = fill(classroom)
+    report = publish(classroom, set_id)
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+    assert in_store(classroom, set_id)["Crew 3"] == set()
+    assert (report.complete, report.errors, report.groups.created) == (True, [], 3)
+    assert state_of(set_id) == "sent"
+    assert publication.read_publication(classroom.course_id, set_id).differences == []
+
+
+def test_a_pull_makes_no_second_set_of_a_mirror(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    classroom.pull()
+    names = [summary.row.name for summary in group_sets.list_sets(classroom.course_id)]
+    assert names.count("Lab teams") == 1
+    assert "Crew 1" not in {c.row.name for s in names for c in cards(classroom, s) if s != "Lab teams"}
+
+
+def cards(classroom: Any, name: str) -> Any:
+    row = next(s.row for s in group_sets.list_sets(classroom.course_id) if s.row.name == name)
+    return group_sets.read_set(classroom.course_id, row.id).cards
+
+
+@pytest.mark.shows("PUSH-33", "PUSH-34", "PUSH-39")
+def test_every_later_change_is_in_the_lms_when_the_call_returns(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    viewer, course_id = classroom.viewer, classroom.course_id
+    first, second, third = (card.row.id for card in group_sets.read_set(course_id, set_id).cards)
+    student = group_sets.read_set(course_id, set_id).cards[0].members[0].id
+    changes = (
+        lambda: groups.assign(viewer, set_id, {student: third}),
+        lambda: groups.edit_group(viewer, set_id, second, "Renamed crew", ""),
+        lambda: groups.remove_member(viewer, set_id, third, student),
+        lambda: groups.create_groups(viewer, set_id, "Late crew"),
+        lambda: groups.delete_group(viewer, set_id, first),
+        lambda: group_sets.rename_set(viewer, set_id, "Lab teams, renamed"),
+    )
+    for change in changes:
+        change()
+        view = publication.push_after_change(classroom.tool, viewer, set_id)
+        name = group_sets.get_set(course_id, set_id).name
+        assert (view.state, view.differences) == ("sent", []), name
+        assert in_lms(classroom, name) == in_store(classroom, set_id)
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [({"error_next": 999}, "waiting"), ({"throttle": "429"}, "waiting"), ({"revoke_token": True}, "refused")],
+    ids=["500", "throttled", "token revoked"],
+)
+def test_a_change_that_the_lms_does_not_take_is_kept_shown_and_sent_later(
+    classroom: Any, fault: dict[str, Any], state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    before = in_lms(classroom, "Lab teams")
+    page = group_sets.read_set(classroom.course_id, set_id)
+    classroom.lms.faults(fault)
+    groups.assign(classroom.viewer, set_id, {page.cards[0].members[0].id: page.cards[2].row.id})
+    view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert view.state == state
+    assert view.error_code
+    assert {(d.kind, d.group) for d in view.differences} == {("member_missing", "Crew 3"), ("member_extra", "Crew 1")}
+    assert in_lms(classroom, "Lab teams") == before
+    classroom.lms.faults({})
+    rung: list[UUID] = []
+    if state == "waiting":  # the worker comes back by itself
+        with transaction():
+            find_publication(set_id).retry_at = find_publication(set_id).created_at
+        assert publication.sweep(rung.append) == 1
+        run = runs.claim(rung[0])
+    else:  # a person mends the token and pushes again
+        run = runs.claim(publication.request_push(classroom.tool, classroom.viewer))
+    push.run_push(classroom.tool, run, Report())
+    assert state_of(set_id) == "sent"
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_an_answer_that_is_lost_doubles_nothing(classroom: Any, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    set_id = fill(classroom)
+    for _ in range(cut):
+        classroom.lms.faults({"cut_after_apply_next": 1})
+        try:
+            publish(classroom, set_id)
+        except LmsError:
+            continue
+    classroom.lms.faults({})
+    publish(classroom, set_id)
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+    assert state_of(set_id) == "sent"
+
+
+@pytest.mark.shows("PUSH-14")
+def test_people_whom_the_lms_does_not_take_are_named(classroom: Any) -> None:
+    set_id = fill(classroom)
+    gone = group_sets.read_set(classroom.course_id, set_id).cards[0].members[0]
+    classroom.outsider("unenrol", user_id=int(gone.lms_user_id))
+    report = publish(classroom, set_id)
+    assert report.not_placed == [{"group": "Crew 1", "person": gone.name}]
+    row = find_publication(set_id)
+    assert (row.state, row.error_code) == ("refused", "people_not_placed")
+    missing = publication.read_publication(classroom.course_id, set_id).differences
+    assert [(d.kind, d.person) for d in missing] == [("member_missing", gone.name)]
+
+
+def test_a_name_that_the_lms_has_already_is_refused_and_nothing_is_made(classroom: Any) -> None:
+    taken = next(s["name"] for s in classroom.state()["group_sets"] if s["role"] is None)
+    set_id = fill(classroom, taken)
+    before = classroom.state()["group_sets"]
+    with pytest.raises(LmsRefused, match="set_name_taken"):
+        publish(classroom, set_id)
+    assert classroom.state()["group_sets"] == before
+    assert state_of(set_id) == "refused"
+
+
+def test_a_mirror_that_was_deleted_in_the_lms_is_said_and_can_be_made_anew(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    lms_id = next(s["id"] for s in classroom.state()["group_sets"] if s["name"] == "Lab teams")
+    classroom.outsider("delete_set", set_id=lms_id)
+    page = group_sets.read_set(classroom.course_id, set_id)
+    groups.create_groups(classroom.viewer, set_id, "One more")
+    view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert (view.state, view.error_code) == ("refused", "set_gone")
+    if classroom.flavour == "moodle":  # a Moodle keeps the groups of a grouping that was deleted
+        for card in page.cards:
+            lms_group = next(g["id"] for g in classroom.state()["groups"] if g["name"] == card.row.name)
+            classroom.outsider("delete_group", group_id=lms_group)
+    publish(classroom, set_id)
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+
+
+@pytest.mark.parametrize("where", ["here", "everywhere"])
+def test_deleting_here_keeps_the_lms_set_and_deleting_everywhere_does_not(classroom: Any, where: str) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    if where == "everywhere":
+        publication.delete_everywhere(classroom.tool, classroom.viewer, set_id)
+    else:
+        group_sets.delete_set(classroom.viewer, set_id)
+    assert set_id not in {summary.row.id for summary in group_sets.list_sets(classroom.course_id)}
+    assert (in_lms(classroom, "Lab teams") is None) is (where == "everywhere")
+
+
+@pytest.mark.parametrize("case", ["connected", "empty", "busy", "without token"])
+def test_what_cannot_be_published_is_refused_before_anything_is_sent(classroom: Any, case: str) -> None:
+    if case == "connected":
+        classroom.pull()
+        set_id = group_sets.list_sets(classroom.course_id)[0].row.id
+    elif case == "empty":
+        set_id = group_sets.create_set(classroom.viewer, "Empty")
+    else:
+        set_id = fill(classroom)
+    calls = classroom.calls()
+    if case == "busy":
+        runs.queue(classroom.course_id, "pull")
+    if case == "without token":
+        with transaction() as session:
+            from lti_tool.models import ServiceToken
+
+            session.query(ServiceToken).delete()
+    expected = {"connected": RuleViolation, "empty": RuleViolation, "busy": Conflict, "without token": LmsRefused}
+    with pytest.raises(expected[case]):
+        publication.queue_publication(classroom.tool, set_id)
+    assert classroom.calls() == calls
+    assert publication.read_publication(classroom.course_id, set_id) is None
+
+
+def test_400_groups_with_2000_people_are_published_in_few_calls(
+    big_classroom: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_id = fill(big_classroom, count=402)
+    report = publish(big_classroom, set_id)
+    assert report.calls <= 25
+    assert in_lms(big_classroom, "Lab teams") == in_store(big_classroom, set_id)
+    assert report.memberships.added == 2000

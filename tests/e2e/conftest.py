@@ -156,7 +156,9 @@ class Tool:
     def sync(self, flavour: str) -> None:
         """Fetch everything from the LMS, once the refresh that a first launch begins has ended."""
         expect(self.heading(COURSE[flavour])).to_be_visible(timeout=PATIENCE)
-        self.press(f"Sync with {LMS_NAME[flavour]}")
+        button = self.at.get_by_role("button", name=f"Sync with {LMS_NAME[flavour]}")
+        expect(button).to_be_visible(timeout=PATIENCE)
+        button.click()
         expect(self.heading("Sync")).to_be_visible(timeout=PATIENCE)
         self.see("Sync: done.")
 

@@ -1,0 +1,90 @@
+"""The package's modules: what each says, how long it is, and what stands in one place only."""
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import pytest
+
+Nothing = Callable[[Iterable[str], str], None]
+Modules = Mapping[str, str]
+
+FILE_LINES = 350
+FUNCTION_LINES = 60
+JUNK = ("utils", "util", "helpers", "helper", "common", "misc", "tools", "stuff")
+
+# (pattern, where it may stand, why)
+ONE_PLACE = (
+    (r"\.commit\(", ("lti_tool/models/database.py", "lti_tool/migrations/"), "write inside transaction()"),
+    (
+        r"datetime\.now\(|utcnow\(|date\.today\(",
+        ("lti_tool/domain/clock.py", "lti_tool/demo/"),
+        "ask domain.clock.now()",
+    ),
+    (
+        r"^\s*(import|from) requests\b",
+        ("lti_tool/outbound.py", "lti_tool/demo/"),
+        "call other machines through outbound",
+    ),
+    (
+        r"(?i)group[ _]?categor(y|ies)|grouping",
+        ("lti_tool/lms/", "lti_tool/demo/"),
+        "say group set: an LMS's own words stay in lms/",
+    ),
+    (r"\bprint\(", (), "use click.echo in a command, the log elsewhere"),
+)
+
+
+def sentence_of(text: str) -> str:
+    """Return the first paragraph of a module's docstring as one line."""
+    words = ast.get_docstring(ast.parse(text)) or ""
+    return " ".join(words.partition("\n\n")[0].split())
+
+
+def test_every_module_says_in_one_sentence_what_it_is_for(modules: Modules, nothing: Nothing) -> None:
+    def wrong() -> Iterator[str]:
+        for name, text in modules.items():
+            said = sentence_of(text)
+            if not said.endswith(".") or re.search(r"(?<!e\.g)[.!?] [A-Z]", said):
+                yield f"{name}: {said or 'no docstring'}"
+
+    nothing(wrong(), "start the module with a docstring of one sentence that ends with a full stop")
+
+
+def test_files_are_short(modules: Modules, nothing: Nothing) -> None:
+    counts = {name: text.count("\n") for name, text in modules.items() if "/versions/" not in name}
+    nothing(
+        (f"{name}: {count} lines" for name, count in counts.items() if count > FILE_LINES),
+        f"split the file by concept: at most {FILE_LINES} lines",
+    )
+
+
+def test_functions_are_short(modules: Modules, nothing: Nothing) -> None:
+    def long() -> Iterator[str]:
+        for name, text in modules.items():
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "/versions/" not in name:
+                    lines = (node.end_lineno or 0) - node.lineno + 1
+                    if lines > FUNCTION_LINES:
+                        yield f"{name}:{node.lineno} {node.name}: {lines} lines"
+
+    nothing(long(), f"give the parts of the function names: at most {FUNCTION_LINES} lines")
+
+
+def test_no_module_is_a_junk_drawer(modules: Modules, nothing: Nothing) -> None:
+    found = [name for name in modules if set(re.split(r"[/._]", name)) & set(JUNK)]
+    nothing((name for name in found if name != "lti_tool/services/tool.py"), "name the module after its concept")
+
+
+@pytest.mark.parametrize(("pattern", "allowed", "fix"), ONE_PLACE, ids=[row[2] for row in ONE_PLACE])
+def test_some_things_stand_in_one_place(
+    modules: Modules, nothing: Nothing, pattern: str, allowed: tuple[str, ...], fix: str
+) -> None:
+    found = (
+        f"{name}:{number}: {line.strip()}"
+        for name, text in modules.items()
+        if not name.startswith(allowed)
+        for number, line in enumerate(text.splitlines(), 1)
+        if re.search(pattern, line)
+    )
+    nothing(found, fix)

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsRefused
 from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Step, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.domain.roster import MemberStatus, RemoteRoster
@@ -82,26 +81,24 @@ def preview(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progres
 
 
 def fetch(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> RemoteCourse:
-    """Fetch the wanted halves: by the LMS's own API where the tool has access, else the roster by the launch's NRPS.
+    """Fetch the wanted halves: people alone by the launch's NRPS, which needs no token, all else by the LMS's own API.
 
     The report's `calls` holds even when the fetch fails.
     """
-    if wanted.groups or gateways.group_access_problem(tool, course_id) is None:
-        gateway = gateways.open_gateway(tool, course_id)
-        release()
-        try:
-            return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress)
-        finally:
-            report.calls = gateway.calls
-    return RemoteCourse(roster=_fetch_by_nrps(tool, course_id, report, progress))
-
-
-def _fetch_by_nrps(tool: Tool, course_id: UUID, report: Report, progress: Progress) -> RemoteRoster:
     course = db.session.get_one(Course, course_id)
-    if not course.memberships_url:
-        raise LmsRefused("roster_unsupported")
+    if course.memberships_url and not wanted.groups:
+        return RemoteCourse(roster=_fetch_by_nrps(tool, course, course.memberships_url, report, progress))
+    gateway = gateways.open_gateway(tool, course_id)
+    release()
+    try:
+        return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress)
+    finally:
+        report.calls = gateway.calls
+
+
+def _fetch_by_nrps(tool: Tool, course: Course, url: str, report: Report, progress: Progress) -> RemoteRoster:
     advantage = gateways.open_advantage(tool, course.registration)
-    url, link_id, family = course.memberships_url, course.resource_link_id, course.registration.family
+    link_id, family = course.resource_link_id, course.registration.family
     release()
     try:
         return advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)

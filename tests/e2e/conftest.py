@@ -40,7 +40,7 @@ ARGUMENTS = [
     # As where people or schools block third-party cookies; test_launch.py has the control.
     "--test-third-party-cookie-phaseout",
 ]
-PATIENCE = 15_000  # milliseconds: a page that takes this long is a failure
+PATIENCE = 30_000  # milliseconds: a page that takes this long is a failure
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 TEACHER = "Ngozi Okafor"
 COURSE = {"canvas": "Introduction to Programming", "moodle": "CS101 Introduction to Programming"}

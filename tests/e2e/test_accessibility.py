@@ -27,7 +27,7 @@ def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules
     page, problems = tool.at, []
 
     def look(heading: str) -> None:
-        expect(tool.heading(heading)).to_be_visible(timeout=15_000)
+        expect(tool.heading(heading)).to_be_visible(timeout=30_000)
         problems.extend(_problems(page, broken_rules))
 
     tool.sync("canvas")

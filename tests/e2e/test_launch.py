@@ -67,13 +67,13 @@ def test_third_party_cookies_are_blocked_here(new_visitor: Callable, cookie_site
 def test_platform_storage_replaces_a_lost_cookie(visitor) -> None:
     _forget_cookies_before_the_answer(visitor.context)
     tool = visitor.open_tool("canvas")
-    expect(tool.heading(COURSE["canvas"])).to_be_visible(timeout=15_000)
+    expect(tool.heading(COURSE["canvas"])).to_be_visible(timeout=30_000)
 
 
 def test_a_lost_cookie_is_told_where_nothing_replaces_it(visitor, broken_rules: Callable) -> None:
     _forget_cookies_before_the_answer(visitor.context)
     tool = visitor.open_tool("moodle")
-    expect(tool.heading("Your browser blocks this")).to_be_visible(timeout=15_000)
+    expect(tool.heading("Your browser blocks this")).to_be_visible(timeout=30_000)
     tool.see("Open your course in a tab of its own")
     assert broken_rules(visitor.tool_frame()) == []
 
@@ -105,7 +105,7 @@ def test_a_browser_that_refuses_all_our_cookies_is_told_once(
     page.locator(f"section.{flavour}").get_by_role("link", name="Open as Ngozi Okafor").first.click()
     page.get_by_role("link", name="LTI Groups", exact=True).click()
     frame = page.frame_locator("iframe.tool")
-    expect(frame.get_by_role("heading", name="Your browser blocks this")).to_be_visible(timeout=15_000)
+    expect(frame.get_by_role("heading", name="Your browser blocks this")).to_be_visible(timeout=30_000)
     if flavour == "canvas":
         expect(frame.get_by_role("link", name="Open in a new tab")).to_be_visible()
     page.wait_for_timeout(500)
@@ -117,18 +117,18 @@ def test_a_session_that_does_not_come_back_is_told_and_not_looped(visitor) -> No
     landings: list[str] = []
     visitor.context.on("request", lambda ask: landings.append(ask.url) if "/lti/landing" in ask.url else None)
     tool = visitor.open_tool("moodle")
-    expect(tool.heading(COURSE["moodle"])).to_be_visible(timeout=15_000)
+    expect(tool.heading(COURSE["moodle"])).to_be_visible(timeout=30_000)
     [landing] = landings
     visitor.context.clear_cookies()
     visitor.page.locator("iframe.tool").evaluate("(frame, address) => { frame.src = address; }", landing)
-    expect(tool.heading("Your browser blocks cookies here")).to_be_visible(timeout=15_000)
+    expect(tool.heading("Your browser blocks cookies here")).to_be_visible(timeout=30_000)
     visitor.page.wait_for_timeout(500)
     assert len(landings) == 3
 
 
 def test_a_session_that_ended_is_told_inside_the_frame(visitor) -> None:
     tool = visitor.open_tool("canvas")
-    expect(tool.heading(COURSE["canvas"])).to_be_visible(timeout=15_000)
+    expect(tool.heading(COURSE["canvas"])).to_be_visible(timeout=30_000)
     visitor.context.clear_cookies()
     tool.tab("People")
     expect(tool.heading("Please open LTI Groups from your course")).to_be_visible()
@@ -144,21 +144,21 @@ def test_reloads_and_repeats_of_a_launch(visitor, flavour: str) -> None:
 
     visitor.context.on("response", note)
     tool = visitor.open_tool(flavour)
-    expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=15_000)
+    expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=30_000)
     visitor.tool_frame().evaluate("() => location.reload()")
     expect(tool.heading(COURSE[flavour])).to_be_visible()
     visitor.page.reload()
-    expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=15_000)
+    expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=30_000)
 
     address, status, posted = answers[-1]
     assert status == 303
     _post_into_frame(visitor, address, posted)
-    expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=15_000)
+    expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=30_000)
     # Without the session that it opened, the same launch opens nothing.
     visitor.context.clear_cookies()
     _post_into_frame(visitor, address, posted)
     told, refusals = REPEATED[flavour]
-    expect(tool.heading(told)).to_be_visible(timeout=15_000)
+    expect(tool.heading(told)).to_be_visible(timeout=30_000)
     assert [status for _, status, _ in answers if status != 303] == refusals
 
 

@@ -16,7 +16,7 @@ def test_from_the_start_page_to_groups_in_the_lms(visitor, flavour: str) -> None
     tool = visitor.open_tool(flavour)
 
     # The first launch fetches the people by itself; the home page offers to sync when that has ended.
-    expect(tool.at.get_by_role("button", name=f"Sync with {lms}")).to_be_visible(timeout=15_000)
+    expect(tool.at.get_by_role("button", name=f"Sync with {lms}")).to_be_visible(timeout=30_000)
     tool.tab("People")
     expect(tool.at.get_by_role("row", name=re.compile("Łukasz Wiśniewski"))).to_be_visible()
     tool.tab("Home")

@@ -24,7 +24,7 @@ NOWHERE = (
     (r"\b(TODO|FIXME|XXX)\b", "do it, or open an issue"),
     (r"(?<![\w.])/(work|home/\w|root|Users|opt|private)/", "name no folder of one machine"),
     (
-        r"(?i)\b(pypi\.org|pythonhosted\.org|npmjs\.(org|com)|yarnpkg|npmmirror|artifactory|jfrog|devpi)\b|\bmirrors?\.\w",
+        r"(?i)\b(pypi\.org|pythonhosted\.org|npmjs\.(org|com)|yarnpkg|npmmirror|artifactory|jfrog|devpi)\b|//[^/\s]*mirror|\bmirrors?\.[\w-]+\.[a-z]{2,6}\b",
         "name no registry or mirror: whoever installs chooses their own",
     ),
     (r"pytest\.(skip|xfail|importorskip)\b|mark\.(skip|skipif|xfail)\b", "a test runs, or it is deleted"),

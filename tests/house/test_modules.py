@@ -11,7 +11,7 @@ Modules = Mapping[str, str]
 
 FILE_LINES = 350
 FUNCTION_LINES = 60
-JUNK = ("utils", "util", "helpers", "helper", "common", "misc", "tools", "stuff")
+JUNK = ("utils", "util", "helpers", "helper", "common", "misc")
 
 # (pattern, where it may stand, why)
 ONE_PLACE = (
@@ -31,7 +31,6 @@ ONE_PLACE = (
         ("lti_tool/lms/", "lti_tool/demo/"),
         "say group set: an LMS's own words stay in lms/",
     ),
-    (r"\bprint\(", (), "use click.echo in a command, the log elsewhere"),
 )
 
 
@@ -73,7 +72,7 @@ def test_functions_are_short(modules: Modules, nothing: Nothing) -> None:
 
 def test_no_module_is_a_junk_drawer(modules: Modules, nothing: Nothing) -> None:
     found = [name for name in modules if set(re.split(r"[/._]", name)) & set(JUNK)]
-    nothing((name for name in found if name != "lti_tool/services/tool.py"), "name the module after its concept")
+    nothing(found, "name the module after its concept")
 
 
 @pytest.mark.parametrize(("pattern", "allowed", "fix"), ONE_PLACE, ids=[row[2] for row in ONE_PLACE])

@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 
 from lti_tool import create_app
 from lti_tool.lti.keys import new_key
+from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import db
 from lti_tool.settings import Settings
 
@@ -102,3 +103,9 @@ def _opened(settings: Settings) -> Iterator[Flask]:
     with application.app_context():
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Each test has registrations of its own, and some change them behind the edge's back."""
+    forget_registrations()

@@ -1,6 +1,7 @@
 """A registration as plain values: what the edge needs of the row, safe to keep when the row is let go."""
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from lti_tool.models import Registration, db
 # Strict, because it ends in a header: nothing of it may end the directive or widen it.
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 LONGEST_ORIGINS = 1024
+REMEMBER_SECONDS = 5.0  # how long another process may launch by what an admin has just changed
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,28 @@ class Platform:
         return origins((self.auth_login_url, self.issuer, self.lms_url, *more))
 
 
+_remembered: dict[UUID, tuple[Registration, float]] = {}
+
+
 def find_registration(registration_id: UUID) -> Registration:
-    """Return a registration by its id, the only way to find one; raise LaunchError("registration_unknown")."""
+    """Return a registration by its id, the only way to find one; raise LaunchError("registration_unknown").
+
+    Both hops of a launch ask, so it is remembered for a few seconds, apart from the session: its columns only.
+    """
+    found = _remembered.get(registration_id)
+    if found and time.monotonic() < found[1]:
+        return found[0]
     registration = db.session.get(Registration, registration_id)
     if registration is None:
         raise LaunchError("registration_unknown", 404)
+    db.session.expunge(registration)
+    _remembered[registration_id] = registration, time.monotonic() + REMEMBER_SECONDS
     return registration
+
+
+def forget_registrations() -> None:
+    """Forget what is remembered in this process: a registration was changed."""
+    _remembered.clear()
 
 
 def active(registration: Registration) -> Platform:

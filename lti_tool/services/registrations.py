@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import Deployment, Registration, db, transaction
 
 FAMILIES = ("canvas", "moodle", "other")
@@ -100,6 +101,7 @@ def update_registration(registration_id: UUID, **fields: str | None) -> Registra
             raise NotFound("registration_not_found")
         for field, value in values.items():
             setattr(registration, field, value)
+    forget_registrations()
     return registration
 
 
@@ -125,6 +127,7 @@ def remove_registration(registration_id: UUID) -> None:
     """Remove a registration with all its courses; raise NotFound."""
     with transaction() as session:
         session.delete(get_registration(registration_id))
+    forget_registrations()
 
 
 def add_deployment(registration_id: UUID, lms_deployment_id: str) -> None:

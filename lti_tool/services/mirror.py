@@ -12,9 +12,18 @@ from sqlalchemy import delete, select
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
-from lti_tool.models import GroupSet, MirroredGroup, MirroredMembership, Publication, RosterMember, db
-from lti_tool.services.group_sets import get_set, read_groups
-from lti_tool.services.memberships import read_members
+from lti_tool.models import (
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    MirroredGroup,
+    MirroredMembership,
+    Publication,
+    RosterMember,
+    db,
+)
+from lti_tool.services.group_sets import get_set
 
 WAITING, SENT, REFUSED = "waiting", "sent", "refused"
 
@@ -64,41 +73,47 @@ def published_set_ids(course_id: UUID) -> list[UUID]:
 
 
 def read_wanted(course_id: UUID, set_id: UUID) -> Wanted:
-    """Return a set as the LMS shall have it."""
-    row = get_set(course_id, set_id)
-    groups = read_groups(set_id)
-    members = read_members([group.id for group in groups])
-    names = {m.lms_user_id: m.name for people in members.values() for m in people if m.lms_user_id}
+    """Return a set as the LMS shall have it, in one query of plain columns: it is asked for with every change."""
+    rows = db.session.execute(
+        select(Group.id, Group.name, Group.description, RosterMember.id, RosterMember.name, RosterMember.lms_user_id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
+        .outerjoin(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(GroupSetEntry.group_set_id == set_id)
+        .order_by(GroupSetEntry.position, GroupMembership.position)
+    )
+    groups: dict[UUID, tuple[str, str, set[str]]] = {}
+    names: dict[str, str] = {}
+    without_account: list[tuple[str, str]] = []
+    for group_id, name, description, member_id, person, lms_user_id in rows:
+        _, _, members = groups.setdefault(group_id, (name, description, set()))
+        if lms_user_id:
+            members.add(lms_user_id)
+            names[lms_user_id] = person
+        elif member_id:
+            without_account.append((name, person))
     return Wanted(
-        row.name,
-        [
-            WantedGroup(
-                group.id,
-                group.name,
-                group.description,
-                frozenset(m.lms_user_id for m in members.get(group.id, ()) if m.lms_user_id),
-            )
-            for group in groups
-        ],
+        get_set(course_id, set_id).name,
+        [WantedGroup(i, name, text, frozenset(members)) for i, (name, text, members) in groups.items()],
         names,
-        [(g.name, m.name) for g in groups for m in members.get(g.id, ()) if not m.lms_user_id],
+        without_account,
     )
 
 
 def read_mirror(set_id: UUID) -> list[MirroredState]:
     """Return what the LMS is known to hold of a set."""
     rows = db.session.execute(
-        select(MirroredGroup, MirroredMembership.lms_user_id)
+        select(MirroredGroup.group_id, MirroredGroup.lms_group_id, MirroredGroup.name, MirroredMembership.lms_user_id)
         .join(Publication, Publication.id == MirroredGroup.publication_id)
         .outerjoin(MirroredMembership, MirroredMembership.mirrored_group_id == MirroredGroup.id)
         .where(Publication.group_set_id == set_id)
-    ).all()
-    people: dict[UUID, set[str]] = {}
-    groups: dict[UUID, MirroredGroup] = {}
-    for group, lms_user_id in rows:
-        groups[group.id] = group
-        people.setdefault(group.id, set()).update([lms_user_id] if lms_user_id else [])
-    return [MirroredState(g.group_id, g.lms_group_id, g.name, frozenset(people[g.id])) for g in groups.values()]
+    )
+    groups: dict[str, tuple[UUID | None, str, set[str]]] = {}
+    for group_id, lms_group_id, name, lms_user_id in rows:
+        _, _, people = groups.setdefault(lms_group_id, (group_id, name, set()))
+        if lms_user_id:
+            people.add(lms_user_id)
+    return [MirroredState(i, lms_id, name, frozenset(people)) for lms_id, (i, name, people) in groups.items()]
 
 
 def store_mirror(set_id: UUID, after: Sequence[MirroredState]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -216,7 +217,7 @@ class _Silent(WSGIRequestHandler):
 @contextmanager
 def _served(make_app: Callable[[str], Any]) -> Iterator[str]:
     """Serve an application in a thread and give its address."""
-    server = make_server("127.0.0.1", 0, None, threaded=True, request_handler=_Silent)
+    server = make_server("127.0.0.1", 0, Flask(__name__), threaded=True, request_handler=_Silent)
     url = f"http://127.0.0.1:{server.port}"
     server.app = make_app(url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

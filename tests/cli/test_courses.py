@@ -47,7 +47,9 @@ def nothing_changed(report: dict[str, Any]) -> bool:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the pauses between tries take no time: the default of each client is another."""
     for client in (Advantage, CanvasGateway, LmsHttp, MoodleGateway):
-        monkeypatch.setitem(client.__init__.__kwdefaults__, "sleep", lambda seconds: None)
+        defaults = client.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "sleep", lambda seconds: None)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def is_open(port: int) -> bool:
 def test_the_demo_runs_and_one_signal_ends_all_of_it(bare: Any, free_port: Any, until: Any, stop: Any) -> None:
     port, lms_port = free_port(), free_port()
     demo = bare.start("demo", "--port", port, "--lms-port", lms_port, "--data", bare.folder / "demo")
-    said = []
+    said: list[str] = []
     while not said or "http://localhost" not in said[-1]:
         said.append(demo.stdout.readline())
         assert said[-1], demo.stderr.read()

@@ -1,5 +1,6 @@
 """A demo for each test process, Chromium without third-party cookies, and a visitor who notes every fault."""
 
+import hashlib
 import os
 import re
 import runpy
@@ -217,7 +218,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def _free_ports(count: int) -> list[int]:
-    # All at once, so that no port is handed out twice; below the range that outgoing connections take.
+    # All held at once, so that no port is handed out twice.
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [held.getsockname()[1] for held in sockets]
     for held in sockets:
@@ -292,6 +293,8 @@ def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
 def broken_rules() -> Callable[[Page | Frame], list[str]]:
     """Return what axe-core finds against WCAG 2.2 A and AA in a page, one line each."""
     source = AXE.read_text(encoding="utf-8")
+    sums = (AXE.parent / "SHA256SUMS").read_text(encoding="utf-8")
+    assert f"{hashlib.sha256(source.encode()).hexdigest()}  {AXE.name}" in sums, "axe.min.js is not as published"
 
     def find(page: Page | Frame) -> list[str]:
         page.evaluate(f"() => {{ if (!window.axe) {{ {source} }} }}")

@@ -20,6 +20,8 @@ from lti_tool.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
 
+MAX_DELAY = 1.0  # seconds after which an idle worker looks again; somebody waits for the job
+
 RUNNERS: dict[str, Callable[..., object]] = {
     "roster": pull.run_pull,
     "groups": pull.run_pull,
@@ -60,7 +62,9 @@ class Doorbell:
 
     def start_in_process(self, workers: int = 1) -> "InProcessConsumer":
         """Start threads of this process that do the queued work."""
-        consumer = InProcessConsumer(self.huey, workers=workers, periodic=True, check_worker_health=False)
+        consumer = InProcessConsumer(
+            self.huey, workers=workers, periodic=True, check_worker_health=False, max_delay=MAX_DELAY
+        )
         consumer.start()
         return consumer
 

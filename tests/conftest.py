@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from flask import Flask
 from hypothesis import settings as hypothesis_settings
 
 from lti_tool import create_app
+from lti_tool.lms.advantage import Advantage
+from lti_tool.lms.canvas import CanvasGateway
+from lti_tool.lms.http import LmsHttp
+from lti_tool.lms.moodle import MoodleGateway
 from lti_tool.lti.keys import new_key
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import db
@@ -109,3 +114,12 @@ def _opened(settings: Settings) -> Iterator[Flask]:
 def _nothing_remembered() -> None:
     """Each test has registrations of its own, and some change them behind the edge's back."""
     forget_registrations()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pauses between tries take next to no time: the default of each client is another."""
+    for client in (Advantage, CanvasGateway, LmsHttp, MoodleGateway):
+        defaults = client.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "sleep", lambda seconds: time.sleep(min(seconds, 0.02)))

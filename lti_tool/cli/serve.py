@@ -13,7 +13,7 @@ from lti_tool import settings as settings_module
 from lti_tool.app import create_app
 from lti_tool.cli.context import require_current_database
 from lti_tool.settings import Settings
-from lti_tool.worker import Doorbell
+from lti_tool.worker import MAX_DELAY, Doorbell
 
 THREADS = 8
 
@@ -34,7 +34,7 @@ def worker(workers: int) -> None:
     app = create_app(settings_module.load())
     require_current_database(app)
     doorbell: Doorbell = app.extensions["lti_tool_doorbell"]
-    doorbell.huey.create_consumer(workers=workers, periodic=True).run()
+    doorbell.huey.create_consumer(workers=workers, periodic=True, max_delay=MAX_DELAY).run()
 
 
 def run_server(

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import keys, lti_common
+from lti_tool.demo import keys, lti_messages
 from lti_tool.demo.canvas_roles import expand, launch_roles
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import canvas, hub
-from lti_tool.demo.lti_common import CLAIM, autopost, error_form
+from lti_tool.demo.lti_messages import CLAIM, autopost, error_form
 from lti_tool.demo.model import Course, Person
 
 bp = Blueprint("canvas_lti", __name__, url_prefix="/canvas")
@@ -30,7 +30,7 @@ FIXED = {"scope": "openid", "response_type": "id_token", "response_mode": "form_
 
 def launch_start(tool: ToolLink, course: Course, person: Person) -> Response:
     """Return the page that sends the browser to the tool's login address."""
-    hint = lti_common.begin(hub(), "canvas", person.id, course.id)
+    hint = lti_messages.begin(hub(), "canvas", person.id, course.id)
     fields = {
         "iss": hub().issuer("canvas"),
         "login_hint": person.lti_id,
@@ -48,7 +48,7 @@ def launch_start(tool: ToolLink, course: Course, person: Person) -> Response:
 
 @bp.route("/api/lti/authorize_redirect", methods=["GET", "POST"])
 def authorize() -> ResponseReturnValue:
-    tool, values = lti_common.tool_of("canvas"), request.values
+    tool, values = lti_messages.tool_of("canvas"), request.values
     # Without a known tool and its own address there is nobody who may be told about the error.
     if tool is None or values.get("client_id") != tool.client_id:
         return jsonify(status="bad_request", message="Invalid client_id"), 400
@@ -57,7 +57,7 @@ def authorize() -> ResponseReturnValue:
     wrong = _wrong_parameter()
     if wrong:
         return error_form(tool.launch_url, "invalid_request_object", wrong)
-    hint = lti_common.take_hint(hub(), "canvas", values["lti_message_hint"])
+    hint = lti_messages.take_hint(hub(), "canvas", values["lti_message_hint"])
     if hint is None:
         text = "The launch has either expired or already been consumed"
         return error_form(tool.launch_url, "launch_no_longer_valid", text)
@@ -113,11 +113,11 @@ def id_token(tool: ToolLink, course: Course, person: Person) -> dict[str, Any]:
         CLAIM + "lti1p1": {"user_id": person.lti_id.replace("-", "")},
         CLAIM + "lti11_legacy_user_id": person.lti_id.replace("-", ""),
         "https://www.instructure.com/placement": "course_navigation",
-        lti_common.NRPS_CLAIM: {
+        lti_messages.NRPS_CLAIM: {
             "context_memberships_url": f"{issuer}/api/lti/courses/{course.id}/names_and_roles",
             "service_versions": ["2.0"],
         },
-    } | lti_common.person_claims(person)
+    } | lti_messages.person_claims(person)
 
 
 def context_claim(course: Course) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def openid_configuration() -> ResponseReturnValue:
             "token_endpoint": f"{issuer}/login/oauth2/token",
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
-            "scopes_supported": ["openid", lti_common.NRPS_SCOPE],
+            "scopes_supported": ["openid", lti_messages.NRPS_SCOPE],
             "response_types_supported": ["id_token"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "claims_supported": ["sub", "picture", "email", "name", "given_name", "family_name", "locale"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import hub
-from lti_tool.demo.lti_common import INSTITUTION, MEMBERSHIP, SYSTEM, TEST_USER
+from lti_tool.demo.lti_messages import INSTITUTION, MEMBERSHIP, SYSTEM, TEST_USER
 from lti_tool.demo.model import STAFF_TYPES, Course, Person
 from lti_tool.demo.site import Site
 

@@ -9,10 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import keys, lti_common
+from lti_tool.demo import keys, lti_messages
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import Hint, hub, moodle
-from lti_tool.demo.lti_common import CLAIM, INSTITUTION, MEMBERSHIP, SYSTEM, autopost, error_form
+from lti_tool.demo.lti_messages import CLAIM, INSTITUTION, MEMBERSHIP, SYSTEM, autopost, error_form
 from lti_tool.demo.model import MOODLE_STAFF, Course, Person
 from lti_tool.demo.site import Site
 
@@ -27,7 +27,7 @@ def cmid_of(course: Course) -> int:
 
 def launch_start(tool: ToolLink, course: Course, person: Person) -> Response:
     """Return the page that sends the browser to the tool's login address."""
-    hint = lti_common.begin(hub(), "moodle", person.id, course.id)
+    hint = lti_messages.begin(hub(), "moodle", person.id, course.id)
     launch_id = f"ltilaunch{cmid_of(course)}_{int(time.time())}{secrets.randbelow(10**6):06}"
     hub().hints[launch_id] = hub().hints.pop(hint.launch_id)
     hint.launch_id = launch_id
@@ -53,7 +53,7 @@ def _refused(_error: _RefusedError) -> ResponseReturnValue:
 
 @bp.route("/mod/lti/auth.php", methods=["GET", "POST"])
 def authorize() -> ResponseReturnValue:
-    values, tool = request.values, lti_common.tool_of("moodle")
+    values, tool = request.values, lti_messages.tool_of("moodle")
     if tool is None or values.get("redirect_uri") != tool.launch_url or values.get("scope") != "openid":
         raise _RefusedError
     if not all(values.get(name) for name in ("response_type", "client_id", "login_hint", "nonce")):
@@ -79,7 +79,7 @@ def _take_hint(text: str) -> Hint:
         launch_id, cmid = str(given["launchid"]), int(given["cmid"])
     except (ValueError, KeyError, TypeError):
         raise _RefusedError from None
-    hint = lti_common.take_hint(hub(), "moodle", launch_id)
+    hint = lti_messages.take_hint(hub(), "moodle", launch_id)
     if hint is None or hint.course + 1 != cmid:
         raise _RefusedError
     return hint
@@ -141,8 +141,8 @@ def id_token(tool: ToolLink, course: Course, person: Person) -> dict[str, Any]:
         },
         CLAIM + "version": "1.3.0",
         CLAIM + "custom": _custom(tool, course, person, memberships),
-        lti_common.NRPS_CLAIM: {"context_memberships_url": memberships, "service_versions": ["1.0", "2.0"]},
-    } | lti_common.person_claims(person)
+        lti_messages.NRPS_CLAIM: {"context_memberships_url": memberships, "service_versions": ["1.0", "2.0"]},
+    } | lti_messages.person_claims(person)
 
 
 def context_claim(course: Course) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def openid_configuration() -> ResponseReturnValue:
             "jwks_uri": root + "certs.php",
             "authorization_endpoint": root + "auth.php",
             "registration_endpoint": root + "openid-registration.php",
-            "scopes_supported": [lti_common.NRPS_SCOPE, "openid"],
+            "scopes_supported": [lti_messages.NRPS_SCOPE, "openid"],
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from lti_tool.demo import canvas_lti, canvas_roles, gate, moodle_lti
 from lti_tool.demo.config import Flavour, ToolLink
 from lti_tool.demo.hub import canvas, hub, moodle
-from lti_tool.demo.lti_common import NRPS_SCOPE, NRPS_TYPE, person_claims, tool_of
+from lti_tool.demo.lti_messages import NRPS_SCOPE, NRPS_TYPE, person_claims, tool_of
 from lti_tool.demo.model import Course, Person
 from lti_tool.demo.moodle_text import escaped
 

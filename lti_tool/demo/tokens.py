@@ -12,7 +12,7 @@ from lti_tool.demo import canvas_oauth, gate
 from lti_tool.demo.assertion import ASSERTION_TYPE, KeysUnreachableError, UnknownKeyError, verify
 from lti_tool.demo.config import Flavour
 from lti_tool.demo.hub import hub
-from lti_tool.demo.lti_common import NRPS_SCOPE, tool_of
+from lti_tool.demo.lti_messages import NRPS_SCOPE, tool_of
 from lti_tool.demo.model import Token
 
 canvas_bp = Blueprint("canvas_token", __name__, url_prefix="/canvas")

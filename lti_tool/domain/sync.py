@@ -7,7 +7,7 @@ from uuid import UUID
 
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup, RemoteGroups, RemoteGroupSet
 
-# Moodle has groups outside every grouping; they are shown in a set of their own instead of being lost.
+# Moodle has groups outside every set; they are shown in one of their own instead of being lost.
 UNGROUPED_SET_ID = "-"
 UNGROUPED_SET_NAME = "Groups in no set"
 

@@ -179,6 +179,8 @@ def describe(error: BaseException) -> tuple[str, dict[str, str]]:
     """Return an error as a code and texts for its sentence; what is not ours is only "unexpected"."""
     if isinstance(error, ToolError):
         return error.code, {key: as_text(value) for key, value in error.facts.items()}
+    if not isinstance(error, Exception):  # Ctrl-C, or the process is told to end
+        return "run_interrupted", {}
     log.error("run failed unexpectedly", kind=type(error).__name__, exc_info=error)
     return "unexpected", {}
 

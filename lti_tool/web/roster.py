@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.services.roster import read_roster
+from lti_tool.services.runs import find_open_run
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.pages import page
 from lti_tool.web.runs import start_run
@@ -59,6 +60,7 @@ def roster(course_id: UUID) -> Response:
         status=status if status in set(MemberStatus) else "",
         sought=words,
         refreshed=viewer().course.roster_refreshed_at,
+        open_run=find_open_run(course_id),
     )
 
 

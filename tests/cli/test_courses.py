@@ -10,10 +10,6 @@ from sqlalchemy import select
 from lti_tool.cli.context import opened
 from lti_tool.demo.outsider import act
 from lti_tool.domain.clock import now
-from lti_tool.lms.advantage import Advantage
-from lti_tool.lms.canvas import CanvasGateway
-from lti_tool.lms.http import LmsHttp
-from lti_tool.lms.moodle import MoodleGateway
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, SyncRun, db, transaction
 from lti_tool.services import runs
 
@@ -41,15 +37,6 @@ def check_report(ran: Any) -> dict[str, Any]:
 
 def nothing_changed(report: dict[str, Any]) -> bool:
     return not any(any(report[part].values()) for part in ("roster", "group_sets", "groups", "memberships"))
-
-
-@pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the pauses between tries take no time: the default of each client is another."""
-    for client in (Advantage, CanvasGateway, LmsHttp, MoodleGateway):
-        defaults = client.__init__.__kwdefaults__
-        assert defaults is not None
-        monkeypatch.setitem(defaults, "sleep", lambda seconds: None)
 
 
 @pytest.fixture

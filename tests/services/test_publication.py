@@ -11,6 +11,8 @@ from lti_tool.models import transaction
 from lti_tool.services import group_sets, groups, publication, push, runs
 from lti_tool.services.mirror import find_publication
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
 
 def fill(classroom: Any, name: str = "Lab teams", count: int = 3) -> UUID:
     """Make a local set with groups, all students placed, one group left empty."""
@@ -105,9 +107,8 @@ def test_every_later_change_is_in_the_lms_when_the_call_returns(classroom: Any) 
     ids=["500", "throttled", "token revoked"],
 )
 def test_a_change_that_the_lms_does_not_take_is_kept_shown_and_sent_later(
-    classroom: Any, fault: dict[str, Any], state: str, monkeypatch: pytest.MonkeyPatch
+    classroom: Any, fault: dict[str, Any], state: str
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
     set_id = fill(classroom)
     publish(classroom, set_id)
     before = in_lms(classroom, "Lab teams")
@@ -134,8 +135,7 @@ def test_a_change_that_the_lms_does_not_take_is_kept_shown_and_sent_later(
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_an_answer_that_is_lost_doubles_nothing(classroom: Any, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def test_an_answer_that_is_lost_doubles_nothing(classroom: Any, cut: int) -> None:
     set_id = fill(classroom)
     for _ in range(cut):
         classroom.lms.faults({"cut_after_apply_next": 1})
@@ -225,9 +225,7 @@ def test_what_cannot_be_published_is_refused_before_anything_is_sent(classroom: 
     assert publication.read_publication(classroom.course_id, set_id) is None
 
 
-def test_400_groups_with_2000_people_are_published_in_few_calls(
-    big_classroom: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_400_groups_with_2000_people_are_published_in_few_calls(big_classroom: Any) -> None:
     set_id = fill(big_classroom, count=402)
     report = publish(big_classroom, set_id)
     assert report.calls <= 25

@@ -8,6 +8,8 @@ from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import UNGROUPED_SET_NAME
 from lti_tool.services import group_sets, roster
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
 
 def lms_shape(state: dict[str, Any]) -> dict[str, dict[str, set[str]]]:
     """Return the LMS's sets → groups → members who count (active students and staff), as the store should have it."""
@@ -72,10 +74,7 @@ def test_what_changed_in_the_lms_changes_here_and_ids_stay(classroom: Any) -> No
     [{"throttle": "429"}, {"error_next": 99}, {"html_error_next": 99}, {"revoke_token": True}],
     ids=lambda fault: next(iter(fault)),
 )
-def test_an_lms_that_fails_leaves_the_store_as_it_was(
-    classroom: Any, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def test_an_lms_that_fails_leaves_the_store_as_it_was(classroom: Any, fault: dict[str, Any]) -> None:
     classroom.pull()
     before = classroom.shape()
     target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and s["groups"])
@@ -100,8 +99,7 @@ def test_a_course_of_2000_students_is_pulled_in_few_calls(big_classroom: Any) ->
 
 @pytest.mark.shows("MODEL-33")
 @pytest.mark.parametrize("flavour", ["canvas"])  # a Moodle answers a list whole
-def test_half_a_list_is_an_error_and_changes_nothing(big_classroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def test_half_a_list_is_an_error_and_changes_nothing(big_classroom: Any) -> None:
     big_classroom.lms.faults({"truncate_page": 3})
     with pytest.raises(LmsError):
         big_classroom.pull()

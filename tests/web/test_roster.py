@@ -79,3 +79,10 @@ def test_a_second_refresh_leads_to_the_one_at_work(world: Any) -> None:
     assert second.split("?")[0] == first
     assert "already at work" in teacher.get(second).text
     assert len(world.stored(SyncRun)) == 1
+
+
+def test_while_people_are_fetched_an_empty_roster_says_so(world: Any) -> None:
+    run_id = world.run("roster", "running")
+    page = world.browser().get("roster")
+    assert page.select_one(f'a[href$="/runs/{run_id}"]')
+    assert "being fetched right now" in page.text

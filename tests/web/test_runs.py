@@ -18,7 +18,7 @@ def test_a_sync_is_queued_and_its_page_follows_it(world: Any) -> None:
     page = teacher.follow("sync")
     block = page.select_one("#run-progress")
     assert block["hx-trigger"] == "every 1s"
-    assert "Waiting for a free worker" in block.text
+    assert "This starts in a moment" in block.text
     assert page.select_one("a[data-without-script]")["href"].split("?")[0] == block["hx-get"]
 
 

@@ -1,6 +1,7 @@
 """All settings as one frozen value: environment first, then the TOML files; unsafe values stop the start."""
 
 import os
+import secrets
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX = "LTI_TOOL_"
@@ -89,7 +90,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
         keys_dir=_folder("keys_dir", values["keys_dir"]),
         database_url=_database_url(str(values["database_url"] or f"sqlite:///{data_dir / 'lti-tool.db'}")),
         queue_url=_queue_url(str(values["queue_url"] or "")),
-        secret_key=_secret_key(str(values.get("secret_key", ""))),
+        secret_key=_secret_key(str(values.get("secret_key", "")), base_url, data_dir),
         log_level=_log_level(str(values["log_level"])),
         trusted_proxies=_count("trusted_proxies", values["trusted_proxies"]),
         allowed_private_hosts=_hosts(values["allowed_private_hosts"]),
@@ -114,11 +115,15 @@ def _with_driver(url: str) -> str:
 def _database_url(text: str) -> str:
     text = _with_driver(text)
     try:
-        known = make_url(text).drivername in ("sqlite", "postgresql+psycopg")
+        url: URL | None = make_url(text)
     except (ArgumentError, ValueError):
-        known = False
-    if not known:  # the address may hold a password: it is not repeated
+        url = None
+    if url is None or url.drivername not in ("sqlite", "postgresql+psycopg"):
+        # The address may hold a password: it is not repeated.
         raise SettingsError(f"{PREFIX}DATABASE_URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+    if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
+        # From the folder where the command runs, as people mean it; Flask would put it into a folder of its own.
+        return f"sqlite:///{Path(str(url.database)).absolute()}"
     return text
 
 
@@ -151,13 +156,25 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _secret_key(text: str) -> str:
+def _secret_key(text: str, base_url: str, data_dir: Path) -> str:
+    if urlsplit(base_url).hostname in LOOPBACK_NAMES:
+        return text or local_secret(data_dir)
     if len(text) < SECRET_LENGTH:
         raise SettingsError(
             f"{PREFIX}SECRET_KEY is missing or shorter than {SECRET_LENGTH} characters; "
             'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
     return text
+
+
+def local_secret(data_dir: Path) -> str:
+    """Return the secret of a tool that only this machine reaches: made once and kept in the data folder."""
+    path = data_dir / "secret"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def _log_level(text: str) -> str:

@@ -1,7 +1,6 @@
 """The demo: the whole product and a simulated LMS on this machine, with one command."""
 
 import json
-import secrets
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ from lti_tool.cli.serve import require_free_port, run_server
 from lti_tool.lti.keys import list_keys, new_key
 from lti_tool.models import Registration
 from lti_tool.services import registrations, tokens
-from lti_tool.settings import Settings
+from lti_tool.settings import Settings, local_secret
 
 FAMILIES = ("canvas", "moodle")
 DEPLOYMENT = "1"
@@ -53,10 +52,6 @@ def demo(port: int, lms_port: int, students: int, reset: bool, folder: Path) -> 
 
 def demo_settings(folder: Path, port: int) -> Settings:
     """Return settings for a demo: the embedded database, and a secret that stays the same from run to run."""
-    secret = folder / "secret"
-    if not secret.exists():
-        secret.write_text(secrets.token_urlsafe(48), encoding="utf-8")
-        secret.chmod(0o600)
     data = folder.absolute()
     return Settings(
         base_url=f"http://127.0.0.1:{port}",
@@ -64,7 +59,7 @@ def demo_settings(folder: Path, port: int) -> Settings:
         keys_dir=data / "keys",
         database_url=f"sqlite:///{data / 'lti-tool.db'}",
         queue_url="",
-        secret_key=secret.read_text(encoding="utf-8"),
+        secret_key=local_secret(data),
         log_level="WARNING",
         allowed_private_hosts=frozenset({"localhost"}),
     )

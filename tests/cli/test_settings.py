@@ -37,12 +37,29 @@ GOOD = {"LTI_TOOL_BASE_URL": "https://groups.example.edu", "LTI_TOOL_SECRET_KEY"
     ],
 )
 def test_a_bad_setting_is_one_line_that_names_it(bare: Any, name: str, value: str | None) -> None:
+    bare.set(base_url="https://groups.example.edu")
     bare.set(**{name: value})
     ran = bare.run("course", "list")
     assert ran.status == 2
     assert ran.out == ""
     assert len(ran.lines) == 1
     assert f"LTI_TOOL_{name.upper()}" in ran.err
+
+
+def test_a_tool_for_this_machine_alone_makes_its_own_secret_and_keeps_it(tmp_path: Path) -> None:
+    environment = {"LTI_TOOL_BASE_URL": "http://127.0.0.1:8000", "LTI_TOOL_DATA_DIR": str(tmp_path / "data")}
+    first, second = settings.load(environment), settings.load(environment)
+    assert first.secret_key == second.secret_key
+    assert len(first.secret_key) >= 32
+    assert (tmp_path / "data" / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_a_database_file_is_found_from_the_folder_where_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = settings.load({**GOOD, "LTI_TOOL_DATABASE_URL": "sqlite:///here.db"})
+    assert loaded.database_url == f"sqlite:///{tmp_path}/here.db"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Request, Response
+from flask.sessions import SessionInterface, SessionMixin
 from flask_migrate import Migrate
 from sqlalchemy import URL, make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,8 +24,8 @@ def create_app(settings: Settings) -> Flask:
     observability.configure(settings.log_level)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = Flask("lti_tool", template_folder=str(template_folder()), static_folder=str(HERE / "static"))
+    app.session_interface = _NoSession()
     app.config.update(
-        SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(make_url(settings.database_url)),
@@ -40,6 +41,16 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     web.register(app)
     return app
+
+
+class _NoSession(SessionInterface):
+    """Flask's own session is not used: ours is a row, found by a cookie that works inside another site's frame."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        """Open none."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Keep none."""
 
 
 def template_folder() -> Path:

@@ -1,5 +1,6 @@
 """The command line `lti-tool`: errors go to standard error in one clear line, and the exit status says so."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -39,6 +40,7 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; every expected error is one line on standard error and a status other than 0."""
+    os.umask(0o077)  # what the tool keeps is for its own user only: people's data, keys
     try:
         sys.exit(cli(arguments, prog_name="lti-tool", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

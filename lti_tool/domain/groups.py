@@ -1,11 +1,14 @@
 """Group sets and groups: who owns what, what may change, and which names are free (seed 003)."""
 
+import unicodedata
 from collections.abc import Collection
 from enum import StrEnum
 
 from lti_tool.domain.errors import RuleViolation
 
 NAME_LENGTH = 255
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+KEPT = frozenset("\n\t\u200c\u200d")  # among them the joiners of Persian, Indic scripts and emoji
 
 
 class Connection(StrEnum):
@@ -50,10 +53,16 @@ def require_editable_group(origin: Origin) -> None:
         raise RuleViolation("group_not_editable", origin=origin)
 
 
+def clean_text(text: str) -> str:
+    """Return a typed text without characters that nobody sees; line breaks stay, and the joiners that scripts need."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(c for c in composed if c in KEPT or unicodedata.category(c) not in UNSEEN).strip()
+
+
 def clean_name(name: str) -> str:
     """Return a typed name with its blanks tidied; raise RuleViolation when nothing or too much is left."""
-    tidy = " ".join(name.split())
-    if not tidy:
+    tidy = " ".join(clean_text(name).split())
+    if not tidy.strip("\u200c\u200d"):
         raise RuleViolation("name_required")
     if len(tidy) > NAME_LENGTH:
         raise RuleViolation("name_too_long", limit=NAME_LENGTH)

@@ -1,8 +1,10 @@
 """What a verified launch proved, as one frozen value."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from lti_tool.domain.roles import EnrollmentType, enrollment_type, is_administrator, is_test_user
@@ -12,6 +14,9 @@ from lti_tool.lti.state import LoginState, digest
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+# Where Canvas writes a course's own id: in the address of its people, and in the one to return to.
+NRPS_COURSE = re.compile(r"/api/lti/courses/(\d+)/")
+RETURN_COURSE = re.compile(r"/courses/(\d+)(?:/|$)")
 MANAGES_GROUPS = frozenset({"manage_groups_manage", "manage_groups_add"})
 
 
@@ -55,11 +60,14 @@ class LaunchFacts:
 
 def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, target_path: str) -> LaunchFacts:
     """Return the facts of a message that was found valid (LTI Core 1.3, 5.3 and 5.4; canvas.md 11.3)."""
-    custom = read.custom(claims.get(f"{CLAIM}custom"))
+    # A Canvas tool's own parameters; elsewhere a teacher may have typed the same names into a link.
+    custom = read.custom(claims.get(f"{CLAIM}custom")) if platform.family == "canvas" else {}
     presentation = read.mapping(claims, f"{CLAIM}launch_presentation")
     roles = tuple(claims[f"{CLAIM}roles"])
     context = _context(claims)
     moodle = platform.family == "moodle"
+    memberships_url = read.web_address(read.mapping(claims, NRPS).get("context_memberships_url"))
+    return_url = read.web_address(presentation.get("return_url"))
     return LaunchFacts(
         registration_id=platform.registration_id,
         nonce_hash=digest(state.nonce),
@@ -76,18 +84,16 @@ def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, tar
         lms_deployment_id=claims[f"{CLAIM}deployment_id"],
         context=context,
         resource_link_id=read.identifier(read.mapping(claims, f"{CLAIM}resource_link").get("id")),
-        memberships_url=read.web_address(read.mapping(claims, NRPS).get("context_memberships_url")),
+        memberships_url=memberships_url,
         custom=custom,
         target_path=target_path,
         locale=read.locale(presentation.get("locale")) or read.locale(claims.get("locale")),
-        platform_origins=platform.origins(
-            read.web_address(presentation.get("return_url")), read.web_address(custom.get("canvas_api_base"))
-        ),
+        platform_origins=platform.origins(return_url),
         may_manage_groups=_may_manage_groups(custom),
         lms_user_id=claims["sub"] if moodle else read.identifier(custom.get("canvas_user_id")),
         lms_course_id=(context.lti_context_id if context else None)
         if moodle
-        else read.identifier(custom.get("canvas_course_id")),
+        else _canvas_course_id(custom, memberships_url, return_url),
     )
 
 
@@ -110,3 +116,15 @@ def _may_manage_groups(custom: dict[str, str]) -> bool | None:
     if permissions is None:
         return None
     return not MANAGES_GROUPS.isdisjoint(permission.strip() for permission in permissions.split(","))
+
+
+def _canvas_course_id(custom: dict[str, str], memberships_url: str | None, return_url: str | None) -> str | None:
+    """Return the id of the course in Canvas's API, by Canvas's own word where there is one.
+
+    A teacher may give a link custom parameters of its own, which win over the tool's: such a link would lead the
+    tool's token into another course. The addresses that Canvas writes itself cannot be given.
+    """
+    for pattern, address in ((NRPS_COURSE, memberships_url), (RETURN_COURSE, return_url)):
+        if address and (told := pattern.search(urlsplit(address).path)):
+            return told[1]
+    return read.identifier(custom.get("canvas_course_id"))

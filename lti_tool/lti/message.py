@@ -15,23 +15,18 @@ from pylti1p3.message_launch import MessageLaunch
 from pylti1p3.request import Request
 from pylti1p3.session import SessionService
 from pylti1p3.tool_config.abstract import ToolConfAbstract
-from sqlalchemy import bindparam, select
 
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti import claims as read
 from lti_tool.lti import token
 from lti_tool.lti.facts import CLAIM
-from lti_tool.lti.platform import Platform
+from lti_tool.lti.platform import Platform, require_active_deployment
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.lti.state import LoginState, unseal
-from lti_tool.models import Deployment, Registration, db
+from lti_tool.models import Registration
 from lti_tool.settings import Settings
 
 MESSAGE_TYPES = ["LtiResourceLinkRequest"]
-DEPLOYMENT_ACTIVE = select(Deployment.active).where(
-    Deployment.registration_id == bindparam("registration_id"),
-    Deployment.lms_deployment_id == bindparam("lms_deployment_id"),
-)
 
 
 class _Nothing:
@@ -115,13 +110,7 @@ class StrictLaunch(MessageLaunch[Request, ToolConfAbstract[Request], SessionServ
     def validate_deployment(self) -> "StrictLaunch":
         """Look at the shape of the message, then for its placement in the store (lines 9 and 10)."""
         self._check_shape()
-        lms_deployment_id = self.claims[f"{CLAIM}deployment_id"]
-        given = {"registration_id": self._platform.registration_id, "lms_deployment_id": lms_deployment_id}
-        is_active = db.session.connection().scalar(DEPLOYMENT_ACTIVE, given)
-        if is_active is None:
-            raise LaunchError("deployment_unknown", 403, deployment=lms_deployment_id)
-        if not is_active:
-            raise LaunchError("deployment_waiting", 403, deployment=lms_deployment_id)
+        require_active_deployment(self._platform.registration_id, self.claims[f"{CLAIM}deployment_id"])
         return self
 
     def _check_shape(self) -> None:

@@ -3,12 +3,14 @@
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sqlalchemy import bindparam, select
+
 from lti_tool.domain.errors import LaunchError
-from lti_tool.models import Registration, db
+from lti_tool.models import Deployment, Registration, db
 
 # Strict, because it ends in a header: nothing of it may end the directive or widen it.
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
@@ -32,28 +34,64 @@ class Platform:
         return origins((self.auth_login_url, self.issuer, self.lms_url, *more))
 
 
-_remembered: dict[UUID, tuple[Registration, float]] = {}
+DEPLOYMENT_ACTIVE = select(Deployment.active).where(
+    Deployment.registration_id == bindparam("registration_id"),
+    Deployment.lms_deployment_id == bindparam("lms_deployment_id"),
+)
+
+
+@dataclass
+class _Memory:
+    """A registration apart from its session (its columns only), and the placements that were found to be active."""
+
+    registration: Registration
+    until: float
+    deployments: set[str] = field(default_factory=set)
+
+
+_memories: dict[UUID, _Memory] = {}
 
 
 def find_registration(registration_id: UUID) -> Registration:
     """Return a registration by its id, the only way to find one; raise LaunchError("registration_unknown").
 
-    Both hops of a launch ask, so it is remembered for a few seconds, apart from the session: its columns only.
+    Both hops of a launch ask, so it is remembered for a few seconds.
     """
-    found = _remembered.get(registration_id)
-    if found and time.monotonic() < found[1]:
-        return found[0]
+    return _memory(registration_id).registration
+
+
+def require_active_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
+    """Raise LaunchError("deployment_unknown") or ("deployment_waiting") unless the placement may launch.
+
+    Only a yes is remembered, so that a placement works as soon as an admin has allowed it.
+    """
+    memory = _memory(registration_id)
+    if lms_deployment_id in memory.deployments:
+        return
+    given = {"registration_id": registration_id, "lms_deployment_id": lms_deployment_id}
+    is_active = db.session.connection().scalar(DEPLOYMENT_ACTIVE, given)
+    if is_active is None:
+        raise LaunchError("deployment_unknown", 403, deployment=lms_deployment_id)
+    if not is_active:
+        raise LaunchError("deployment_waiting", 403, deployment=lms_deployment_id)
+    memory.deployments.add(lms_deployment_id)
+
+
+def _memory(registration_id: UUID) -> _Memory:
+    memory = _memories.get(registration_id)
+    if memory and time.monotonic() < memory.until:
+        return memory
     registration = db.session.get(Registration, registration_id)
     if registration is None:
         raise LaunchError("registration_unknown", 404)
     db.session.expunge(registration)
-    _remembered[registration_id] = registration, time.monotonic() + REMEMBER_SECONDS
-    return registration
+    _memories[registration_id] = memory = _Memory(registration, time.monotonic() + REMEMBER_SECONDS)
+    return memory
 
 
 def forget_registrations() -> None:
     """Forget what is remembered in this process: a registration was changed."""
-    _remembered.clear()
+    _memories.clear()
 
 
 def active(registration: Registration) -> Platform:

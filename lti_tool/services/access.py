@@ -6,9 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
-from lti_tool.lti.session import find_session
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.lti.session import LIFETIME, find_session
 from lti_tool.models import Course, CourseAccess, Registration, RosterMember, db
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
@@ -60,9 +62,9 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 
 
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
-    """Return the visitor's part in a course; None when they never launched it."""
+    """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember.manages_groups, Registration.family)
+        select(Course, CourseAccess, RosterMember, Registration.family)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
@@ -70,16 +72,34 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             Course.id == course_id,
             Course.registration_id == visitor.registration_id,
             CourseAccess.lti_user_id == visitor.lti_user_id,
+            CourseAccess.launched_at > now() - LIFETIME,
         )
     ).one_or_none()
     if row is None:
         return None
-    course, access, roster_manages, family = row
-    proved = access.may_manage_groups if access.may_manage_groups is not None else roster_manages
-    enrollment = EnrollmentType(access.enrollment_type) if access.enrollment_type else None
+    course, access, member, family = row
+    enrollment = _enrollment(course, access, member)
+    if enrollment is EnrollmentType.STUDENT and member is not None and member.status == MemberStatus.DROPPED:
+        return None
     return Viewer(
         access.id,
         access.name,
         CourseFacts(course.id, course.title, course.label, family, course.roster_refreshed_at, course.groups_synced_at),
-        Actor(enrollment, proved, access.member_id),
+        Actor(enrollment, _manages_groups(access, member), access.member_id),
     )
+
+
+def _enrollment(course: Course, access: CourseAccess, member: RosterMember | None) -> EnrollmentType | None:
+    """What the last launch proved, but a student by a roster that is newer is a student."""
+    if access.enrollment_type is None:
+        return None
+    newer = course.roster_refreshed_at is not None and course.roster_refreshed_at > access.launched_at
+    if member is not None and newer and member.enrollment_type == EnrollmentType.STUDENT:
+        return EnrollmentType.STUDENT
+    return EnrollmentType(access.enrollment_type)
+
+
+def _manages_groups(access: CourseAccess, member: RosterMember | None) -> bool | None:
+    """The LMS's word on the right to manage groups, told at the launch or asked since; a no of either stands."""
+    words = {access.may_manage_groups, member.manages_groups if member else None}
+    return False if False in words else (True if True in words else None)

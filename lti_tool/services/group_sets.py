@@ -109,6 +109,13 @@ def get_set(course_id: UUID, set_id: UUID) -> GroupSet:
     return row
 
 
+def get_editable_set(course_id: UUID, set_id: UUID) -> GroupSet:
+    """Return a set of this course that is ours to change; raise NotFound or RuleViolation("set_not_editable")."""
+    row = get_set(course_id, set_id)
+    require_editable_set(connection_of(row))
+    return row
+
+
 def find_set(set_id: UUID) -> GroupSet:
     """Return a set of whatever course, for the command line; raise NotFound. Pages go through their course."""
     row = db.session.get(GroupSet, set_id)

@@ -12,6 +12,7 @@ from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Origin,
     clean_name,
+    clean_text,
     numbered_names,
     require_editable_group,
     require_free_name,
@@ -115,7 +116,7 @@ def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, descript
         group = _editable(set_id, group_id)
         require_free_name(tidy, [other.name for other in read_groups(set_id) if other.id != group_id])
         history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {tidy}", group_id)
-        group.name, group.description = tidy, description.strip()
+        group.name, group.description = tidy, clean_text(description)
 
 
 def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> str:

@@ -54,7 +54,8 @@ KNOWN: Select[*tuple[Any, ...]] = (
             RosterMember.course_id == Course.id,
             or_(
                 RosterMember.lti_user_id == bindparam("lti_user_id"),
-                RosterMember.lms_user_id == bindparam("lms_user_id"),
+                # Only who has never launched is found by the LMS's id: nobody takes over another person's row.
+                and_(RosterMember.lms_user_id == bindparam("lms_user_id"), RosterMember.lti_user_id.is_(None)),
             ),
         ),
     )
@@ -126,7 +127,8 @@ def _course_values(facts: LaunchFacts, context: ContextFacts, known: Row[Any] | 
     return {
         "title": context.title or context.label or context.lti_context_id,
         "label": context.label,
-        "lms_course_id": facts.lms_course_id or (known.lms_course_id if known else None),
+        # For life: another id would lead the service token into another course.
+        "lms_course_id": (known.lms_course_id if known else None) or facts.lms_course_id,
         "memberships_url": facts.memberships_url or (known.memberships_url if known else None),
         "resource_link_id": facts.resource_link_id or (known.resource_link_id if known else None),
     }
@@ -162,7 +164,7 @@ def _member_values(facts: LaunchFacts, known: Row[Any]) -> dict[str, Any]:
     was_student = known.member_type == EnrollmentType.STUDENT
     return {
         "lti_user_id": facts.lti_user_id,
-        "lms_user_id": known.member_lms_user_id or facts.lms_user_id,
+        "lms_user_id": known.member_lms_user_id or _unclaimed(known.course_id, facts.lms_user_id),
         "enrollment_type": facts.enrollment_type if was_student else known.member_type,
     }
 
@@ -225,10 +227,20 @@ def _new_member(facts: LaunchFacts, course_id: UUID) -> dict[str, Any]:
         "status": MemberStatus.ACTIVE,
         "enrollment_type": facts.enrollment_type,
         "source": MemberSource.LMS,
-        "lms_user_id": facts.lms_user_id,
+        "lms_user_id": _unclaimed(course_id, facts.lms_user_id),
         "lti_user_id": facts.lti_user_id,
         "created_at": now(),
     }
+
+
+def _unclaimed(course_id: UUID, lms_user_id: str | None) -> str | None:
+    """Return an LMS id unless somebody of the course has it already."""
+    if lms_user_id is None:
+        return None
+    claimed = select(RosterMember.id).where(
+        RosterMember.course_id == course_id, RosterMember.lms_user_id == lms_user_id
+    )
+    return None if db.session.scalar(claimed) else lms_user_id
 
 
 def _update(row: type[Base], row_id: UUID, values: dict[str, Any]) -> None:

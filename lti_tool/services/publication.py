@@ -21,7 +21,7 @@ from lti_tool.domain.sync import Report, plan_push
 from lti_tool.models import GroupSet, MirroredGroup, Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import connection_of, delete_set, find_set, get_set, lock_set, read_groups
+from lti_tool.services.group_sets import connection_of, delete_set, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.memberships import read_members
 from lti_tool.services.mirror import (
     SENT,
@@ -38,7 +38,8 @@ from lti_tool.services.mirror import (
 from lti_tool.services.push import FIRST_RETRY, run_push
 from lti_tool.services.tool import Tool
 
-TURN_SECONDS = 8.0  # how long a page waits for another writer of the course
+TURN_SECONDS = 4.0  # how long a page waits for another writer of the course
+_awaited: set[UUID] = set()  # courses for whose turn a page of this process waits
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,27 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
     return read_publication(course_id, set_id)
 
 
-def _take_turn(course_id: UUID, access_id: UUID, set_id: UUID) -> UUID | None:
-    """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait."""
+def _take_turn(course_id: UUID, access_id: UUID, set_id: UUID | None) -> UUID | None:
+    """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait.
+
+    One page of this process waits for a course at a time: with more, a slow LMS would hold up every thread.
+    """
     deadline = time.monotonic() + TURN_SECONDS
-    while True:
-        with transaction():
-            run_id = runs.queue_unless_open(course_id, "push", requested_by=access_id, group_set_id=set_id)
-        if run_id or time.monotonic() > deadline:
-            return run_id
-        time.sleep(0.2)
+    waits = False
+    try:
+        while True:
+            with transaction():
+                run_id = runs.queue_unless_open(course_id, "push", requested_by=access_id, group_set_id=set_id)
+            if run_id or time.monotonic() > deadline:
+                return run_id
+            if not waits and course_id in _awaited:
+                return None
+            waits = True
+            _awaited.add(course_id)
+            time.sleep(0.2)
+    finally:
+        if waits:
+            _awaited.discard(course_id)
 
 
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
@@ -189,18 +202,27 @@ def sweep(ring: Callable[[UUID], None]) -> int:
 
 
 def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
-    """Delete a set in the LMS and then here; when the LMS does not, raise the LmsError and keep everything."""
+    """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
+
+    When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
+    at work on the course for longer than a page can wait.
+    """
     course_id = viewer.course.id
-    with transaction():
-        lock_set(course_id, set_id)  # raises when it is not ours to delete, or just being published
+    get_editable_set(course_id, set_id)
+    run_id = _take_turn(course_id, viewer.access_id, None)
+    if run_id is None or runs.claim(run_id) is None:
+        raise Conflict("run_open")
+    report = Report()
+    with runs.followed(run_id, report):
         publication = find_publication(set_id)
-        lms_set_id = publication.lms_group_set_id if publication else None
-        lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
-    if lms_set_id is not None:
-        gateway = gateways.open_gateway(tool, course_id)
-        release()
-        gateway.delete_group_set(lms_set_id, lms_group_ids)
-    delete_set(viewer, set_id)
+        if publication is not None and publication.lms_group_set_id is not None:
+            lms_set_id = publication.lms_group_set_id
+            lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
+            gateway = gateways.open_gateway(tool, course_id)
+            release()
+            gateway.delete_group_set(lms_set_id, lms_group_ids)
+            report.calls = gateway.calls
+        delete_set(viewer, set_id)
 
 
 def _forget_mirror(publication: Publication) -> None:

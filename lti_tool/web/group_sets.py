@@ -60,7 +60,7 @@ def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> 
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Rename a local group set, in the LMS too when it is published."""
-    form = GroupSetForm(name=sets.get_set(course_id, set_id).name)
+    form = GroupSetForm(name=sets.get_editable_set(course_id, set_id).name)
     if request.method == "POST" and form.validate():
         try:
             sets.rename_set(viewer(), set_id, form.name.data)
@@ -76,6 +76,7 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
 def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
+        sets.get_editable_set(course_id, set_id)
         return page("group_sets/delete.html", shown=sets.read_set(course_id, set_id))
     if request.form.get("where") == "everywhere":
         publication.delete_everywhere(tool(), viewer(), set_id)

@@ -15,10 +15,11 @@ CONFIG = json.loads(Path(os.environ["LAUNCH_BENCH"]).read_text())
 def ours():
     """Build this tool as it is served, its database made ready by the benchmark."""
     from lti_tool import create_app
+    from lti_tool.cli.serve import settle
     from lti_tool.settings import Settings
 
     folder = Path(CONFIG["folder"])
-    return create_app(
+    app = create_app(
         Settings(
             base_url=CONFIG["ours"],
             data_dir=folder,
@@ -30,6 +31,8 @@ def ours():
             allowed_private_hosts=frozenset({"127.0.0.1"}),
         )
     )
+    settle()  # as `lti-tool serve` does in each of its processes
+    return app
 
 
 class FileCache:

@@ -7,6 +7,7 @@ from lti_tool.domain.groups import (
     Connection,
     Origin,
     clean_name,
+    clean_text,
     group_is_editable,
     numbered_names,
     require_editable_group,
@@ -72,3 +73,24 @@ def test_one_group_keeps_its_plain_name() -> None:
     assert numbered_names("Team", 1, ["Team 1"]) == ["Team"]
     with pytest.raises(RuleViolation, match="name_taken"):
         numbered_names("Team 1", 1, ["Team 1"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("a\0b", "ab"),
+        ("\x01\x02Team", "Team"),
+        ("\u202eTeam", "Team"),
+        ("Cafe\u0301", "Café"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("one\ntwo", "one\ntwo"),
+    ],
+)
+def test_characters_that_nobody_sees_are_taken_out_of_typed_texts(typed: str, kept: str) -> None:
+    assert clean_text(typed) == kept
+
+
+@pytest.mark.parametrize("invisible", ["\u200b", "\u200d\u200c", "\0"])
+def test_a_name_of_invisible_characters_is_none(invisible: str) -> None:
+    with pytest.raises(RuleViolation, match="name_required"):
+        clean_name(invisible)

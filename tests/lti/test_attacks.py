@@ -188,7 +188,7 @@ def test_who_may_frame_is_what_the_registration_and_the_launch_say(school):
         lambda claims: claims.update(
             {
                 f"{C}launch_presentation": {"return_url": "https://school.example/courses/1"},
-                f"{C}custom": {"canvas_api_base": "https://api.school.example"},
+                f"{C}custom": {"canvas_api_base": "https://evil.example"},  # a teacher can give a link this
                 f"{C}context": None,
             }
         )
@@ -199,7 +199,6 @@ def test_who_may_frame_is_what_the_registration_and_the_launch_say(school):
         "https://platform.example",
         "https://auth.platform.example",
         "https://school.example",
-        "https://api.school.example",
     }
 
 

@@ -54,6 +54,35 @@ def test_canvas(facts, school):
     assert found.target_path == f"{school.path}/launch"
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {NRPS: {"context_memberships_url": "https://school.example/api/lti/courses/102/names_and_roles"}},
+        {f"{C}launch_presentation": {"return_url": "https://school.example/courses/102/external_content/success"}},
+    ],
+    ids=["people", "return"],
+)
+def test_the_word_of_canvas_on_its_course_wins_over_a_links_own_parameter(facts, school, told):
+    found = facts(school, **told, **{f"{C}custom": {"canvas_course_id": "101"}})
+    assert found.lms_course_id == "102"
+
+
+@pytest.mark.parametrize("family", ["moodle", "other"])
+def test_parameters_of_canvas_mean_nothing_elsewhere(facts, make_school, family):
+    forged = {
+        "canvas_permissions": "manage_groups_manage",
+        "canvas_course_id": "101",
+        "canvas_user_id": "1",
+        "canvas_api_base": "https://evil.example",
+        "student_view": "true",
+    }
+    found = facts(make_school(family=family), **{f"{C}custom": forged})
+    assert found.may_manage_groups is None
+    assert not found.is_test_user
+    assert "https://evil.example" not in found.platform_origins
+    assert "101" not in (found.lms_course_id, found.lms_user_id)
+
+
 def test_moodle_ids_are_those_of_the_launch(facts, make_school):
     found = facts(make_school(family="moodle"))
     assert (found.lms_user_id, found.lms_course_id) == ("u1", "course-1")

@@ -134,6 +134,74 @@ def test_a_launch_without_a_course_opens_a_session_only(facts: LaunchFacts) -> N
     assert counts() == {"course": 0, "course_access": 0, "roster_member": 0, "browser_session": 1, "sync_run": 0}
 
 
+def test_a_course_stays_the_course_that_it_was_in_the_lms(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    again(facts, lms_course_id="101")
+    assert db.session.scalars(select(Course)).one().lms_course_id == "7"
+
+
+def test_nobody_takes_over_the_row_of_a_person_who_has_launched(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    again(facts, lti_user_id="lti-2", name="Mallory")  # with the LMS id of the first
+    members = {m.lti_user_id: m.lms_user_id for m in db.session.scalars(select(RosterMember))}
+    assert members == {"lti-1": "42", "lti-2": None}
+
+
+def see(recorded: launch.RecordedLaunch) -> access.Viewer | None:
+    visitor = access.find_visitor(recorded.token)
+    assert visitor is not None
+    assert recorded.course_id is not None
+    return access.find_viewer(visitor, recorded.course_id)
+
+
+def change(**values: Any) -> None:
+    """Change the one course, access and member of a test by the names of their columns."""
+    with transaction() as session:
+        for table in (Course, CourseAccess, RosterMember):
+            row = session.scalars(select(table)).one()
+            for name, value in values.items():
+                if hasattr(row, name):
+                    setattr(row, name, value)
+
+
+def test_rights_of_a_launch_end_with_the_day_even_if_another_course_is_opened(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    other = again(facts, context=ContextFacts("context-2", "Other", "O"), lms_course_id="8")
+    first = db.session.scalars(select(Course).where(Course.lti_context_id == "context-1")).one().id
+    visitor = access.find_visitor(other.token)
+    assert visitor is not None
+    assert access.find_viewer(visitor, first) is not None
+    with transaction() as session:
+        session.scalars(select(CourseAccess).where(CourseAccess.course_id == first)).one().launched_at = (
+            now() - timedelta(hours=13)
+        )
+    assert access.find_viewer(visitor, first) is None
+    assert access.find_viewer(visitor, other.course_id) is not None
+
+
+def test_a_newer_roster_that_says_student_ends_a_teachers_rights(facts: LaunchFacts) -> None:
+    recorded = launch.record(facts)
+    with transaction() as session:
+        session.scalars(select(RosterMember)).one().enrollment_type = EnrollmentType.STUDENT
+    assert see(recorded).actor.enrollment_type == "teacher"
+    change(roster_refreshed_at=now())
+    assert see(recorded).actor.enrollment_type == "student"
+    change(status="dropped")
+    assert see(recorded) is None
+
+
+@pytest.mark.parametrize(
+    ("launched", "asked", "right"),
+    [(True, None, True), (None, True, True), (True, False, False), (False, True, False), (None, None, None)],
+)
+def test_a_no_of_the_lms_on_managing_groups_stands(
+    facts: LaunchFacts, launched: bool | None, asked: bool | None, right: bool | None
+) -> None:
+    recorded = launch.record(replace(facts, may_manage_groups=launched))
+    change(manages_groups=asked)
+    assert see(recorded).actor.manages_groups is right
+
+
 def test_a_whole_class_that_launches_at_once_makes_one_course_and_no_twins(
     app_on_both: Flask, facts: LaunchFacts
 ) -> None:

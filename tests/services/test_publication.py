@@ -231,3 +231,16 @@ def test_400_groups_with_2000_people_are_published_in_few_calls(big_classroom: A
     assert report.calls <= 25
     assert in_lms(big_classroom, "Lab teams") == in_store(big_classroom, set_id)
     assert report.memberships.added == 2000
+
+
+@pytest.mark.parametrize("flavour", ["canvas"])
+def test_nothing_is_deleted_while_another_run_may_be_writing(classroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publication, "TURN_SECONDS", 0.1)
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    runs.queue(classroom.course_id, "pull")
+    with pytest.raises(Conflict, match="run_open"):
+        publication.delete_everywhere(classroom.tool, classroom.viewer, set_id)
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+    view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert view.state == "waiting"  # told, and left to the worker

@@ -7,6 +7,7 @@ from lti_tool.domain.groups import (
     Connection,
     Origin,
     clean_name,
+    copy_name,
     group_is_editable,
     numbered_names,
     require_editable_group,
@@ -72,3 +73,11 @@ def test_one_group_keeps_its_plain_name() -> None:
     assert numbered_names("Team", 1, ["Team 1"]) == ["Team"]
     with pytest.raises(RuleViolation, match="name_taken"):
         numbered_names("Team 1", 1, ["Team 1"])
+
+
+@pytest.mark.shows("MODEL-103")
+def test_a_copy_has_a_name_that_is_free() -> None:
+    assert copy_name("Labs", ["Labs"]) == "Labs (copy)"
+    assert copy_name("Labs", ["Labs", "labs (Copy)"]) == "Labs (copy 2)"
+    assert copy_name("Labs", ["Labs (copy)", "Labs (copy 2)"]) == "Labs (copy 3)"
+    assert copy_name("x" * 255, []) == "x" * 248 + " (copy)"

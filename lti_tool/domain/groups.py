@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Collection
 from enum import StrEnum
+from itertools import count
 
 from lti_tool.domain.errors import RuleViolation
 
@@ -92,3 +93,11 @@ def numbered_names(base: str, count: int, taken: Collection[str]) -> list[str]:
             names.append(name)
         number += 1
     return names
+
+
+def copy_name(name: str, taken: Collection[str]) -> str:
+    """Return a free name for a copy: "name (copy)", "name (copy 2)", …; a long name is shortened to fit."""
+    in_use = {other.casefold() for other in taken}
+    endings = (f" (copy {number})" if number > 1 else " (copy)" for number in count(1))
+    names = (name[: NAME_LENGTH - len(ending)].rstrip() + ending for ending in endings)
+    return next(free for free in names if free.casefold() not in in_use)

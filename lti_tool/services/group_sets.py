@@ -1,10 +1,10 @@
-"""Group sets: listed, read with everything a page shows, made, renamed and deleted."""
+"""Group sets: listed, read with everything a page shows, made, copied, renamed and deleted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, insert, literal, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound
@@ -12,6 +12,7 @@ from lti_tool.domain.groups import (
     Connection,
     Origin,
     clean_name,
+    copy_name,
     group_is_editable,
     require_editable_set,
     require_free_name,
@@ -44,6 +45,11 @@ class SetSummary:
     people: int
     publication: Publication | None
 
+    @property
+    def follows_roster(self) -> bool:
+        """Say whether the set belongs to the roster and nobody makes or fills it."""
+        return self.row.connection == Connection.SYSTEM
+
 
 @dataclass(frozen=True)
 class GroupCard:
@@ -60,18 +66,28 @@ class GroupCard:
 
 @dataclass(frozen=True)
 class SetPage:
-    """One set as its page shows it; `unassigned` are the active students in none of its groups."""
+    """One set as its page shows it.
+
+    `unassigned` are the active students in none of its groups, `shared_with` the other sets that hold local groups
+    of it.
+    """
 
     row: GroupSet
     cards: Sequence[GroupCard]
     unassigned: Sequence[RosterMember]
     publication: Publication | None
     in_several: Sequence[RosterMember] = field(default_factory=tuple)
+    shared_with: Sequence[str] = field(default_factory=tuple)
 
     @property
     def editable(self) -> bool:
         """Say whether the set belongs to this tool."""
         return set_is_editable(connection_of(self.row))
+
+    @property
+    def has_foreign_groups(self) -> bool:
+        """Say whether some of its groups belong to the LMS or to the roster."""
+        return not all(card.editable for card in self.cards)
 
 
 def connection_of(row: GroupSet) -> Connection | None:
@@ -80,7 +96,8 @@ def connection_of(row: GroupSet) -> Connection | None:
 
 
 def list_sets(course_id: UUID) -> list[SetSummary]:
-    """Return the sets of a course in their order, in one query."""
+    """Return the sets of a course in their order, those of the roster last, in one query."""
+    of_course = select(GroupSet.id).where(GroupSet.course_id == course_id)
     counts = (
         select(
             GroupSetEntry.group_set_id,
@@ -88,6 +105,7 @@ def list_sets(course_id: UUID) -> list[SetSummary]:
             func.count(GroupMembership.member_id.distinct()).label("people"),
         )
         .outerjoin(GroupMembership, GroupMembership.group_id == GroupSetEntry.group_id)
+        .where(GroupSetEntry.group_set_id.in_(of_course))
         .group_by(GroupSetEntry.group_set_id)
         .subquery()
     )
@@ -96,7 +114,7 @@ def list_sets(course_id: UUID) -> list[SetSummary]:
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .where(GroupSet.course_id == course_id)
-        .order_by(GroupSet.position, GroupSet.name)
+        .order_by(case((GroupSet.connection == Connection.SYSTEM, 1), else_=0), GroupSet.position, GroupSet.name)
     )
     return [SetSummary(*row) for row in rows]
 
@@ -141,7 +159,19 @@ def read_set(course_id: UUID, set_id: UUID) -> SetPage:
         unassigned=[student for student in active_students(course_id) if student.id not in seen],
         publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
         in_several=tuple(several.values()),
+        shared_with=_other_holders(set_id),
     )
+
+
+def _other_holders(set_id: UUID) -> Sequence[str]:
+    """Return the names of the other sets that hold local groups of this one."""
+    of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    holders = (
+        select(GroupSetEntry.group_set_id)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .where(Group.origin == Origin.LOCAL, GroupSetEntry.group_set_id != set_id, Group.id.in_(of_set))
+    )
+    return db.session.scalars(select(GroupSet.name).where(GroupSet.id.in_(holders)).order_by(GroupSet.position)).all()
 
 
 def read_groups(set_id: UUID) -> Sequence[Group]:
@@ -197,21 +227,47 @@ def create_set(viewer: Viewer, name: str) -> UUID:
     """Make a local set and return its id; raise RuleViolation for a name that is empty, too long or taken."""
     tidy = clean_name(name)
     course_id = viewer.course.id
-    with transaction() as session:
+    with transaction():
         require_free_name(tidy, _local_names(course_id))
-        end = session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
-        row = GroupSet(
-            id=uuid4(),
-            course_id=course_id,
-            name=tidy,
-            connection=None,
-            lms_group_set_id=None,
-            position=0 if end is None else end + 1,
-            last_updated=None,
-            created_at=now(),
+        set_id = _add_local_set(course_id, tidy)
+        history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
+    return set_id
+
+
+def copy_set(viewer: Viewer, set_id: UUID) -> UUID:
+    """Make a local set that holds the same groups in the same order, and return its id; raise NotFound.
+
+    The groups are shared, not doubled: whose they are, and so who may change them, stays as it was.
+    """
+    course_id = viewer.course.id
+    with transaction() as session:
+        source = get_set(course_id, set_id)
+        name = copy_name(source.name, _local_names(course_id))
+        copy_id = _add_local_set(course_id, name)
+        held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
+        session.execute(
+            insert(GroupSetEntry).from_select(
+                ["group_set_id", "group_id", "position"], held.where(GroupSetEntry.group_set_id == set_id)
+            )
         )
-        session.add(row)
-        history.note(course_id, viewer.access_id, "group_set_created", tidy, row.id)
+        history.note(course_id, viewer.access_id, "group_set_copied", f"{source.name} → {name}", copy_id)
+    return copy_id
+
+
+def _add_local_set(course_id: UUID, name: str) -> UUID:
+    end = db.session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
+    row = GroupSet(
+        id=uuid4(),
+        course_id=course_id,
+        name=name,
+        connection=None,
+        lms_group_set_id=None,
+        position=0 if end is None else end + 1,
+        last_updated=None,
+        created_at=now(),
+    )
+    db.session.add(row)
+    db.session.flush()
     return row.id
 
 

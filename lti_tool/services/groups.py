@@ -56,13 +56,17 @@ class Draw:
 
 
 def list_own_groups(course_id: UUID, member_id: UUID) -> list[OwnGroup]:
-    """Return the groups that a person is in, with the people in them, by set."""
+    """Return the groups that a person is in, with the people in them, by set; groups of the roster are no teams."""
     rows = db.session.execute(
         select(GroupSet.name, Group)
         .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
         .join(Group, Group.id == GroupSetEntry.group_id)
         .join(GroupMembership, GroupMembership.group_id == Group.id)
-        .where(GroupSet.course_id == course_id, GroupMembership.member_id == member_id)
+        .where(
+            GroupSet.course_id == course_id,
+            GroupMembership.member_id == member_id,
+            Group.origin != Origin.SYSTEM,
+        )
         .order_by(GroupSet.position, GroupSetEntry.position)
     ).all()
     members = read_members([group.id for _, group in rows])
@@ -109,12 +113,12 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> li
 
 
 def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, description: str) -> None:
-    """Rename and describe a local group; raise RuleViolation for a name that its set has already."""
+    """Rename and describe a local group; raise RuleViolation for a name that a set of its has already."""
     tidy = clean_name(name)
     with transaction():
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
-        require_free_name(tidy, [other.name for other in read_groups(set_id) if other.id != group_id])
+        require_free_name(tidy, _neighbours(group_id))
         history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {tidy}", group_id)
         group.name, group.description = tidy, clean_text(description)
 
@@ -176,8 +180,9 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
 def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
     """Show where chance (the same for the same seed) would put the students who are in no group of the set."""
     row = get_set(course_id, set_id)
-    groups = [group for group in read_groups(set_id) if group.origin == Origin.LOCAL]
-    members = read_members([group.id for group in groups])
+    every = read_groups(set_id)
+    groups = [group for group in every if group.origin == Origin.LOCAL]
+    members = read_members([group.id for group in every])
     grouped = {member.id for people in members.values() for member in people}
     waiting = {student.id: student for student in active_students(course_id) if student.id not in grouped}
     sizes = {group.id: len(members.get(group.id, ())) for group in groups}
@@ -199,6 +204,16 @@ def _editable(set_id: UUID, group_id: UUID) -> Group:
     group = get_group(set_id, group_id)
     require_editable_group(Origin(group.origin))
     return group
+
+
+def _neighbours(group_id: UUID) -> Sequence[str]:
+    """Return the names of the other groups in the sets that hold a group."""
+    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)
+    return db.session.scalars(
+        select(Group.name)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .where(GroupSetEntry.group_set_id.in_(holders), Group.id != group_id)
+    ).all()
 
 
 def _member(course_id: UUID, member_id: UUID) -> RosterMember:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound
@@ -70,6 +70,20 @@ def published_set_ids(course_id: UUID) -> list[UUID]:
             .order_by(GroupSet.position)
         )
     )
+
+
+def find_publications_touched(course_id: UUID, set_id: UUID) -> Sequence[Publication]:
+    """Return the publications of other sets that a change in this one can concern: they mirror a group of it.
+
+    A mirrored group without one of ours may have been deleted in this set just now.
+    """
+    shared = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    return db.session.scalars(
+        select(Publication)
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+        .where(GroupSet.course_id == course_id, GroupSet.id != set_id, Publication.state == SENT)
+        .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None), MirroredGroup.group_id.in_(shared))))
+    ).all()
 
 
 def read_wanted(course_id: UUID, set_id: UUID) -> Wanted:

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
-from lti_tool.domain.groups import set_is_editable
+from lti_tool.domain.groups import Origin, group_is_editable, set_is_editable
 from lti_tool.domain.sync import Report, plan_push
 from lti_tool.models import GroupSet, MirroredGroup, Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, history, runs
@@ -28,6 +28,7 @@ from lti_tool.services.mirror import (
     WAITING,
     Difference,
     find_publication,
+    find_publications_touched,
     get_publication,
     list_differences,
     mark,
@@ -88,13 +89,16 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
 
 
 def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
-    """Raise unless the set is ours, has groups, nobody is in two of them, and the LMS can be reached."""
+    """Raise unless the set and its groups are ours, it has groups, nobody is in two, and the LMS can be reached."""
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
         raise RuleViolation("set_not_publishable")
-    members = read_members([group.id for group in read_groups(set_id)])
-    if not read_groups(set_id):
+    groups = read_groups(set_id)
+    if not groups:
         raise RuleViolation("set_is_empty")
+    if foreign := [group.name for group in groups if not group_is_editable(Origin(group.origin))]:
+        raise RuleViolation("set_has_foreign_groups", names=foreign[:10])
+    members = read_members([group.id for group in groups])
     seen: dict[UUID, RosterMember] = {}
     twice = []
     for member in (member for people in members.values() for member in people):
@@ -135,10 +139,13 @@ def mark_changed(course_id: UUID) -> None:
 def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationView | None:
     """Bring a change that was just stored to the LMS before the page answers; None for a set that is not published.
 
-    Nothing is raised for what the LMS did: the returned view says what has not arrived and why.
+    Nothing is raised for what the LMS did: the returned view says what has not arrived and why. Other published sets
+    that share a group with this one are left to the worker.
     """
     course_id = viewer.course.id
     with transaction():
+        for touched in find_publications_touched(course_id, set_id):
+            mark(touched, WAITING)
         publication = find_publication(set_id)
         if publication is None:
             return None

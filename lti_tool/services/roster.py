@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.roles import EnrollmentType
@@ -19,7 +19,8 @@ from lti_tool.domain.roster import (
     plan_merge,
 )
 from lti_tool.domain.sync import Report
-from lti_tool.models import Course, GroupMembership, RosterMember, db
+from lti_tool.models import Course, RosterMember, db
+from lti_tool.services.system_sets import ensure_system_group_sets
 
 PERSON_FIELDS = (
     "name",
@@ -77,7 +78,7 @@ def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
 
 
 def apply_roster(course_id: UUID, plan: MergePlan, report: Report) -> None:
-    """Store a plan inside the caller's transaction, and take everybody who is not active out of the groups."""
+    """Store a plan inside the caller's transaction, and bring the groups in step with it."""
     session = db.session
     if plan.add:
         session.execute(insert(RosterMember), [_new_row(course_id, person) for person in plan.add])
@@ -91,7 +92,7 @@ def apply_roster(course_id: UUID, plan: MergePlan, report: Report) -> None:
             .where(RosterMember.id.in_(plan.drop))
             .values(status=MemberStatus.DROPPED, enrollment_display=DROPPED_LABEL)
         )
-    remove_inactive_from_groups(course_id)
+    ensure_system_group_sets(course_id)
     session.execute(update(Course).where(Course.id == course_id).values(roster_refreshed_at=now()))
     fill_report(plan, report)
 
@@ -102,14 +103,6 @@ def fill_report(plan: MergePlan, report: Report) -> None:
     report.roster.updated = len(plan.update)
     report.roster.dropped = len(plan.drop)
     report.roster.conflicts = len(plan.conflicts)
-
-
-def remove_inactive_from_groups(course_id: UUID) -> None:
-    """Take everybody who is not active out of every group of the course; they stay on the roster."""
-    inactive = select(RosterMember.id).where(
-        RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE
-    )
-    db.session.execute(delete(GroupMembership).where(GroupMembership.member_id.in_(inactive)))
 
 
 def _person(row: RosterMember) -> RemotePerson:

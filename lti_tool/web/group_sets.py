@@ -1,17 +1,18 @@
-"""Lists group sets, shows one, and makes, renames and deletes the tool's own."""
+"""Lists group sets, shows and copies one, and makes, renames and deletes the tool's own."""
 
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets as sets
 from lti_tool.services import publication
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
-from lti_tool.web.pages import page, see_other
+from lti_tool.web.pages import can, page, see_other
 
 blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
 
@@ -20,7 +21,12 @@ blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_
 @requires(Permission.VIEW_GROUP_SETS)
 def group_sets(course_id: UUID) -> Response:
     """List the group sets of the course."""
-    return page("group_sets/list.html", sets=sets.list_sets(course_id))
+    return page("group_sets/list.html", sets=visible_sets(course_id))
+
+
+def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
+    """Return the sets that the person may see: those of the roster only with the roster."""
+    return [s for s in sets.list_sets(course_id) if can(Permission.VIEW_ROSTER) or not s.follows_roster]
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
@@ -45,15 +51,25 @@ def group_set(course_id: UUID, set_id: UUID) -> Response:
 
 
 def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> Response:
-    """Render a set's page, with a form that was refused in its place."""
+    """Render a set's page, with a form that was refused in its place; sets of the roster only with the roster."""
+    shown = sets.read_set(course_id, set_id)
+    if shown.row.connection == Connection.SYSTEM and not can(Permission.VIEW_ROSTER):
+        raise NotFound("group_set_not_found")
     return page(
         "group_sets/show.html",
         status,
-        shown=sets.read_set(course_id, set_id),
+        shown=shown,
         mirror=publication.read_publication(course_id, set_id),
         groups_form=forms.get("groups_form") or AddGroupsForm(),
         place_form=forms.get("place_form"),
     )
+
+
+@blueprint.post("/<uuid:set_id>/copy")
+@requires(Permission.EDIT_GROUPS)
+def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Make a local set with the same groups, whoever's set it is."""
+    return see_other("group_sets.group_set", set_id=sets.copy_set(viewer(), set_id), notice="set_copied")
 
 
 @blueprint.route("/<uuid:set_id>/edit", methods=["GET", "POST"])

@@ -6,11 +6,11 @@ from flask import Blueprint, Response
 
 from lti_tool.domain.permissions import Permission
 from lti_tool.services.gateways import group_access_problem
-from lti_tool.services.group_sets import list_sets
 from lti_tool.services.groups import list_own_groups
 from lti_tool.services.roster import count_people
 from lti_tool.services.runs import list_runs
 from lti_tool.web.access import public, requires, tool, viewer
+from lti_tool.web.group_sets import visible_sets
 from lti_tool.web.pages import can, page
 
 blueprint = Blueprint("home", __name__)
@@ -24,14 +24,14 @@ def home(course_id: UUID) -> Response:
     if can(Permission.VIEW_ROSTER):
         return _staff_home(course_id)
     if can(Permission.VIEW_GROUP_SETS):
-        return page("group_sets/list.html", sets=list_sets(course_id))
+        return page("group_sets/list.html", sets=visible_sets(course_id))
     member_id = viewer().actor.member_id
     return page("home/student.html", groups=list_own_groups(course_id, member_id) if member_id else [])
 
 
 def _staff_home(course_id: UUID) -> Response:
     students, staff = count_people(course_id)
-    sets = list_sets(course_id)
+    sets = visible_sets(course_id)
     runs = list_runs(course_id, limit=RUNS_SHOWN)
     connected = any(summary.row.lms_group_set_id for summary in sets)
     return page(

@@ -180,10 +180,10 @@ class Taught:
             return course_state(self.lms.hub.sites[self.family], int(self.lms_course_id))
 
     def counts(self) -> tuple[int, int, int]:
-        """How many people, sets and groups the store holds."""
+        """How many people, sets and groups the store holds, without the sets of the roster."""
         with opened():
             people = len(db.session.scalars(select(RosterMember.id)).all())
-            sets = group_sets.list_sets(self.course_id)
+            sets = [s for s in group_sets.list_sets(self.course_id) if not s.follows_roster]
             groups = sum(len(group_sets.read_set(self.course_id, s.row.id).cards) for s in sets)
         return people, len(sets), groups
 

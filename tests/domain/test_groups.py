@@ -8,6 +8,7 @@ from lti_tool.domain.groups import (
     Origin,
     clean_name,
     clean_text,
+    copy_name,
     group_is_editable,
     numbered_names,
     require_editable_group,
@@ -94,3 +95,11 @@ def test_characters_that_nobody_sees_are_taken_out_of_typed_texts(typed: str, ke
 def test_a_name_of_invisible_characters_is_none(invisible: str) -> None:
     with pytest.raises(RuleViolation, match="name_required"):
         clean_name(invisible)
+
+
+@pytest.mark.shows("MODEL-103")
+def test_a_copy_has_a_name_that_is_free() -> None:
+    assert copy_name("Labs", ["Labs"]) == "Labs (copy)"
+    assert copy_name("Labs", ["Labs", "labs (Copy)"]) == "Labs (copy 2)"
+    assert copy_name("Labs", ["Labs (copy)", "Labs (copy 2)"]) == "Labs (copy 3)"
+    assert copy_name("x" * 255, []) == "x" * 248 + " (copy)"

@@ -188,6 +188,7 @@ class Tool:
         """Move somebody who has a group to another one, by the link beside the name."""
         self.at.get_by_role("link", name=f"Move {person}", exact=True).first.click()
         choice = self.at.get_by_label(f"Move {person} to")
+        expect(choice).to_be_visible(timeout=PATIENCE)  # the options are read at once, without waiting
         choice.select_option(label=next(o for o in choice.locator("option").all_inner_texts() if o.startswith(group)))
         choice.locator("xpath=ancestor::form").get_by_role("button", name="Move").click()
 

@@ -80,9 +80,11 @@ class Classroom:
         return list(group_sets.active_students(self.course_id))
 
     def shape(self) -> dict[str, dict[str, set[str]]]:
-        """The store's sets → groups → LMS user ids."""
+        """The store's sets → groups → LMS user ids, without the sets of the roster."""
         found: dict[str, dict[str, set[str]]] = {}
         for summary in group_sets.list_sets(self.course_id):
+            if summary.follows_roster:
+                continue
             page = group_sets.read_set(self.course_id, summary.row.id)
             found[page.row.name] = {
                 card.row.lms_group_id or card.row.name: {m.lms_user_id or "" for m in card.members}

@@ -259,7 +259,7 @@ class World:
                     id=self.names[title],
                     course_id=self.course_id,
                     name=title,
-                    origin="lms" if lms else "local",
+                    origin="lms" if lms else "system" if values.get("connection") == "system" else "local",
                     created_at=now(),
                 )
             )

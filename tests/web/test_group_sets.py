@@ -81,7 +81,8 @@ def test_a_set_of_the_lms_bears_its_badge_and_is_read_only(world: Any) -> None:
     page = teacher.get(f"group-sets/{set_id}")
     assert page.select_one(".badge-lms").text == "Canvas"
     assert "This set belongs to Canvas; change it there and sync." in " ".join(page.text.split())
-    assert not page.select("main form, main button, main input")
+    assert [button.text for button in page.select("main button")] == ["Copy"]
+    assert not page.select("main select, main input:not([type=hidden])")
     assert not teacher.get(f"group-sets/{local}").select(".badge-lms")
     for path, sent in (
         ("edit", {"name": "Mine"}),
@@ -108,7 +109,7 @@ def test_the_page_of_a_set_costs_the_same_for_few_and_many(world: Any, count_que
     big = world.group_set("Big", {f"Team {n}": people[n * 5 : n * 5 + 5] for n in range(50)})
     count_queries()
     page = teacher.get(f"group-sets/{big}")
-    assert count_queries() == few <= 8
+    assert count_queries() == few <= 9
     assert len(page.select(".group")) == 50
     assert len(page.select("#unassigned-list li")) == 53
     assert len(str(page.main)) < 450_000
@@ -126,3 +127,91 @@ def test_htmx_gets_the_content_alone(world: Any) -> None:
     assert part.h1.text == "Projects"
     assert part.select_one("#notice")
     assert not part.select("nav.tabs")
+
+
+def system_sets(world: Any) -> tuple[Any, Any]:
+    """Give a course its two sets of the roster."""
+    ana, tim = world.member("Ana López"), world.member("Tim Teacher", enrollment_type="teacher")
+    individuals = world.group_set("Individual Students", {"ana_lopez": [ana]}, connection="system")
+    return individuals, world.group_set("Staff", {"Staff": [tim]}, connection="system")
+
+
+@pytest.mark.shows("MODEL-115", "MODEL-116", "MODEL-122", "MODEL-123")
+def test_sets_of_the_roster_are_shown_and_copied_and_not_changed(world: Any) -> None:
+    individuals, staff = system_sets(world)
+    teacher = world.browser()
+    for set_id, words, person in (
+        (individuals, "One group for each active student.", "Ana López ana_lopez"),
+        (staff, "All non-student roles.", "Tim Teacher Staff"),
+    ):
+        page = teacher.get(f"group-sets/{set_id}")
+        assert page.select_one(".badge").text == "System"
+        said = " ".join(page.main.text.split())
+        assert words in said
+        assert "follows the roster by itself" in said
+        assert person in said
+        assert "In no group yet" not in said
+        assert [button.text for button in page.select("main button")] == ["Copy"]
+        for path, sent in (("edit", {"name": "Mine"}), ("delete", {"where": "here"}), ("publish", {})):
+            assert "roster" in teacher.post(f"group-sets/{set_id}/{path}", 422, **sent).text
+    assert page.select_one(".badge")["title"] == "All non-student roles"
+    assert {row.name for row in world.stored(GroupSet)} == {"Individual Students", "Staff"}
+
+
+@pytest.mark.shows("MODEL-116", "MODEL-123")
+def test_sets_of_the_roster_stand_apart_and_are_not_counted(world: Any, lms: Any) -> None:
+    system_sets(world)
+    world.run("pull")
+    page = world.browser().get("")
+    assert "0 group sets" in page.select_one(".figures").get_text(" ", strip=True)
+    assert "There are no group sets yet." in page.text
+    assert "No Canvas groups found" in page.text
+    rows = page.select("ul[aria-label='Sets that follow the roster'] li")
+    assert [" ".join(row.text.split()) for row in rows] == [
+        "Individual Students System One group for each active student · 1 person",
+        "Staff System All non-student roles · 1 person",
+    ]
+    world.group_set("Projects")
+    assert "1 group set" in world.browser().get("").select_one(".figures").get_text(" ", strip=True)
+
+
+def test_who_may_not_see_the_roster_sees_no_set_of_it(world: Any) -> None:
+    individuals, staff = system_sets(world)
+    observer = world.browser("observer")
+    for path in ("", "group-sets"):
+        assert "Individual Students" not in observer.get(path).text
+    for set_id in (individuals, staff):
+        observer.get(f"group-sets/{set_id}", 404)
+
+
+@pytest.mark.shows("MODEL-103", "MODEL-105")
+def test_a_set_of_the_lms_is_copied_and_the_copy_says_what_it_is(world: Any, lms: Any) -> None:
+    ana, bo = world.member("Ana López"), world.member("Bo Ek")
+    set_id = world.group_set("Labs", {"Lab A": [ana]}, connection="canvas", last_updated=now())
+    teacher = world.browser()
+    page = teacher.follow(f"group-sets/{set_id}/copy")
+    assert page.h1.text == "Labs (copy)"
+    assert "The group set is copied" in page.select_one("#notice").text
+    assert "It cannot be published: some of its groups belong to Canvas" in " ".join(page.text.split())
+    assert not page.select(".group .links, #place, [href$='/random']")
+    assert "Bo Ek" in page.select_one("#unassigned-list").text
+    copy_id = world.stored(GroupSet, name="Labs (copy)")[0].id
+    refused = teacher.post(f"group-sets/{copy_id}/publish", 422)
+    assert "Lab A" in refused.text
+    assert lms.calls == 0
+    page = teacher.follow(f"group-sets/{copy_id}/groups", name="Own", count="1")
+    assert [option.text for option in page.select("#place-group option")] == ["Own (0)"]
+    teacher.follow(
+        f"group-sets/{copy_id}/assign", member_ids=str(bo), group_id=str(world.stored(Group, name="Own")[0].id)
+    )
+    teacher.post(
+        f"group-sets/{copy_id}/assign", 422, member_ids=str(ana), group_id=str(world.stored(Group, name="Own")[0].id)
+    )
+    assert world.people_in("Lab A") == {ana}
+
+
+@pytest.mark.shows("MODEL-109")
+def test_sets_that_share_groups_say_so(world: Any) -> None:
+    set_id = world.group_set("Projects", {"Team 1": []})
+    page = world.browser().follow(f"group-sets/{set_id}/copy")
+    assert "Shares groups with Projects:" in " ".join(page.text.split())

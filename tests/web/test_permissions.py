@@ -18,6 +18,7 @@ def changing_paths(set_id: Any, group_id: Any, member_id: Any) -> list[str]:
         "roster/refresh",
         "push",
         "group-sets/new",
+        f"{one}/copy",
         f"{one}/edit",
         f"{one}/delete",
         f"{one}/publish",

@@ -1,17 +1,21 @@
 """Rows: SQLAlchemy 2 typed classes with their constraints; no behaviour beyond conversion."""
 
+from lti_tool.models.assignment import Assignment, AssignmentExclusion
 from lti_tool.models.course import Course, CourseAccess
 from lti_tool.models.database import db, release, transaction
 from lti_tool.models.group import Group, GroupMembership
-from lti_tool.models.group_set import GroupSet, GroupSetEntry
+from lti_tool.models.group_set import GroupSet, GroupSetEntry, LeftOutGroupSet
 from lti_tool.models.history import HistoryEntry
+from lti_tool.models.import_draft import ImportDraft
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
 from lti_tool.models.registration import Deployment, PlatformKeySet, Registration, ServiceToken
-from lti_tool.models.roster_member import RosterMember
+from lti_tool.models.roster_member import RosterMember, Section, SectionMembership
 from lti_tool.models.session import BrowserSession
 from lti_tool.models.sync_run import SyncRun
 
 __all__ = [
+    "Assignment",
+    "AssignmentExclusion",
     "BrowserSession",
     "Course",
     "CourseAccess",
@@ -21,12 +25,16 @@ __all__ = [
     "GroupSet",
     "GroupSetEntry",
     "HistoryEntry",
+    "ImportDraft",
+    "LeftOutGroupSet",
     "MirroredGroup",
     "MirroredMembership",
     "PlatformKeySet",
     "Publication",
     "Registration",
     "RosterMember",
+    "Section",
+    "SectionMembership",
     "ServiceToken",
     "SyncRun",
     "db",

@@ -24,6 +24,8 @@ class Course(Base):
     label: Mapped[str] = mapped_column(String(255))
     memberships_url: Mapped[str | None] = mapped_column(Text)  # NRPS 2.0
     resource_link_id: Mapped[str | None] = mapped_column(String(255))  # lets NRPS expand custom parameters
+    roster_connection: Mapped[str | None] = mapped_column(String(16))  # canvas | moodle | import; None: no source yet
+    roster_filename: Mapped[str | None] = mapped_column(String(255))  # of the last import
     roster_refreshed_at: Mapped[datetime | None]
     groups_synced_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

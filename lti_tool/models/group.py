@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lti_tool.models.database import Base, uuid_key
@@ -19,6 +19,7 @@ class Group(Base):
     id: Mapped[UUID] = uuid_key()
     course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(255))
+    name_generated: Mapped[bool] = mapped_column(server_default=false())  # it follows the members until edited
     description: Mapped[str] = mapped_column(Text, default="")
     origin: Mapped[str] = mapped_column(String(8))
     lms_group_id: Mapped[str | None] = mapped_column(String(255))  # origin lms only

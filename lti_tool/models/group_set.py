@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from lti_tool.models.database import Base, uuid_key
 from lti_tool.models.group import Group
 
+OURS = "connection IS NULL OR connection = 'import'"
+
 
 class GroupSet(Base):
     """One way of dividing a course; its connection (None = local) is for life."""
@@ -17,12 +19,12 @@ class GroupSet(Base):
     __table_args__ = (
         UniqueConstraint("course_id", "lms_group_set_id"),
         Index(
-            "uq_group_set_local_name",
+            "uq_group_set_own_name",
             "course_id",
             "name",
             unique=True,
-            sqlite_where=text("connection IS NULL"),
-            postgresql_where=text("connection IS NULL"),
+            sqlite_where=text(OURS),
+            postgresql_where=text(OURS),
         ),
     )
 
@@ -31,6 +33,7 @@ class GroupSet(Base):
     name: Mapped[str] = mapped_column(String(255))
     connection: Mapped[str | None] = mapped_column(String(16))
     lms_group_set_id: Mapped[str | None] = mapped_column(String(255))
+    source_filename: Mapped[str | None] = mapped_column(String(255))  # of an imported set
     position: Mapped[int]  # place in the course's list
     revision: Mapped[int] = mapped_column(default=0)  # rises with every change; the row is the set's lock
     last_updated: Mapped[datetime | None]  # when its source was last read; None for local sets
@@ -49,3 +52,13 @@ class GroupSetEntry(Base):
     group_id: Mapped[UUID] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"), primary_key=True, index=True)
     position: Mapped[int]
     group: Mapped[Group] = relationship()
+
+
+class LeftOutGroupSet(Base):
+    """A set of the LMS that staff removed from this tool; a pull leaves it out until they want it back."""
+
+    __tablename__ = "left_out_group_set"
+
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"), primary_key=True)
+    lms_group_set_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))

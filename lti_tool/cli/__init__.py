@@ -1,6 +1,7 @@
 """The command line `lti-tool`: errors go to standard error in one clear line, and the exit status says so."""
 
 import os
+import sqlite3
 import sys
 from typing import NoReturn
 
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
         _stop(str(error), 2)
     except ToolError as error:
         _stop(sentence(error), 1)
-    except (OperationalError, psycopg.OperationalError) as error:
+    except (OperationalError, psycopg.OperationalError, sqlite3.OperationalError) as error:
         # The driver's text may run over lines and name the user; its first line says enough.
         reason = str(getattr(error, "orig", error)).partition("\n")[0].strip()
         _stop(f"the database cannot be used: {reason}; check LTI_TOOL_DATABASE_URL, then lti-tool db check", 1)

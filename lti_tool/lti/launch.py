@@ -92,8 +92,9 @@ def _place(parts: SplitResult) -> tuple[str, str | None, int | None]:
 
 def note_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
     """Remember a placement that a launch brought unasked; it waits until an admin activates it."""
-    with transaction():
+    with transaction() as session:
         insert_once(
+            session.connection(),
             Deployment,
             id=uuid4(),
             registration_id=registration_id,

@@ -3,18 +3,16 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, literal_column
+from sqlalchemy import Connection, Executable, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lti_tool.models import db
 from lti_tool.models.database import Base
 
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def insert_once(row: type[Base], **values: object) -> bool:
-    """Insert in the caller's transaction and say whether the row is new; a unique constraint is met in silence."""
-    connection = db.session.connection()
+def insert_once(connection: Connection, row: type[Base], **values: object) -> bool:
+    """Insert in the connection's transaction and say whether the row is new; a unique constraint is met in silence."""
     return connection.execute(_statement(row, connection.dialect.name), values).first() is not None
 
 

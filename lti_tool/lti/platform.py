@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -113,7 +113,8 @@ def frame_origins(registration: Registration) -> tuple[str, ...]:
     return origins((registration.auth_login_url, registration.issuer, registration.lms_url))
 
 
-def origins(urls: Iterable[str | None]) -> tuple[str, ...]:
+@lru_cache(maxsize=1024)
+def origins(urls: tuple[str | None, ...]) -> tuple[str, ...]:
     """Return the different http(s) origins of some addresses; what is none is passed over."""
     found: list[str] = []
     for url in urls:

@@ -2,9 +2,9 @@
 
 import secrets
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LaunchError
@@ -19,8 +19,8 @@ LIFETIME = timedelta(hours=12)
 LONGEST_LAUNCH = timedelta(hours=1)
 
 
-def open_session(facts: LaunchFacts) -> str:
-    """Use a launch up by the session that it opens, in the caller's transaction; return the secret of its cookie.
+def open_session(connection: Connection, facts: LaunchFacts) -> str:
+    """Use a launch up by the session that it opens, in the connection's transaction; return the secret of its cookie.
 
     Raise LaunchError("launch_used") when the launch opened one before (lti.md 6.2, line 8). The database decides, so
     of two posts at the same time one wins, on any number of machines.
@@ -28,8 +28,8 @@ def open_session(facts: LaunchFacts) -> str:
     token = secrets.token_urlsafe(32)
     created_at = now()
     is_new = insert_once(
+        connection,
         BrowserSession,
-        id=uuid4(),
         token_hash=digest(token),
         nonce_hash=facts.nonce_hash,
         registration_id=facts.registration_id,
@@ -83,4 +83,5 @@ def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:
 
 
 def _was_used(facts: LaunchFacts) -> bool:
-    return db.session.scalar(select(BrowserSession.id).where(BrowserSession.nonce_hash == facts.nonce_hash)) is not None
+    used = select(BrowserSession.token_hash).where(BrowserSession.nonce_hash == facts.nonce_hash)
+    return db.session.scalar(used) is not None

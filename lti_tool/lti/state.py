@@ -58,6 +58,7 @@ def unseal(settings: Settings, token: object, now: datetime) -> LoginState:
     return state
 
 
+@lru_cache(maxsize=1024)
 def seal_origins(settings: Settings, origins: tuple[str, ...]) -> str:
     """Return the origins that a launch proved, signed for one more address: no credential, only not to be forged."""
     return _sealed(settings, "lti-origins", list(origins))

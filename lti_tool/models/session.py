@@ -6,16 +6,16 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lti_tool.models.database import Base, uuid_key
+from lti_tool.models.database import Base
 
 
 class BrowserSession(Base):
     """A person (registration, LTI user id) in one browser; the courses come from the URL, never from here."""
 
     __tablename__ = "browser_session"
+    __table_args__ = ({"sqlite_with_rowid": False},)  # every launch writes here: one tree less
 
-    id: Mapped[UUID] = uuid_key()
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the cookie's secret, hex
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the cookie's secret, hex
     registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
     lti_user_id: Mapped[str] = mapped_column(String(255))
     nonce_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex: a launch opens one session

@@ -20,7 +20,7 @@ LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
 class Visitor:
     """Whose browser this is: a person of one registration, in no course yet."""
 
-    session_id: UUID
+    session_key: str
     registration_id: UUID
     lti_user_id: str
     frame_origins: tuple[str, ...]
@@ -58,7 +58,9 @@ def find_visitor(session_token: str | None) -> Visitor | None:
     session = find_session(session_token) if session_token else None
     if session is None:
         return None
-    return Visitor(session.id, session.registration_id, session.lti_user_id, tuple(session.frame_origins.split()))
+    return Visitor(
+        session.token_hash, session.registration_id, session.lti_user_id, tuple(session.frame_origins.split())
+    )
 
 
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:

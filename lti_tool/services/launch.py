@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict
@@ -76,23 +76,24 @@ def record(facts: LaunchFacts) -> RecordedLaunch:
     """Store what a launch proved, use it up and open a session; raise LaunchError("launch_used") the second time.
 
     Course and roles are replaced by what this launch says. A roster refresh is queued when the last one is older
-    than its window; the caller rings the worker after the commit. What the store has is read before the lock is
-    taken, so that a launch which brings nothing new holds it for two statements only.
+    than its window; the caller rings the worker after the commit. One transaction with one read: a launch that
+    brings nothing new takes two statements.
     """
     context = facts.context
-    known = _read(facts, context) if context else None
-    with transaction():
-        token = open_session(facts)
+    with transaction() as session:
+        connection = session.connection()
+        token = open_session(connection, facts)
         if context is None:
             return RecordedLaunch(token, None, None)
+        known = _read(connection, facts, context)
         if known is None or _brings_news(facts, context, known):
-            known = _store(facts, context)
+            known = _store(connection, facts, context, known)
         elif now() - known.launched_at > LAUNCHED_TO:
-            _update(CourseAccess, known.access_id, {"launched_at": now()})
+            _update(connection, CourseAccess, known.access_id, {"launched_at": now()})
         return RecordedLaunch(token, known.course_id, _refresh(known))
 
 
-def _read(facts: LaunchFacts, context: ContextFacts) -> Row[Any] | None:
+def _read(connection: Connection, facts: LaunchFacts, context: ContextFacts) -> Row[Any] | None:
     """Return what the store has of this course and person in one read; what it has not is None."""
     given = {
         "registration_id": facts.registration_id,
@@ -100,7 +101,7 @@ def _read(facts: LaunchFacts, context: ContextFacts) -> Row[Any] | None:
         "lti_user_id": facts.lti_user_id,
         "lms_user_id": facts.lms_user_id,
     }
-    rows = db.session.connection().execute(KNOWN, given).all()
+    rows = connection.execute(KNOWN, given).all()
     # Two members mean that a roster listed the person before the ids were known to be one: the launched one stands.
     return min(rows, key=lambda row: row.member_lti_user_id != facts.lti_user_id, default=None)
 
@@ -177,36 +178,35 @@ def _present_member(known: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _store(facts: LaunchFacts, context: ContextFacts) -> Row[Any]:
-    """Store what is new or differs, decided anew under the lock, and return what the store has then.
+def _store(connection: Connection, facts: LaunchFacts, context: ContextFacts, known: Row[Any] | None) -> Row[Any]:
+    """Store what is new or differs, and return what the store has then.
 
     Each insert gives way to a row that another launch brought at the same moment.
     """
-    known = _read(facts, context)
     if known is None:
-        insert_once(Course, **_new_course(facts, context))
-        known = _read_again(facts, context)
+        insert_once(connection, Course, **_new_course(facts, context))
+        known = _read_again(connection, facts, context)
     if (course := _course_values(facts, context, known)) != _present_course(known):
-        _update(Course, known.course_id, course)
+        _update(connection, Course, known.course_id, course)
     if _is_on_roster(facts):
         if known.roster_member_id is None:
-            insert_once(RosterMember, **_new_member(facts, known.course_id))
-            known = _read_again(facts, context)
+            insert_once(connection, RosterMember, **_new_member(facts, known.course_id))
+            known = _read_again(connection, facts, context)
         if (member := _member_values(facts, known)) != _present_member(known):
-            _update(RosterMember, known.roster_member_id, member)
+            _update(connection, RosterMember, known.roster_member_id, member)
     access = _access_values(facts, known.roster_member_id if _is_on_roster(facts) else None)
     if known.access_id is None:
         fixed = {"course_id": known.course_id, "lti_user_id": facts.lti_user_id, "launched_at": now()}
-        insert_once(CourseAccess, id=uuid4(), **fixed, **access)
+        insert_once(connection, CourseAccess, id=uuid4(), **fixed, **access)
     elif access != _present_access(known):
-        _update(CourseAccess, known.access_id, {"launched_at": now(), **access})
-    known = _read_again(facts, context)
+        _update(connection, CourseAccess, known.access_id, {"launched_at": now(), **access})
+    known = _read_again(connection, facts, context)
     history.note(known.course_id, known.access_id, "launched", str(facts.enrollment_type or "no role"))
     return known
 
 
-def _read_again(facts: LaunchFacts, context: ContextFacts) -> Row[Any]:
-    known = _read(facts, context)
+def _read_again(connection: Connection, facts: LaunchFacts, context: ContextFacts) -> Row[Any]:
+    known = _read(connection, facts, context)
     if known is None:
         raise Conflict("course_vanished")  # removed while its launch was stored
     return known
@@ -243,10 +243,10 @@ def _unclaimed(course_id: UUID, lms_user_id: str | None) -> str | None:
     return None if db.session.scalar(claimed) else lms_user_id
 
 
-def _update(row: type[Base], row_id: UUID, values: dict[str, Any]) -> None:
+def _update(connection: Connection, row: type[Base], row_id: UUID, values: dict[str, Any]) -> None:
     table = row.__table__
     statement = update(table).where(table.c.id == bindparam("row_id"))  # type: ignore[arg-type] # a mapped class has a Table
-    db.session.connection().execute(statement, {"row_id": row_id, **values})
+    connection.execute(statement, {"row_id": row_id, **values})
 
 
 def _refresh(known: Row[Any]) -> UUID | None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -51,7 +52,7 @@ def csrf_token() -> str:
     """Return the token that proves a form came from this session's own page."""
     visitor: Visitor | None = g.get("visitor")
     secret = tool().settings.secret_key.encode()
-    text = f"csrf:{visitor.session_id if visitor else ''}"
+    text = f"csrf:{visitor.session_key if visitor else ''}"
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -105,18 +106,25 @@ def _require_same_origin() -> None:
 
 
 def _send_headers(response: Response) -> Response:
-    ancestors = "*" if g.get("framed_by_anybody") else " ".join(("'self'", *_origins(g.get("frame_origins", ()))))
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
-        f"frame-ancestors {ancestors}"
-    )
+    framed_by = None if g.get("framed_by_anybody") else tuple(g.get("frame_origins", ()))
+    response.headers["Content-Security-Policy"] = _content_policy(framed_by)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "strict-origin"
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+@lru_cache(maxsize=1024)
+def _content_policy(framed_by: tuple[str, ...] | None) -> str:
+    """Return the policy of a page that these origins may frame; None: anybody may."""
+    ancestors = "*" if framed_by is None else " ".join(("'self'", *_origins(framed_by)))
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
+        f"frame-ancestors {ancestors}"
+    )
 
 
 def _origins(addresses: tuple[str, ...]) -> list[str]:

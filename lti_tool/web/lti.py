@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request
+from flask import Blueprint, Response, g, jsonify, make_response, render_template, request
 
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti import session
@@ -174,7 +174,7 @@ def refuse(error: LaunchError) -> Response:
 
 
 def _redirect(address: str, status: int) -> Response:
-    return make_response(redirect(address, status))
+    return Response(status=status, headers={"Location": address})
 
 
 def _set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:

@@ -44,8 +44,8 @@ def facts(school, context):
 
 
 def test_a_session_is_found_by_its_secret_until_it_is_closed(facts):
-    with transaction():
-        token = open_session(facts)
+    with transaction() as session:
+        token = open_session(session.connection(), facts)
     found = find_session(token)
     assert (found.registration_id, found.lti_user_id) == (facts.registration_id, "u1")
     assert found.frame_origins == "https://a.example https://b.example"
@@ -56,25 +56,25 @@ def test_a_session_is_found_by_its_secret_until_it_is_closed(facts):
 
 
 def test_a_launch_is_used_once_even_after_its_session_was_closed(facts):
-    with transaction():
-        token = open_session(facts)
+    with transaction() as session:
+        token = open_session(session.connection(), facts)
     close_session(token)
     purge_expired()
-    with pytest.raises(LaunchError, match="launch_used"), transaction():
-        open_session(facts)
+    with pytest.raises(LaunchError, match="launch_used"), transaction() as session:
+        open_session(session.connection(), facts)
 
 
 def test_a_launch_that_was_not_recorded_was_not_used(facts):
     with transaction() as session:
-        open_session(facts)
+        open_session(session.connection(), facts)
         session.rollback()
-    with transaction():
-        open_session(facts)
+    with transaction() as session:
+        open_session(session.connection(), facts)
 
 
 def test_what_ended_is_purged_and_what_lives_stays(facts):
-    with transaction():
-        ended, live = (open_session(replace(facts, nonce_hash=uuid4().hex)) for _ in range(2))
+    with transaction() as session:
+        ended, live = (open_session(session.connection(), replace(facts, nonce_hash=uuid4().hex)) for _ in range(2))
     with transaction():
         find_session(ended).expires_at = datetime.now(UTC) - LONGEST_LAUNCH - timedelta(seconds=1)
     assert find_session(ended) is None
@@ -122,8 +122,8 @@ def test_of_many_uses_at_once_one_wins_on_both_databases(app_on_both, registered
     mine = replace(facts, registration_id=registered)
 
     def use():
-        with transaction():
-            open_session(mine)
+        with transaction() as session:
+            open_session(session.connection(), mine)
 
     assert _at_once(app_on_both, use) == ["done", *["launch_used"] * 5]
 

@@ -304,10 +304,9 @@ class World:
         launched: bool = True,
     ) -> Browser:
         """Sign a person in, as their launch into this course would have."""
-        user, secret, session_id = uuid4().hex, uuid4().hex, uuid4()
+        user, secret = uuid4().hex, uuid4().hex
         rows: list[Any] = [
             BrowserSession(
-                id=session_id,
                 token_hash=digest(secret),
                 nonce_hash=digest(f"nonce of {secret}"),
                 registration_id=self.registration_id,
@@ -334,7 +333,7 @@ class World:
         client = self.app.test_client()
         client.set_cookie(SESSION_COOKIE, secret)
         with self.app.test_request_context():
-            g.visitor = Visitor(session_id, self.registration_id, user, ())
+            g.visitor = Visitor(digest(secret), self.registration_id, user, ())
             token = csrf_token()
         return Browser(client, self.course_id, token)
 

@@ -17,6 +17,9 @@ def upgrade() -> None:
 
     Columns are added to the tables as they are: copying a table, as a batch would, deletes what refers to its rows.
     """
+    # Sessions last for hours and are opened anew by the next launch: the table is made again instead of changed.
+    op.drop_table('browser_session')
+    _create_sessions(sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_browser_session')), sqlite_with_rowid=False)
     for name in ROSTER:
         op.add_column('roster_member', sa.Column(name, sa.String(length=255), nullable=True))
     op.add_column(
@@ -102,6 +105,29 @@ def downgrade() -> None:
     op.drop_column('course', 'roster_connection')
     for name in ('git_username_status', *ROSTER):
         op.drop_column('roster_member', name)
+    op.drop_table('browser_session')
+    _create_sessions(
+        sa.Column('id', sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_browser_session')),
+        sa.UniqueConstraint('token_hash', name=op.f('uq_browser_session_token_hash')),
+    )
+
+
+def _create_sessions(*keys: sa.schema.SchemaItem, **options: object) -> None:
+    op.create_table('browser_session',
+    sa.Column('token_hash', sa.String(length=64), nullable=False),
+    sa.Column('registration_id', sa.Uuid(), nullable=False),
+    sa.Column('lti_user_id', sa.String(length=255), nullable=False),
+    sa.Column('nonce_hash', sa.String(length=64), nullable=False),
+    sa.Column('frame_origins', sa.String(length=1024), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['registration.id'], name=op.f('fk_browser_session_registration_id'), ondelete='CASCADE'),
+    sa.UniqueConstraint('nonce_hash', name=op.f('uq_browser_session_nonce_hash')),
+    *keys,
+    **options,
+    )
+    op.create_index(op.f('ix_browser_session_expires_at'), 'browser_session', ['expires_at'])
 
 
 def _index_own_names(where: str, *, old: str, new: str) -> None:

@@ -1,5 +1,7 @@
 """The store itself: one write transaction at a time on SQLite, aware times, all or nothing."""
 
+import multiprocessing
+import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -91,6 +93,49 @@ def test_two_readers_that_turn_writers_both_succeed(app: Flask) -> None:
         thread.join(20)
     with app.app_context():
         assert "".join(sorted(names()[0])) == "abcdef"
+
+
+def test_writers_wait_in_a_queue_and_need_none_of_sqlites_own_patience(app: Flask) -> None:
+    def append(letter: str) -> None:
+        with app.app_context():
+            db.session.execute(text("PRAGMA busy_timeout=0"))  # a writer out of turn fails at once
+            for _ in range(20):
+                with transaction() as session:
+                    session.scalars(select(Registration)).one().name += letter
+
+    with app.app_context(), transaction() as session:
+        session.add(registration(""))
+    threads = [threading.Thread(target=append, args=(letter,)) for letter in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    with app.app_context():
+        assert sorted(names()[0]) == sorted("abcd" * 20)
+
+
+def test_a_writer_that_is_killed_leaves_the_queue_and_stores_nothing(app: Flask) -> None:
+    processes = multiprocessing.get_context("fork")
+    inside = processes.Event()
+
+    def write() -> None:
+        with app.app_context():
+            db.engine.dispose(close=False)  # the parent's connections are the parent's
+            with transaction() as session:
+                session.add(registration("lost"))
+                session.flush()
+                inside.set()
+                signal.pause()
+
+    process = processes.Process(target=write)
+    process.start()
+    assert inside.wait(10)
+    process.kill()
+    process.join(10)
+    with app.app_context():
+        with transaction() as session:
+            session.add(registration("kept"))
+        assert names() == ["kept"]
 
 
 @pytest.mark.usefixtures("app_on_both")

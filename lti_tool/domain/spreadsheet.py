@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from lti_tool.domain import base58
-from lti_tool.domain.groups import NAME_LENGTH
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.groups import NAME_LENGTH, clean_text
 from lti_tool.domain.tables import Table, TableRow
 
 COLUMNS = ("group_set_id", "group_id", "group_name", "name", "email")
+NAMELESS = "Imported groups"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Problem:
 
     code: str
     facts: dict[str, object] = field(default_factory=dict)
+
+
+class BadSpreadsheet(RuleViolation):
+    """The file breaks rules, so that nothing of it may be imported; `problems` are all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("csv_problems")
+        self.problems = tuple(problems)
 
 
 @dataclass
@@ -82,8 +92,17 @@ def read_sheet(table: Table, target: UUID | None = None, known: Collection[UUID]
     problems += _renamed_twice(rows)
     groups, doubled = _collect(rows, frozenset(known))
     problems += doubled
-    ordered = sorted(problems, key=lambda problem: int(str(problem.facts.get("line", 0))))
-    return Sheet(tuple(groups), tuple(ordered), tuple(_merged(rows, frozenset(known))), "email" in table.columns)
+    merged = tuple(_merged(rows, frozenset(known)))
+    return Sheet(tuple(groups), _in_order(problems), merged, "email" in table.columns)
+
+
+def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return problems by line; that the file belongs to another set, which all its rows say, once for each set."""
+    kept: dict[tuple[object, ...], Problem] = {}
+    for problem in sorted(problems, key=lambda problem: int(str(problem.facts["line"]))):
+        place = "" if problem.code == "csv_other_set" else problem.facts["line"]
+        kept.setdefault((problem.code, place, problem.facts.get("id")), problem)
+    return tuple(kept.values())
 
 
 def _read_row(row: TableRow, target: UUID | None) -> tuple[_Row | None, list[Problem]]:
@@ -147,6 +166,12 @@ def _merged(rows: Sequence[_Row], known: frozenset[UUID]) -> Iterator[tuple[str,
         if row.group_id and row.group_id not in known:
             ids.setdefault(row.name, set()).add(row.group_id)
     return ((name, len(held)) for name, held in ids.items() if len(held) > 1)
+
+
+def set_name_of(filename: str) -> str:
+    """Return the name that a file's set gets unless a person gives another: the file's, without its ending."""
+    stem, _, ending = clean_text(filename).rpartition(".")
+    return " ".join((stem or ending).split())[:NAME_LENGTH].strip() or NAMELESS
 
 
 def write_rows(

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, delete, func, insert, literal, select, update
+from sqlalchemy import case, delete, func, insert, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, NotFound
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Connection,
     Origin,
@@ -86,6 +87,11 @@ class SetPage:
         return set_is_editable(connection_of(self.row))
 
     @property
+    def without_email(self) -> int:
+        """Return how many different people in its groups a file cannot name."""
+        return len({member.id for card in self.cards for member in card.members if not member.email})
+
+    @property
     def has_foreign_groups(self) -> bool:
         """Say whether some of its groups belong to the LMS or to the roster."""
         return not all(card.editable for card in self.cards)
@@ -160,11 +166,11 @@ def read_set(course_id: UUID, set_id: UUID) -> SetPage:
         unassigned=[student for student in active_students(course_id) if student.id not in seen],
         publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
         in_several=tuple(several.values()),
-        shared_with=_other_holders(set_id),
+        shared_with=other_holders(set_id),
     )
 
 
-def _other_holders(set_id: UUID) -> Sequence[str]:
+def other_holders(set_id: UUID) -> Sequence[str]:
     """Return the names of the other sets that hold local groups of this one."""
     of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
     holders = (
@@ -229,8 +235,8 @@ def create_set(viewer: Viewer, name: str) -> Changes:
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
-        require_free_name(tidy, _local_names(course_id))
-        set_id = _add_local_set(course_id, tidy)
+        require_free_name(tidy, own_names(course_id))
+        set_id = add_set(course_id, tidy).id
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
     return Changes(group_sets=frozenset({set_id}), count=1)
 
@@ -243,8 +249,8 @@ def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
     course_id = viewer.course.id
     with transaction() as session:
         source = get_set(course_id, set_id)
-        name = copy_name(source.name, _local_names(course_id))
-        copy_id = _add_local_set(course_id, name)
+        name = copy_name(source.name, own_names(course_id))
+        copy_id = add_set(course_id, name).id
         held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
         session.execute(
             insert(GroupSetEntry).from_select(
@@ -255,21 +261,28 @@ def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
     return Changes(group_sets=frozenset({copy_id}), count=1)
 
 
-def _add_local_set(course_id: UUID, name: str) -> UUID:
+def add_set(course_id: UUID, name: str, connection: Connection | None = None) -> GroupSet:
+    """Add a set of our own at the end of the course's list, inside the caller's transaction.
+
+    Raise RuleViolation("name_taken") when somebody took the name since it was found free.
+    """
     end = db.session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
     row = GroupSet(
         id=uuid4(),
         course_id=course_id,
         name=name,
-        connection=None,
+        connection=connection,
         lms_group_set_id=None,
         position=0 if end is None else end + 1,
         last_updated=None,
         created_at=now(),
     )
-    db.session.add(row)
-    db.session.flush()
-    return row.id
+    try:
+        with db.session.begin_nested():
+            db.session.add(row)
+    except IntegrityError:
+        raise RuleViolation("name_taken", name=name) from None
+    return row
 
 
 def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
@@ -277,7 +290,7 @@ def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
     tidy = clean_name(name)
     with transaction():
         row = lock_set(viewer.course.id, set_id)
-        require_free_name(tidy, _local_names(viewer.course.id, besides=set_id))
+        require_free_name(tidy, own_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
     return Changes(group_sets=frozenset({set_id}), count=1)
@@ -298,6 +311,8 @@ def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
     return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)
 
 
-def _local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
-    query = select(GroupSet.name).where(GroupSet.course_id == course_id, GroupSet.connection.is_(None))
+def own_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
+    """Return the names of the course's local and imported sets, each of which has one of its own."""
+    ours = or_(GroupSet.connection.is_(None), GroupSet.connection == Connection.IMPORT)
+    query = select(GroupSet.name).where(GroupSet.course_id == course_id, ours)
     return db.session.scalars(query.where(GroupSet.id != besides) if besides else query).all()

@@ -54,9 +54,13 @@ class Preview:
 def get_imported_set(course_id: UUID, set_id: UUID) -> GroupSet:
     """Return a set that came from a file; raise NotFound or RuleViolation("set_not_imported")."""
     row = get_set(course_id, set_id)
+    _require_imported(row)
+    return row
+
+
+def _require_imported(row: GroupSet) -> None:
     if row.connection != Connection.IMPORT:
         raise RuleViolation("set_not_imported")
-    return row
 
 
 def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None = None) -> UUID:
@@ -121,8 +125,8 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
     """
     course_id = viewer.course.id
     with transaction():
-        get_imported_set(course_id, set_id)
         row = lock_set(course_id, set_id, revision)
+        _require_imported(row)
         _require_no_open_run(course_id)
         draft = _draft(viewer, draft_id, set_id)
         present = _present(set_id)

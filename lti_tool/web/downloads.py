@@ -12,7 +12,10 @@ LONGEST = 120
 
 
 def download(filename: str, mimetype: str, body: bytes) -> Response:
-    """Return `body` as a file to save, never cached; its name may be in any script (RFC 6266, RFC 8187)."""
+    """Return `body` as a file to save, never cached; its name may be in any script (RFC 6266, RFC 8187).
+
+    Links to it bear no `download` attribute: inside a frame Chromium would ask without the session's cookie.
+    """
     name = _safe(filename)
     # Taken apart, a letter may turn out to be a quotation mark or a slash: the plain name is made safe once more.
     plain = _safe(unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode())

@@ -161,7 +161,7 @@ def test_a_second_file_overwrites_what_the_set_holds(people: World, teacher: Bro
     assert "This will overwrite the current groups" in shown
     for said in ("Renamed 1 Red → Scarlet", "Removed 1 Old (1 person)", "Added 1 new", "Scarlet: + Cy; − Ann"):
         assert said in shown
-    assert "Overwrite with 3 groups with 1 person" in shown
+    assert "Overwrite: 3 groups with 1 person" in shown
     revision = teacher.get(preview).select_one("input[name=revision]")["value"]
     page = teacher.follow(preview, revision=revision)
     assert "The file is imported: the group set has its 3 groups now." in words(page)

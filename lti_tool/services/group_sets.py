@@ -166,11 +166,11 @@ def read_set(course_id: UUID, set_id: UUID) -> SetPage:
         unassigned=[student for student in active_students(course_id) if student.id not in seen],
         publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
         in_several=tuple(several.values()),
-        shared_with=other_holders(set_id),
+        shared_with=_other_holders(set_id),
     )
 
 
-def other_holders(set_id: UUID) -> Sequence[str]:
+def _other_holders(set_id: UUID) -> Sequence[str]:
     """Return the names of the other sets that hold local groups of this one."""
     of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
     holders = (
@@ -235,8 +235,8 @@ def create_set(viewer: Viewer, name: str) -> Changes:
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
-        require_free_name(tidy, own_names(course_id))
-        set_id = add_set(course_id, tidy).id
+        require_free_name(tidy, local_names(course_id))
+        set_id = add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
     return Changes(group_sets=frozenset({set_id}), count=1)
 
@@ -249,8 +249,8 @@ def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
     course_id = viewer.course.id
     with transaction() as session:
         source = get_set(course_id, set_id)
-        name = copy_name(source.name, own_names(course_id))
-        copy_id = add_set(course_id, name).id
+        name = copy_name(source.name, local_names(course_id))
+        copy_id = add_local_set(course_id, name)
         held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
         session.execute(
             insert(GroupSetEntry).from_select(
@@ -261,8 +261,8 @@ def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
     return Changes(group_sets=frozenset({copy_id}), count=1)
 
 
-def add_set(course_id: UUID, name: str, connection: Connection | None = None) -> GroupSet:
-    """Add a set of our own at the end of the course's list, inside the caller's transaction.
+def add_local_set(course_id: UUID, name: str) -> UUID:
+    """Store an empty local set after the course's others, inside the caller's transaction.
 
     Raise RuleViolation("name_taken") when somebody took the name since it was found free.
     """
@@ -271,7 +271,7 @@ def add_set(course_id: UUID, name: str, connection: Connection | None = None) ->
         id=uuid4(),
         course_id=course_id,
         name=name,
-        connection=connection,
+        connection=None,
         lms_group_set_id=None,
         position=0 if end is None else end + 1,
         last_updated=None,
@@ -282,7 +282,7 @@ def add_set(course_id: UUID, name: str, connection: Connection | None = None) ->
             db.session.add(row)
     except IntegrityError:
         raise RuleViolation("name_taken", name=name) from None
-    return row
+    return row.id
 
 
 def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
@@ -290,7 +290,7 @@ def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
     tidy = clean_name(name)
     with transaction():
         row = lock_set(viewer.course.id, set_id)
-        require_free_name(tidy, own_names(viewer.course.id, besides=set_id))
+        require_free_name(tidy, local_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
     return Changes(group_sets=frozenset({set_id}), count=1)
@@ -311,8 +311,8 @@ def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
     return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)
 
 
-def own_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
-    """Return the names of the course's local and imported sets, each of which has one of its own."""
+def local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
+    """Return the names of the course's own sets, local and imported."""
     ours = or_(GroupSet.connection.is_(None), GroupSet.connection == Connection.IMPORT)
     query = select(GroupSet.name).where(GroupSet.course_id == course_id, ours)
     return db.session.scalars(query.where(GroupSet.id != besides) if besides else query).all()

@@ -27,7 +27,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import add_set, get_set, lock_set, other_holders, own_names, read_groups
+from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 
 KIND = "groups"
 
@@ -87,13 +87,13 @@ def preview_import(viewer: Viewer, draft_id: UUID, set_id: UUID | None = None) -
     return Preview(
         draft_id=draft.id,
         filename=draft.filename,
-        set_name=row.name if row else free_name(set_name_of(draft.filename), own_names(course_id)),
+        set_name=row.name if row else free_name(set_name_of(draft.filename), local_names(course_id)),
         row=row,
         sheet=sheet,
         proposal=proposal,
         comparison=compare(proposal.groups, present) if row else None,
         names={person.id: person.name for person in people},
-        shared_with=other_holders(set_id) if set_id else (),
+        shared_with=_sharing_sets(set_id) if set_id else (),
         run_is_open=runs.find_open_run(course_id) is not None,
     )
 
@@ -108,9 +108,10 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
     with transaction():
         _require_no_open_run(course_id)
         draft = _draft(viewer, draft_id, None)
-        require_free_name(tidy, own_names(course_id))
+        require_free_name(tidy, local_names(course_id))
         proposal = propose(_read(draft.content, None), _people(course_id))
-        row = add_set(course_id, tidy, Connection.IMPORT)
+        row = get_set(course_id, add_local_set(course_id, tidy))
+        row.connection = Connection.IMPORT
         changes = _store(row, draft, compare(proposal.groups, ()), ())
         history.note(course_id, viewer.access_id, "group_set_imported", f"{draft.filename} → {tidy}", row.id)
         drafts.drop_draft(viewer, draft_id)
@@ -185,6 +186,19 @@ def _present(set_id: UUID) -> list[PresentGroup]:
         PresentGroup(group.id, group.name, tuple(members.get(group.id, ())), group.origin == Origin.LOCAL)
         for group in groups
     ]
+
+
+def _sharing_sets(set_id: UUID) -> Sequence[str]:
+    """Return the names of the other sets that hold local groups of this one."""
+    held = (
+        select(GroupSetEntry.group_id)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .where(GroupSetEntry.group_set_id == set_id, Group.origin == Origin.LOCAL)
+    )
+    others = select(GroupSetEntry.group_set_id).where(
+        GroupSetEntry.group_set_id != set_id, GroupSetEntry.group_id.in_(held)
+    )
+    return db.session.scalars(select(GroupSet.name).where(GroupSet.id.in_(others)).order_by(GroupSet.position)).all()
 
 
 def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequence[PresentGroup]) -> Changes:

@@ -1,7 +1,7 @@
 """Group sets and groups: who owns what, what may change, and which names are free (seed 003)."""
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from itertools import count
 
@@ -97,7 +97,15 @@ def numbered_names(base: str, count: int, taken: Collection[str]) -> list[str]:
 
 def copy_name(name: str, taken: Collection[str]) -> str:
     """Return a free name for a copy: "name (copy)", "name (copy 2)", …; a long name is shortened to fit."""
+    return _ended(name, (f" (copy {number})" if number > 1 else " (copy)" for number in count(1)), taken)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name as it is if it is free, else "name (2)", "name (3)", …; a long name is shortened to fit."""
+    return _ended(name, (f" ({number})" if number > 1 else "" for number in count(1)), taken)
+
+
+def _ended(name: str, endings: Iterable[str], taken: Collection[str]) -> str:
     in_use = {other.casefold() for other in taken}
-    endings = (f" (copy {number})" if number > 1 else " (copy)" for number in count(1))
     names = (name[: NAME_LENGTH - len(ending)].rstrip() + ending for ending in endings)
     return next(free for free in names if free.casefold() not in in_use)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, delete, func, insert, literal, select, update
+from sqlalchemy import case, delete, func, insert, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, NotFound
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Connection,
     Origin,
@@ -83,6 +85,11 @@ class SetPage:
     def editable(self) -> bool:
         """Say whether the set belongs to this tool."""
         return set_is_editable(connection_of(self.row))
+
+    @property
+    def without_email(self) -> int:
+        """Return how many different people in its groups a file cannot name."""
+        return len({member.id for card in self.cards for member in card.members if not member.email})
 
     @property
     def has_foreign_groups(self) -> bool:
@@ -223,27 +230,27 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     return row
 
 
-def create_set(viewer: Viewer, name: str) -> UUID:
-    """Make a local set and return its id; raise RuleViolation for a name that is empty, too long or taken."""
+def create_set(viewer: Viewer, name: str) -> Changes:
+    """Make a local set; raise RuleViolation for a name that is empty, too long or taken."""
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
-        require_free_name(tidy, _local_names(course_id))
-        set_id = _add_local_set(course_id, tidy)
+        require_free_name(tidy, local_names(course_id))
+        set_id = add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
-    return set_id
+    return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def copy_set(viewer: Viewer, set_id: UUID) -> UUID:
-    """Make a local set that holds the same groups in the same order, and return its id; raise NotFound.
+def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
+    """Make a local set that holds the same groups in the same order; raise NotFound.
 
     The groups are shared, not doubled: whose they are, and so who may change them, stays as it was.
     """
     course_id = viewer.course.id
     with transaction() as session:
         source = get_set(course_id, set_id)
-        name = copy_name(source.name, _local_names(course_id))
-        copy_id = _add_local_set(course_id, name)
+        name = copy_name(source.name, local_names(course_id))
+        copy_id = add_local_set(course_id, name)
         held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
         session.execute(
             insert(GroupSetEntry).from_select(
@@ -251,10 +258,14 @@ def copy_set(viewer: Viewer, set_id: UUID) -> UUID:
             )
         )
         history.note(course_id, viewer.access_id, "group_set_copied", f"{source.name} → {name}", copy_id)
-    return copy_id
+    return Changes(group_sets=frozenset({copy_id}), count=1)
 
 
-def _add_local_set(course_id: UUID, name: str) -> UUID:
+def add_local_set(course_id: UUID, name: str) -> UUID:
+    """Store an empty local set after the course's others, inside the caller's transaction.
+
+    Raise RuleViolation("name_taken") when somebody took the name since it was found free.
+    """
     end = db.session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
     row = GroupSet(
         id=uuid4(),
@@ -266,23 +277,27 @@ def _add_local_set(course_id: UUID, name: str) -> UUID:
         last_updated=None,
         created_at=now(),
     )
-    db.session.add(row)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add(row)
+    except IntegrityError:
+        raise RuleViolation("name_taken", name=name) from None
     return row.id
 
 
-def rename_set(viewer: Viewer, set_id: UUID, name: str) -> None:
+def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
     """Rename a local set; raise RuleViolation for a name that is empty, too long or taken."""
     tidy = clean_name(name)
     with transaction():
         row = lock_set(viewer.course.id, set_id)
-        require_free_name(tidy, _local_names(viewer.course.id, besides=set_id))
+        require_free_name(tidy, local_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
+    return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def delete_set(viewer: Viewer, set_id: UUID) -> str:
-    """Delete a local set with the groups that no other set holds; return its name."""
+def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
+    """Delete a local set with the groups that no other set holds."""
     with transaction() as session:
         row = lock_set(viewer.course.id, set_id)
         held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
@@ -290,13 +305,14 @@ def delete_set(viewer: Viewer, set_id: UUID) -> str:
         orphans = session.scalars(
             select(Group.id).where(Group.id.in_(held), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
         ).all()
-        name = row.name
-        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", name, set_id)
+        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
         session.execute(delete(GroupSet).where(GroupSet.id == set_id))
         session.execute(delete(Group).where(Group.id.in_(orphans)))
-    return name
+    return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)
 
 
-def _local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
-    query = select(GroupSet.name).where(GroupSet.course_id == course_id, GroupSet.connection.is_(None))
+def local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
+    """Return the names of the course's own sets, local and imported."""
+    ours = or_(GroupSet.connection.is_(None), GroupSet.connection == Connection.IMPORT)
+    query = select(GroupSet.name).where(GroupSet.course_id == course_id, ours)
     return db.session.scalars(query.where(GroupSet.id != besides) if besides else query).all()

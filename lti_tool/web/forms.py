@@ -4,8 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from flask import request
+from werkzeug.datastructures import CombinedMultiDict
+from wtforms import FileField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms import Form as WTForm
-from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from lti_tool.domain.errors import RuleViolation
@@ -19,7 +20,8 @@ class Form(WTForm):  # type: ignore[misc] # wtforms has no types
     """A form of this request: filled from what was sent, else from the values given."""
 
     def __init__(self, **values: Any) -> None:
-        super().__init__(request.form if request.method == "POST" else None, data=values)
+        sent = CombinedMultiDict[str, Any]([request.files, request.form]) if request.method == "POST" else None
+        super().__init__(sent, data=values)
         self.facts: dict[str, object] = {}
 
     def refuse(self, field: Any, error: RuleViolation) -> None:
@@ -82,4 +84,24 @@ class DrawForm(Form):
     """A draw that was shown: its seed, and the revision of the set that it was made for."""
 
     seed = IntegerField("Seed", [InputRequired("draw_required")])
+    revision = IntegerField("Revision", [InputRequired("draw_required")])
+
+
+class UploadForm(Form):
+    """A table in a file, as spreadsheets save them."""
+
+    file = FileField(
+        "CSV file", [DataRequired("file_required")], render_kw={"accept": ".csv,.txt,.tsv,text/csv", "required": True}
+    )
+
+
+class ImportForm(Form):
+    """A yes to the groups of a file, and the name of the new set."""
+
+    name = _name("Name of the group set")
+
+
+class ReimportForm(Form):
+    """A yes to the groups of a file in place of a set's, as the set was when they were shown."""
+
     revision = IntegerField("Revision", [InputRequired("draw_required")])

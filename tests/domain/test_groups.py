@@ -9,6 +9,7 @@ from lti_tool.domain.groups import (
     clean_name,
     clean_text,
     copy_name,
+    free_name,
     group_is_editable,
     numbered_names,
     require_editable_group,
@@ -103,3 +104,9 @@ def test_a_copy_has_a_name_that_is_free() -> None:
     assert copy_name("Labs", ["Labs", "labs (Copy)"]) == "Labs (copy 2)"
     assert copy_name("Labs", ["Labs (copy)", "Labs (copy 2)"]) == "Labs (copy 3)"
     assert copy_name("x" * 255, []) == "x" * 248 + " (copy)"
+
+
+def test_a_name_that_is_taken_gets_a_number() -> None:
+    assert free_name("Labs", ["Other"]) == "Labs"
+    assert free_name("Labs", ["labs", "Labs (2)"]) == "Labs (3)"
+    assert free_name("x" * 255, ["x" * 255]) == "x" * 251 + " (2)"

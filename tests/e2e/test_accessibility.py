@@ -45,6 +45,14 @@ def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules
     tool.press("Make the group set")
     expect(tool.at.get_by_role("heading", name="There is a problem")).to_be_visible()
     look("New group set")
+    tool.tab("Group sets")
+    tool.go("Import CSV")
+    look("Import a group set")
+    for rows, heading in ((",wrong@x\n", "Import a group set"), ("Team,nobody@x\nteam,", "For nobody.csv")):
+        file = {"name": "For nobody.csv", "mimeType": "text/csv", "buffer": f"group_name,email\n{rows}".encode()}
+        tool.at.get_by_label("CSV file").set_input_files(file)
+        tool.press("Show what would happen")
+        look(heading)
     tool.make_set("For everybody", "Everybody", 3)
     look("For everybody")
     tool.at.get_by_label("Wei Zhang", exact=True).check()

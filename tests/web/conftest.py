@@ -60,6 +60,9 @@ def check_part(html: str, where: str) -> BeautifulSoup:
             or soup.select_one(f'label[for="{control.get("id")}"]')
         )
         assert labelled, f"{where}: a control without a label: {control}"
+    assert not soup.select("a[download]"), (
+        f"{where}: in a frame Chromium saves such a link without the session's cookie"
+    )
     for button in soup.select("button, a"):
         assert button.get_text(strip=True) or button.get("aria-label"), f"{where}: a nameless button or link"
     for name in ("aria-labelledby", "aria-describedby"):

@@ -1,0 +1,210 @@
+"""What a file would do to a course: whom its e-mails mean, and how its groups differ from those of a set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from lti_tool.domain.permissions import STAFF_TYPES
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.spreadsheet import Sheet, SheetGroup
+
+IN_GROUPS = STAFF_TYPES | {EnrollmentType.STUDENT}
+
+
+class Missing(StrEnum):
+    """Why somebody whom the file names will be in no group."""
+
+    UNKNOWN = "unknown"  # nobody has this e-mail
+    AMBIGUOUS = "ambiguous"  # several people have it
+    NOT_ACTIVE = "not_active"
+    NOT_STUDENT_OR_STAFF = "not_student_or_staff"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of the roster, as far as files need them."""
+
+    id: UUID
+    name: str
+    email: str | None
+    active: bool
+    enrollment_type: EnrollmentType
+
+
+@dataclass(frozen=True)
+class MissingPerson:
+    """A row of the file that names nobody who can be in a group."""
+
+    line: int
+    email: str
+    group: str
+    reason: Missing
+
+
+@dataclass(frozen=True)
+class ProposedGroup:
+    """A group as it would be: `id` None for a new one."""
+
+    name: str
+    members: tuple[UUID, ...]
+    id: UUID | None = None
+    missing: int = 0
+
+
+@dataclass(frozen=True)
+class PresentGroup:
+    """A group as the set has it now; `editable`: it is local, so that a file may change it."""
+
+    id: UUID
+    name: str
+    members: tuple[UUID, ...]
+    editable: bool = True
+
+
+@dataclass(frozen=True)
+class UpdatedGroup:
+    """A group that stays, with who comes in and who goes out."""
+
+    name: str
+    added: tuple[UUID, ...]
+    removed: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The groups of a file with the people found, and everything that is worth a word before it is stored."""
+
+    groups: tuple[ProposedGroup, ...]
+    missing: tuple[MissingPerson, ...] = ()
+    look_alikes: tuple[tuple[str, ...], ...] = ()
+    in_several: tuple[tuple[UUID, tuple[str, ...]], ...] = ()
+
+    @property
+    def people(self) -> int:
+        """Return how many different people the groups have."""
+        return len({member for group in self.groups for member in group.members})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a proposal would change a set: its groups, matched, and what is added, gone, renamed and filled anew."""
+
+    groups: tuple[ProposedGroup, ...]
+    added: tuple[str, ...] = ()
+    removed: tuple[PresentGroup, ...] = ()
+    updated: tuple[UpdatedGroup, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether the set has these groups and people already."""
+        return not (self.added or self.removed or self.updated or self.renamed)
+
+
+def propose(sheet: Sheet, people: Sequence[Person]) -> Proposal:
+    """Find the people of a file by their e-mails, without case; who cannot be in a group is left out and listed."""
+    by_email: dict[str, list[Person]] = {}
+    for person in people:
+        if person.email and person.email.strip():
+            by_email.setdefault(person.email.strip().casefold(), []).append(person)
+    groups, missing = [], []
+    for group in sheet.groups:
+        members, absent = _find(group, by_email)
+        groups.append(ProposedGroup(group.name, tuple(members), group.group_id, len(absent)))
+        missing += absent
+    return Proposal(
+        tuple(groups),
+        tuple(sorted(missing, key=lambda person: person.line)),
+        tuple(_look_alikes([group.name for group in groups])),
+        tuple(_in_several(groups)),
+    )
+
+
+def _find(group: SheetGroup, by_email: Mapping[str, Sequence[Person]]) -> tuple[list[UUID], list[MissingPerson]]:
+    members: list[UUID] = []
+    absent = []
+    for line, email in group.emails:
+        found = _whom(by_email.get(email.casefold(), ()))
+        if isinstance(found, Missing):
+            absent.append(MissingPerson(line, email, group.name, found))
+        else:
+            members.append(found.id)
+    return members, absent
+
+
+def _whom(candidates: Sequence[Person]) -> Person | Missing:
+    """Return whom an e-mail means; of several people the only one who can be in a group, if there is one."""
+    if not candidates:
+        return Missing.UNKNOWN
+    of_kind = [person for person in candidates if person.enrollment_type in IN_GROUPS]
+    active = [person for person in of_kind if person.active]
+    if len(active) == 1:
+        return active[0]
+    if len(candidates) > 1:
+        return Missing.AMBIGUOUS
+    return Missing.NOT_ACTIVE if of_kind else Missing.NOT_STUDENT_OR_STAFF
+
+
+def _look_alikes(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return names that differ in case or blanks only, together."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    return [tuple(held) for held in alike.values() if len(held) > 1]
+
+
+def _in_several(groups: Sequence[ProposedGroup]) -> list[tuple[UUID, tuple[str, ...]]]:
+    held: dict[UUID, list[str]] = {}
+    for group in groups:
+        for member in group.members:
+            held.setdefault(member, []).append(group.name)
+    return [(member, tuple(names)) for member, names in held.items() if len(names) > 1]
+
+
+def compare(groups: Sequence[ProposedGroup], present: Sequence[PresentGroup]) -> Comparison:
+    """Match a file's groups with those of a set, by id, then by name, and say what would change (seed 003).
+
+    A group that is not ours to change stays only if the file leaves it as it is; else a new one takes its place.
+    """
+    matched = _match(groups, present)
+    planned: list[ProposedGroup] = []
+    added: list[str] = []
+    updated: list[UpdatedGroup] = []
+    renamed: list[tuple[str, str]] = []
+    kept: set[UUID] = set()
+    for group, old in zip(groups, matched, strict=True):
+        if old is None or not (old.editable or _same(group, old)):
+            planned.append(replace(group, id=None))
+            added.append(group.name)
+            continue
+        planned.append(replace(group, id=old.id))
+        kept.add(old.id)
+        if group.name != old.name:
+            renamed.append((old.name, group.name))
+        if set(group.members) != set(old.members):
+            incoming = tuple(m for m in group.members if m not in old.members)
+            updated.append(UpdatedGroup(group.name, incoming, tuple(m for m in old.members if m not in group.members)))
+    removed = tuple(old for old in present if old.id not in kept)
+    return Comparison(tuple(planned), tuple(added), removed, tuple(updated), tuple(renamed))
+
+
+def _match(groups: Sequence[ProposedGroup], present: Sequence[PresentGroup]) -> list[PresentGroup | None]:
+    by_id = {group.id: group for group in present}
+    claimed = {group.id for group in groups if group.id in by_id}
+    by_name: dict[str, list[PresentGroup]] = {}
+    for old in reversed(present):
+        if old.id not in claimed:
+            by_name.setdefault(old.name, []).append(old)
+    found: list[PresentGroup | None] = []
+    for group in groups:
+        same_name = by_name.get(group.name)
+        if group.id in by_id and group.id:
+            found.append(by_id[group.id])
+        else:
+            found.append(same_name.pop() if same_name else None)
+    return found
+
+
+def _same(group: ProposedGroup, old: PresentGroup) -> bool:
+    return group.name == old.name and set(group.members) == set(old.members)

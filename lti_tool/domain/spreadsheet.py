@@ -1,0 +1,193 @@
+"""Group sets as tables: rows read into groups with numbered problems, and groups written as rows (seed 003).
+
+The columns are `group_set_id,group_id,group_name,name,email`. Only `group_name` is mandatory; `name` is for people and
+never read; the ids are base58.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lti_tool.domain import base58
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.groups import NAME_LENGTH, clean_text
+from lti_tool.domain.tables import Table, TableRow
+
+COLUMNS = ("group_set_id", "group_id", "group_name", "name", "email")
+NAMELESS = "Imported groups"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a file, as a code and the facts of its sentence."""
+
+    code: str
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+class BadSpreadsheet(RuleViolation):
+    """The file breaks rules, so that nothing of it may be imported; `problems` are all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("csv_problems")
+        self.problems = tuple(problems)
+
+
+@dataclass
+class SheetGroup:
+    """A group as a file has it: its name as it stands there, and (line, e-mail) of its people in order."""
+
+    name: str
+    line: int
+    group_id: UUID | None
+    emails: list[tuple[int, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a file says: groups in order of first appearance. With a problem nothing of it may be imported.
+
+    `merged`: names that stand for several group ids, whose groups become one, with how many they were.
+    """
+
+    groups: tuple[SheetGroup, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    merged: tuple[tuple[str, int], ...] = ()
+    has_emails: bool = True
+
+
+@dataclass(frozen=True)
+class WrittenPerson:
+    """A person as a row of an export names them."""
+
+    name: str
+    email: str | None
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    group_id: UUID | None
+    name: str
+    email: str
+
+
+def read_sheet(table: Table, target: UUID | None = None, known: Collection[UUID] = ()) -> Sheet:
+    """Read the rows of a file into groups, and list everything that is wrong with it.
+
+    `target`: the set that shall be overwritten, which a group_set_id has to name; None: the groups become a new set.
+    `known`: the ids of the target's groups; a row with one of them belongs to that group, every other by its name.
+    """
+    if "group_name" not in table.columns:
+        return Sheet(problems=(Problem("csv_no_group_name"),))
+    if not table.rows:
+        return Sheet(problems=(Problem("csv_no_rows"),))
+    rows: list[_Row] = []
+    problems: list[Problem] = []
+    for row in table.rows:
+        found, wrong = _read_row(row, target)
+        problems += wrong
+        if found:
+            rows.append(found)
+    problems += _renamed_twice(rows)
+    groups, doubled = _collect(rows, frozenset(known))
+    problems += doubled
+    merged = tuple(_merged(rows, frozenset(known)))
+    return Sheet(tuple(groups), _in_order(problems), merged, "email" in table.columns)
+
+
+def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return problems by line; that the file belongs to another set, which all its rows say, once for each set."""
+    kept: dict[tuple[object, ...], Problem] = {}
+    for problem in sorted(problems, key=lambda problem: int(str(problem.facts["line"]))):
+        place = "" if problem.code == "csv_other_set" else problem.facts["line"]
+        kept.setdefault((problem.code, place, problem.facts.get("id")), problem)
+    return tuple(kept.values())
+
+
+def _read_row(row: TableRow, target: UUID | None) -> tuple[_Row | None, list[Problem]]:
+    name, problems = row.cells["group_name"].strip(), []
+    if not name:
+        problems.append(Problem("csv_empty_name", {"line": row.line}))
+    elif len(name) > NAME_LENGTH:
+        problems.append(Problem("csv_name_too_long", {"line": row.line, "limit": NAME_LENGTH}))
+    ids: dict[str, UUID | None] = {}
+    for column in ("group_set_id", "group_id"):
+        text = row.cells.get(column, "").strip()
+        try:
+            ids[column] = base58.decode(text) if text else None
+        except ValueError:
+            problems.append(Problem("csv_bad_id", {"line": row.line, "column": column, "id": text[:40]}))
+    other = ids.get("group_set_id")
+    if target and other and other != target:
+        problems.append(Problem("csv_other_set", {"line": row.line, "id": base58.encode(other)}))
+    if problems:
+        return None, problems
+    return _Row(row.line, ids["group_id"], name, row.cells.get("email", "").strip()), []
+
+
+def _renamed_twice(rows: Sequence[_Row]) -> Iterator[Problem]:
+    """Give the rows that call a group otherwise than an earlier row with the same id did."""
+    names: dict[UUID, list[str]] = {}
+    for row in rows:
+        if row.group_id:
+            seen = names.setdefault(row.group_id, [row.name])
+            if row.name not in seen:
+                seen.append(row.name)
+                facts = {"line": row.line, "id": base58.encode(row.group_id), "name": seen[0], "other": row.name}
+                yield Problem("csv_two_names", facts)
+
+
+def _collect(rows: Sequence[_Row], known: frozenset[UUID]) -> tuple[list[SheetGroup], list[Problem]]:
+    """Put rows of one id or one name together, and list people (and empty rows) that a group has twice."""
+    owner: dict[str, UUID] = {}
+    for row in rows:
+        if row.group_id in known and row.group_id:
+            owner.setdefault(row.name, row.group_id)
+    groups: dict[UUID | str, SheetGroup] = {}
+    seen: dict[tuple[UUID | str, str], int] = {}
+    problems = []
+    for row in rows:
+        group_id = row.group_id if row.group_id in known else owner.get(row.name)
+        key = group_id or row.name
+        group = groups.setdefault(key, SheetGroup(row.name, row.line, group_id))
+        first = seen.setdefault((key, row.email.casefold()), row.line)
+        if first != row.line:
+            code = "csv_twice" if row.email else "csv_empty_twice"
+            problems.append(Problem(code, {"line": row.line, "first": first, "name": row.name, "email": row.email}))
+        elif row.email:
+            group.emails.append((row.line, row.email))
+    return list(groups.values()), problems
+
+
+def _merged(rows: Sequence[_Row], known: frozenset[UUID]) -> Iterator[tuple[str, int]]:
+    ids: dict[str, set[UUID]] = {}
+    for row in rows:
+        if row.group_id and row.group_id not in known:
+            ids.setdefault(row.name, set()).add(row.group_id)
+    return ((name, len(held)) for name, held in ids.items() if len(held) > 1)
+
+
+def set_name_of(filename: str) -> str:
+    """Return the name that a file's set gets unless a person gives another: the file's, without its ending."""
+    stem, _, ending = clean_text(filename).rpartition(".")
+    return " ".join((stem or ending).split())[:NAME_LENGTH].strip() or NAMELESS
+
+
+def write_rows(
+    set_id: UUID, groups: Iterable[tuple[UUID, str, Sequence[WrittenPerson]]]
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Give the rows of a set's groups (id, name, people) in their order; a group without people is one row.
+
+    People without an e-mail cannot be read again. They stand in one row of their group, together: a group may have
+    one row without an e-mail and no second (seed 003).
+    """
+    set_text = base58.encode(set_id)
+    for group_id, group_name, people in groups:
+        group_text = base58.encode(group_id)
+        nameless = [person.name for person in people if not person.email]
+        if nameless or not people:
+            yield set_text, group_text, group_name, "; ".join(nameless), ""
+        for person in people:
+            if person.email:
+                yield set_text, group_text, group_name, person.name, person.email

@@ -1,0 +1,263 @@
+"""Group sets from files: read and shown first, then stored as a new set or in place of what an imported one holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, insert, select, update
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
+from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.spreadsheet import BadSpreadsheet, Sheet, read_sheet, set_name_of
+from lti_tool.domain.tables import decode, read_table
+from lti_tool.models import (
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    ImportDraft,
+    RosterMember,
+    db,
+    transaction,
+)
+from lti_tool.services import drafts, history, runs
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
+
+KIND = "groups"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an upload would do, for a person's yes; `comparison` and `row` None: its groups become a new set.
+
+    `names`: of everybody on the roster, by id.
+    """
+
+    draft_id: UUID
+    filename: str
+    set_name: str
+    row: GroupSet | None
+    sheet: Sheet
+    proposal: Proposal
+    comparison: Comparison | None
+    names: Mapping[UUID, str]
+    shared_with: Sequence[str]
+    run_is_open: bool
+
+
+def get_imported_set(course_id: UUID, set_id: UUID) -> GroupSet:
+    """Return a set that came from a file; raise NotFound or RuleViolation("set_not_imported")."""
+    row = get_set(course_id, set_id)
+    _require_imported(row)
+    return row
+
+
+def _require_imported(row: GroupSet) -> None:
+    if row.connection != Connection.IMPORT:
+        raise RuleViolation("set_not_imported")
+
+
+def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None = None) -> UUID:
+    """Check a file and keep it for its preview; return the draft's id.
+
+    Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules.
+    """
+    text = decode(data)
+    if set_id:
+        get_imported_set(viewer.course.id, set_id)
+    _read(text, set_id, _present(set_id) if set_id else ())
+    return drafts.keep_draft(viewer, KIND, filename, text, set_id)
+
+
+def preview_import(viewer: Viewer, draft_id: UUID, set_id: UUID | None = None) -> Preview:
+    """Show what a kept file would do to the course as it is now; nothing is stored."""
+    course_id = viewer.course.id
+    draft = _draft(viewer, draft_id, set_id)
+    row = get_imported_set(course_id, set_id) if set_id else None
+    present = _present(set_id) if set_id else []
+    sheet = _read(draft.content, set_id, present)
+    people = _people(course_id)
+    proposal = propose(sheet, people)
+    return Preview(
+        draft_id=draft.id,
+        filename=draft.filename,
+        set_name=row.name if row else free_name(set_name_of(draft.filename), local_names(course_id)),
+        row=row,
+        sheet=sheet,
+        proposal=proposal,
+        comparison=compare(proposal.groups, present) if row else None,
+        names={person.id: person.name for person in people},
+        shared_with=_sharing_sets(set_id) if set_id else (),
+        run_is_open=runs.find_open_run(course_id) is not None,
+    )
+
+
+def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
+    """Make a set of the groups of a kept file, all of them new and local.
+
+    Raise RuleViolation for a name that is empty, too long or taken, Conflict("run_open") during a sync.
+    """
+    tidy = clean_name(name)
+    course_id = viewer.course.id
+    with transaction():
+        _require_no_open_run(course_id)
+        draft = _draft(viewer, draft_id, None)
+        require_free_name(tidy, local_names(course_id))
+        proposal = propose(_read(draft.content, None), _people(course_id))
+        row = get_set(course_id, add_local_set(course_id, tidy))
+        row.connection = Connection.IMPORT
+        changes = _store(row, draft, compare(proposal.groups, ()), ())
+        history.note(course_id, viewer.access_id, "group_set_imported", f"{draft.filename} → {tidy}", row.id)
+        drafts.drop_draft(viewer, draft_id)
+    return changes
+
+
+def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) -> Changes:
+    """Put the groups of a kept file in place of those of an imported set (seed 003).
+
+    What the file no longer names leaves the set, and is deleted when no other set holds it. Raise
+    Conflict("set_changed") when the set is not as it was shown, Conflict("run_open") during a sync.
+    """
+    course_id = viewer.course.id
+    with transaction():
+        row = lock_set(course_id, set_id, revision)
+        _require_imported(row)
+        _require_no_open_run(course_id)
+        draft = _draft(viewer, draft_id, set_id)
+        present = _present(set_id)
+        proposal = propose(_read(draft.content, set_id, present), _people(course_id))
+        changes = _store(row, draft, compare(proposal.groups, present), present)
+        history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)
+        drafts.drop_draft(viewer, draft_id)
+    return changes
+
+
+def _draft(viewer: Viewer, draft_id: UUID, set_id: UUID | None) -> ImportDraft:
+    draft = drafts.get_draft(viewer, draft_id, KIND)
+    if draft.group_set_id != set_id:
+        raise NotFound("draft_not_found")
+    return draft
+
+
+def _require_no_open_run(course_id: UUID) -> None:
+    if runs.find_open_run(course_id):
+        raise Conflict("run_open")
+
+
+def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) -> Sheet:
+    sheet = read_sheet(read_table(text), set_id, {group.id for group in present})
+    if sheet.problems:
+        raise BadSpreadsheet(sheet.problems)
+    return sheet
+
+
+def _people(course_id: UUID) -> list[Person]:
+    """Return everybody on the roster, in one query."""
+    rows = db.session.execute(
+        select(
+            RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status, RosterMember.enrollment_type
+        ).where(RosterMember.course_id == course_id)
+    )
+    return [
+        Person(key, name, email, status == MemberStatus.ACTIVE, EnrollmentType(kind))
+        for key, name, email, status, kind in rows
+    ]
+
+
+def _present(set_id: UUID) -> list[PresentGroup]:
+    """Return the groups of a set in their order, with the ids of their people in theirs, in two queries."""
+    groups = read_groups(set_id)
+    members: dict[UUID, list[UUID]] = {}
+    rows = db.session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == GroupMembership.group_id)
+        .where(GroupSetEntry.group_set_id == set_id)
+        .order_by(GroupMembership.position)
+    )
+    for group_id, member_id in rows:
+        members.setdefault(group_id, []).append(member_id)
+    return [
+        PresentGroup(group.id, group.name, tuple(members.get(group.id, ())), group.origin == Origin.LOCAL)
+        for group in groups
+    ]
+
+
+def _sharing_sets(set_id: UUID) -> Sequence[str]:
+    """Return the names of the other sets that hold local groups of this one."""
+    held = (
+        select(GroupSetEntry.group_id)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .where(GroupSetEntry.group_set_id == set_id, Group.origin == Origin.LOCAL)
+    )
+    others = select(GroupSetEntry.group_set_id).where(
+        GroupSetEntry.group_set_id != set_id, GroupSetEntry.group_id.in_(held)
+    )
+    return db.session.scalars(select(GroupSet.name).where(GroupSet.id.in_(others)).order_by(GroupSet.position)).all()
+
+
+def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequence[PresentGroup]) -> Changes:
+    """Make the set what the plan says, in a fixed number of statements."""
+    before = {group.id: group for group in present}
+    groups = [(group.id or uuid4(), group) for group in plan.groups]
+    added = [(key, group) for key, group in groups if group.id is None]
+    kept = [(key, group) for key, group in groups if group.id and before[key].editable]
+    renamed = [(key, group) for key, group in kept if group.name != before[key].name]
+    refilled = [(key, group) for key, group in kept if group.members != before[key].members]
+    _add_groups(row.course_id, added)
+    if renamed:
+        db.session.execute(update(Group), [{"id": key, "name": group.name} for key, group in renamed])
+    _list_groups(row.id, [key for key, _ in groups])
+    _fill(added, refilled)
+    row.last_updated, row.source_filename = now(), draft.filename
+    return Changes(
+        group_sets=frozenset({row.id}),
+        groups=frozenset(key for key, _ in (*added, *renamed, *refilled)),
+        deleted_groups=_delete_orphans([group.id for group in plan.removed]),
+        count=len(groups),
+    )
+
+
+def _add_groups(course_id: UUID, added: Sequence[tuple[UUID, ProposedGroup]]) -> None:
+    fixed = {"course_id": course_id, "origin": Origin.LOCAL, "description": "", "created_at": now()}
+    if added:
+        db.session.execute(insert(Group), [{"id": key, "name": group.name, **fixed} for key, group in added])
+
+
+def _list_groups(set_id: UUID, group_ids: Sequence[UUID]) -> None:
+    """Make these the groups of the set, in this order, with the names that the file gave for good."""
+    db.session.execute(delete(GroupSetEntry).where(GroupSetEntry.group_set_id == set_id))
+    db.session.execute(
+        insert(GroupSetEntry),
+        [{"group_set_id": set_id, "group_id": key, "position": place} for place, key in enumerate(group_ids)],
+    )
+    of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    db.session.execute(
+        update(Group).where(Group.id.in_(of_set), Group.origin == Origin.LOCAL).values(name_generated=False)
+    )
+
+
+def _fill(added: Sequence[tuple[UUID, ProposedGroup]], refilled: Sequence[tuple[UUID, ProposedGroup]]) -> None:
+    db.session.execute(delete(GroupMembership).where(GroupMembership.group_id.in_([key for key, _ in refilled])))
+    memberships = [
+        {"group_id": key, "member_id": member, "position": place}
+        for key, group in (*added, *refilled)
+        for place, member in enumerate(group.members)
+    ]
+    if memberships:
+        db.session.execute(insert(GroupMembership), memberships)
+
+
+def _delete_orphans(group_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Delete those local groups that no set holds any more; return their ids."""
+    elsewhere = select(GroupSetEntry.group_id)
+    orphans = db.session.scalars(
+        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
+    ).all()
+    db.session.execute(delete(Group).where(Group.id.in_(orphans)))
+    return frozenset(orphans)

@@ -1,0 +1,149 @@
+"""Tables of groups: what a file says, all that is wrong with it, and that what we write says the same again."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lti_tool.domain.base58 import encode
+from lti_tool.domain.spreadsheet import COLUMNS, WrittenPerson, read_sheet, set_name_of, write_rows
+from lti_tool.domain.tables import decode, read_table, write_table
+
+A, B = UUID(int=7), UUID(int=8)
+
+
+def sheet(text: str, target: UUID | None = None, known: frozenset[UUID] = frozenset()):
+    return read_sheet(read_table(text), target, known)
+
+
+def problems(text: str, target: UUID | None = None) -> list[tuple[str, object]]:
+    return [(problem.code, problem.facts.get("line")) for problem in sheet(text, target).problems]
+
+
+@pytest.mark.shows("CSV-1")
+def test_the_name_of_the_group_is_all_that_a_file_needs() -> None:
+    assert [group.name for group in sheet("group_name\nA\nB").groups] == ["A", "B"]
+    full = sheet(f"group_set_id,group_id,group_name,name,email\n{encode(A)},{encode(B)},T,Anybody,a@x")
+    assert [(group.name, group.emails) for group in full.groups] == [("T", [(2, "a@x")])]
+
+
+@pytest.mark.shows("MODEL-143", "MODEL-37", "MODEL-41", "CSV-3")
+def test_rows_of_one_name_are_one_group_in_order_of_appearance() -> None:
+    found = sheet("Email,Group_Name\n B@x ,Two\na@x,One\nc@x, Two \nd@x,two").groups
+    assert [(group.name, [email for _, email in group.emails]) for group in found] == [
+        ("Two", ["B@x", "c@x"]),
+        ("One", ["a@x"]),
+        ("two", ["d@x"]),
+    ]
+
+
+@pytest.mark.shows("MODEL-142")
+def test_names_stay_as_they_are_written() -> None:
+    assert [group.name for group in sheet("group_name\n  Team  Ä 1 ").groups] == ["Team  Ä 1"]
+
+
+@pytest.mark.shows("CSV-2", "CSV-4", "CSV-5", "MODEL-144", "MODEL-145")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("name,email\nx,y", [("csv_no_group_name", None)]),
+        ("group_name,email\n", [("csv_no_rows", None)]),
+        ("group_name,email\n,a@x\nA,b@x\n \t,c@x", [("csv_empty_name", 2), ("csv_empty_name", 4)]),
+        (f"group_name\n{'x' * 256}", [("csv_name_too_long", 2)]),
+        ("group_name,email\nA,a@x\nB,a@x\nA, A@X", [("csv_twice", 4)]),
+        ("group_name,email\nA,\nA,a@x\nA,", [("csv_empty_twice", 4)]),
+        ("group_id,group_name\n0OIl,A\nnone,B", [("csv_bad_id", 2), ("csv_bad_id", 3)]),
+        ("group_set_id,group_name\n!,A", [("csv_bad_id", 2)]),
+        (
+            f"group_id,group_name,email\n{encode(A)},A,a@x\n{encode(B)},B,\n{encode(A)},C,c@x\n{encode(A)},C,d@x",
+            [("csv_two_names", 4)],
+        ),
+        (
+            "group_id,group_name,email\n?,A,a@x\n,,b@x\n,B,c@x\n,B,C@x\n",
+            [("csv_bad_id", 2), ("csv_empty_name", 3), ("csv_twice", 5)],
+        ),
+    ],
+    ids=["column", "rows", "name", "long", "person", "empty", "id", "set id", "two names", "all at once"],
+)
+def test_everything_that_is_wrong_is_listed_with_its_line(text: str, found: list[tuple[str, int | None]]) -> None:
+    assert problems(text) == found
+
+
+@pytest.mark.shows("CSV-5")
+def test_a_file_of_another_set_is_refused_only_where_a_set_is_to_be_overwritten() -> None:
+    text = f"group_set_id,group_name\n{encode(A)},One\n{encode(A)},Two\n,Three"
+    assert problems(text) == []
+    assert problems(text, target=A) == []
+    assert problems(text, target=B) == [("csv_other_set", 2)]
+
+
+@pytest.mark.shows("MODEL-145")
+def test_one_row_without_an_email_is_an_empty_group() -> None:
+    found = sheet("group_name,email\nA,\nB,\nB,b@x").groups
+    assert [(group.name, group.emails) for group in found] == [("A", []), ("B", [(4, "b@x")])]
+
+
+@pytest.mark.shows("MODEL-160")
+def test_groups_of_one_name_become_one_and_that_is_told() -> None:
+    text = f"group_id,group_name,email\n{encode(A)},Lab,a@x\n{encode(B)},Lab,b@x\n,Other,c@x"
+    merged = sheet(text)
+    assert [len(group.emails) for group in merged.groups] == [2, 1]
+    assert merged.merged == (("Lab", 2),)
+    kept = sheet(text, known=frozenset({A, B}))
+    assert [group.group_id for group in kept.groups] == [A, B, None]
+    assert kept.merged == ()
+
+
+def test_a_row_without_an_id_belongs_to_the_group_of_its_name() -> None:
+    text = f"group_id,group_name,email\n,Lab,a@x\n{encode(A)},Lab,b@x"
+    assert [(g.group_id, len(g.emails)) for g in sheet(text, known=frozenset({A})).groups] == [(A, 2)]
+
+
+@pytest.mark.shows("CSV-8")
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("Teams.csv", "Teams"),
+        ("a.b.csv", "a.b"),
+        (".csv", "csv"),
+        ("Teams", "Teams"),
+        ("", "Imported groups"),
+        (f"{'x' * 300}.csv", "x" * 255),
+    ],
+)
+def test_a_set_is_named_after_its_file(filename: str, name: str) -> None:
+    assert set_name_of(filename) == name
+
+
+names = (
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).map(str.strip).filter(bool)
+)
+emails = st.integers(0, 30).map(lambda n: f"p{n}@x")
+sets = st.dictionaries(names, st.lists(emails, unique=True, max_size=5), min_size=1, max_size=6)
+
+
+@pytest.mark.shows("CSV-8")
+@given(sets, st.booleans())
+def test_what_is_exported_is_imported_as_it_was(groups: dict[str, list[str]], again: bool) -> None:
+    set_id = uuid4()
+    ids = {name: uuid4() for name in groups}
+    people = {name: [WrittenPerson(f"={email}", email) for email in held] for name, held in groups.items()}
+    written = write_table(COLUMNS, write_rows(set_id, [(ids[name], name, people[name]) for name in groups]))
+    known = frozenset(ids.values()) if again else frozenset()
+    found = read_sheet(read_table(decode(written)), set_id if again else None, known)
+    assert found.problems == ()
+    assert [(group.name, [email for _, email in group.emails]) for group in found.groups] == list(groups.items())
+    assert [group.group_id for group in found.groups] == (list(ids.values()) if again else [None] * len(groups))
+
+
+@pytest.mark.shows("CSV-8")
+def test_people_without_an_email_share_one_row_which_can_be_read_again() -> None:
+    people = [WrittenPerson("Ann", None), WrittenPerson("Bo", "bo@x"), WrittenPerson("Cy", "")]
+    rows = list(write_rows(A, [(B, "T", people), (A, "Empty", [])]))
+    assert rows == [
+        (encode(A), encode(B), "T", "Ann; Cy", ""),
+        (encode(A), encode(B), "T", "Bo", "bo@x"),
+        (encode(A), encode(A), "Empty", "", ""),
+    ]
+    assert read_sheet(read_table(decode(write_table(COLUMNS, rows)))).problems == ()

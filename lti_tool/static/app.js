@@ -47,7 +47,20 @@
     if (window.scrollY < 100) document.getElementById("notice")?.classList.remove("toast");
   });
 
-  document.addEventListener("htmx:after:swap", () => {
+  // More groups of a long set come by themselves: what is ticked, said and in focus stays as it is.
+  let followed = false; // the focus was on what the next groups take the place of
+  const moreOf = (event) => event.detail?.ctx?.sourceElement?.closest?.(".more");
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    followed = Boolean(moreOf(event)?.contains(document.activeElement));
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (moreOf(event)) {
+      prepare();
+      if (followed) document.querySelector(".more a, .group:last-of-type a")?.focus({ preventScroll: true });
+      return;
+    }
     const said = document.getElementById("notice");
     if (said && window.scrollY >= 100) said.classList.add("toast");
     if (said && ["placed", "unchanged"].includes(said.dataset.code)) untick();

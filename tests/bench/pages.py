@@ -52,9 +52,7 @@ def store():
     registration_id, course_id, access_id, secret = uuid4(), uuid4(), uuid4(), uuid4().hex
     with transaction() as session:
         session.add(
-            Registration(
-                id=registration_id, name="B", family="canvas", issuer="https://lms.example", created_at=now()
-            )
+            Registration(id=registration_id, name="B", family="canvas", issuer="https://lms.example", created_at=now())
         )
         session.flush()
         course = {"lti_context_id": "c", "title": "Big", "label": "B", "created_at": now(), "lms_course_id": "1"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from lti_tool.domain.tables import harmless, write_table
+from lti_tool.domain.tables import write_table
 
 SECTION_SIZE = 100  # TEAMMATES refuses larger sections
 MARKUS_NAME = re.compile(r"[A-Za-z0-9 _-]{1,30}")
@@ -38,10 +38,11 @@ class Team:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Who or which group is not in a file, and why (a code that a template says in words)."""
+    """A person of a group, or a group, that is not in a file, and why (a code that a template says in words)."""
 
     reason: str
-    name: str
+    group: str
+    person: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def teammates(_: str, teams: Sequence[Team]) -> PresetFile:
     A team bears the section that all its people share; sections that are too large are split between teams. It is
     pasted from a spreadsheet, so no cell may be a formula.
     """
-    found, left_out = _fitting(teams, "no_email", lambda person: person.email)
+    found, left_out = fitting(teams, "no_email", lambda person: person.email)
     sections = _sections(found, left_out)
     rows = [
         (sections[team.name], team.name, person.name, email, "")
@@ -82,36 +83,11 @@ def teammates(_: str, teams: Sequence[Team]) -> PresetFile:
 def repobee(_: str, teams: Sequence[Team]) -> PresetFile:
     """Return RepoBee's students file: one team in a line, git user names with blanks between.
 
-    RepoBee reads it as it stands, and a user name holds no blank or sign that a spreadsheet could run.
+    A program reads it, so it stands as it is.
     """
-    found, left_out = _fitting(teams, "no_git_username", _git_username, once=False)
+    found, left_out = fitting(teams, "no_git_username", _git_username, once=False)
     lines = [" ".join(username for _, username in people) + "\n" for _, people in found]
     return PresetFile("".join(lines).encode(), tuple(left_out))
-
-
-def canvas(_: str, teams: Sequence[Team]) -> PresetFile:
-    """Return the file by which Canvas fills a group set (Group Categories API, import format).
-
-    Canvas takes students only, the first row of each, and makes groups by their name. It reads group names to the
-    letter, so they stand as they are; the column of names is for people and harmless.
-    """
-    found, left_out = _fitting(teams, "no_lms_account", lambda person: person.lms_user_id)
-    rows: list[Sequence[str | None]] = [("name", "canvas_user_id", "canvas_group_id", "group_name")]
-    rows += [
-        (harmless(person.name), user_id, team.lms_group_id, team.name)
-        for team, people in found
-        for person, user_id in people
-    ]
-    return PresetFile(_verbatim(rows), tuple(left_out))
-
-
-def moodle(set_name: str, teams: Sequence[Team]) -> PresetFile:
-    """Return the file by which Moodle makes groups in a grouping (Participants, Groups, Import groups).
-
-    Moodle's import takes no people. It reads names to the letter, so they stand as they are.
-    """
-    header = ("groupname", "description", "groupingname")
-    return PresetFile(_verbatim([header, *((team.name, team.description, set_name) for team in teams)]))
 
 
 def markus(_: str, teams: Sequence[Team]) -> PresetFile:
@@ -121,35 +97,34 @@ def markus(_: str, teams: Sequence[Team]) -> PresetFile:
     for a hyphen first, which MarkUs must read as it is.
     """
     named = [team for team in teams if MARKUS_NAME.fullmatch(team.name)]
-    found, left_out = _fitting(named, "no_git_username", _git_username)
+    found, left_out = fitting(named, "no_git_username", _git_username)
     left_out += [LeftOut("group_name", team.name) for team in teams if team not in named]
     rows = [(team.name, *(username for _, username in people)) for team, people in found]
-    return PresetFile(_verbatim(rows), tuple(left_out))
+    return PresetFile(verbatim(rows), tuple(left_out))
 
 
-PRESETS: Mapping[str, Preset] = {
+TOOL_PRESETS: Mapping[str, Preset] = {
     "teammates": Preset(teammates, "teammates.csv", CSV),
     "repobee": Preset(repobee, "students.txt", TEXT),
-    "canvas": Preset(canvas, "canvas.csv", CSV, family="canvas"),
-    "moodle": Preset(moodle, "moodle-groups.csv", CSV, family="moodle"),
     "markus": Preset(markus, "markus.csv", CSV),
 }
-
-
-def presets_for(family: str) -> list[str]:
-    """Return the keys of the presets that fit courses of this LMS."""
-    return [key for key, preset in PRESETS.items() if preset.family in (None, family)]
 
 
 Found = list[tuple[Team, list[tuple[Person, str]]]]
 
 
-def _fitting(
-    teams: Sequence[Team], reason: str, known_as: Callable[[Person], str | None], *, once: bool = True
+def fitting(
+    teams: Sequence[Team],
+    reason: str,
+    known_as: Callable[[Person], str | None],
+    *,
+    once: bool = True,
+    team_key: Callable[[Team], str] = lambda team: team.name,
 ) -> tuple[Found, list[LeftOut]]:
     """Return teams with the students that the other tool can know, each with what it knows them by, and the others.
 
-    `once`: a tool that takes one group for each person gets the first, and of groups with one name the first.
+    `once`: a tool that takes one group for each person gets the first, and of groups that it
+    would take for one (by `team_key`) the first.
     """
     found: Found = []
     left_out: list[LeftOut] = []
@@ -157,19 +132,18 @@ def _fitting(
     names: set[str] = set()
     for team in teams:
         people = []
-        name = team.lms_group_id or team.name
-        if once and name in names:
+        if once and team_key(team) in names:
             left_out.append(LeftOut("name_twice", team.name))
             continue
-        names.add(name)
+        names.add(team_key(team))
         for person in team.people:
             key = known_as(person)
             if not person.is_student:
-                left_out.append(LeftOut("staff", person.name))
+                left_out.append(LeftOut("staff", team.name, person.name))
             elif not key:
-                left_out.append(LeftOut(reason, person.name))
+                left_out.append(LeftOut(reason, team.name, person.name))
             elif once and key.casefold() in seen:
-                left_out.append(LeftOut("second_group", person.name))
+                left_out.append(LeftOut("second_group", team.name, person.name))
             else:
                 seen.add(key.casefold())
                 people.append((person, key))
@@ -216,8 +190,8 @@ def _numbered(name: str, taken: set[str]) -> Iterator[str]:
             yield numbered
 
 
-def _verbatim(rows: Iterable[Iterable[str | None]]) -> bytes:
-    """Return a table for a machine: UTF-8 without a mark, every cell as it is."""
+def verbatim(rows: Iterable[Iterable[str | None]]) -> bytes:
+    """Return a table for a machine (RFC 4180): UTF-8 without a mark, every cell as it is."""
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue().encode()

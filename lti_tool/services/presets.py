@@ -1,16 +1,24 @@
 """Makes files of one group set for other tools."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from sqlalchemy import select
 
 from lti_tool.domain.groups import Connection
-from lti_tool.domain.presets import PRESETS, Person, PresetFile, Team
+from lti_tool.domain.presets import TOOL_PRESETS, Person, Preset, PresetFile, Team
 from lti_tool.domain.roles import EnrollmentType
+from lti_tool.lms.presets import LMS_PRESETS
 from lti_tool.models import RosterMember, Section, SectionMembership, db
 from lti_tool.services.group_sets import get_set, read_groups
 from lti_tool.services.memberships import read_members
+
+PRESETS: Mapping[str, Preset] = {**LMS_PRESETS, **TOOL_PRESETS}
+
+
+def presets_for(family: str) -> list[str]:
+    """Return the keys of the presets that fit courses of this LMS."""
+    return [key for key, preset in PRESETS.items() if preset.family in (None, family)]
 
 
 def build_preset(course_id: UUID, set_id: UUID, key: str) -> tuple[str, PresetFile]:

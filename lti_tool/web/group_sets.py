@@ -8,9 +8,9 @@ from flask import Blueprint, Response, request
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
-from lti_tool.domain.presets import presets_for
 from lti_tool.services import group_sets as sets
 from lti_tool.services import publication
+from lti_tool.services.presets import presets_for
 from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm

@@ -5,8 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, request
 
 from lti_tool.domain.permissions import Permission
-from lti_tool.domain.presets import PRESETS, presets_for
-from lti_tool.services.presets import build_preset
+from lti_tool.services.presets import PRESETS, build_preset, presets_for
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.downloads import download
 from lti_tool.web.pages import page

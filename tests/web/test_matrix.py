@@ -62,6 +62,7 @@ def test_a_course_without_sets_or_students_says_so(world: Any) -> None:
     assert "There are no active students yet" in teacher.get("matrix").main.text
 
 
+@pytest.mark.shows("PULL-50")
 def test_it_costs_the_same_for_few_and_many(filled: Any, count_queries: Any) -> None:
     teacher = filled.browser()
     count_queries()

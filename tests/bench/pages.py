@@ -14,12 +14,25 @@ from lti_tool import create_app
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.sync import MirroredState
 from lti_tool.lti.keys import new_key
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
-from lti_tool.models import BrowserSession, Course, CourseAccess, GroupSet, Registration, RosterMember, db, transaction
+from lti_tool.models import (
+    BrowserSession,
+    Course,
+    CourseAccess,
+    GroupSet,
+    Publication,
+    Registration,
+    RosterMember,
+    db,
+    transaction,
+)
 from lti_tool.services import group_sets, groups
 from lti_tool.services.access import CourseFacts, Viewer
+from lti_tool.services.memberships import read_members
+from lti_tool.services.mirror import store_mirror
 from lti_tool.services.system_sets import ensure_system_group_sets
 from lti_tool.settings import Settings
 
@@ -38,6 +51,7 @@ PAGES = (
     (f"set with {STUDENTS} people waiting", "group-sets/{empty}"),
     ("the same, everybody shown", "group-sets/{empty}?all=1"),
     ("Individual Students", "group-sets/{individuals}"),
+    (f"published set of {GROUPS} groups", "group-sets/{published}"),
     ("where to move one person", "group-sets/{teams}/members/{member}"),
     ("one group", "group-sets/{teams}/groups/{group}/edit"),
     ("deleting a set", "group-sets/{teams}/delete"),
@@ -102,14 +116,46 @@ def store():
         ensure_system_group_sets(course_id)
     facts = CourseFacts(course_id, "Big", "B", "canvas")
     viewer = Viewer(access_id, "T", facts, Actor(EnrollmentType.TEACHER, True))
-    teams = group_sets.create_set(viewer, "Teams")
-    ids = [g for _ in range(2) for g in groups.create_groups(viewer, teams, "Team", GROUPS // 2)]
-    groups.assign(viewer, teams, {student: ids[n % GROUPS] for n, student in enumerate(students)})
-    empty = group_sets.create_set(viewer, "Nobody yet")
-    groups.create_groups(viewer, empty, "Later", 200)
-    rows = db.session.query(GroupSet.id).filter_by(name="Individual Students").one()
-    found = {"teams": teams, "empty": empty, "individuals": rows[0], "member": students[7], "group": ids[300]}
-    return course_id, found, secret
+    teams, published = fill(viewer, "Teams", students), fill(viewer, "Published", students)
+    publish(published)
+    empty = fill(viewer, "Nobody yet", [])
+    individuals = set_named("Individual Students")
+    last = group_sets.read_groups(teams)[-1].id
+    found = {"teams": teams, "published": published, "empty": empty, "individuals": individuals}
+    return course_id, {**found, "member": students[7], "group": last}, secret
+
+
+def set_named(name):
+    return db.session.query(GroupSet.id).filter_by(name=name).scalar()
+
+
+def fill(viewer, name, students):
+    """Make a set and put the students into its groups in turn; return its id."""
+    group_sets.create_set(viewer, name)
+    set_id = set_named(name)
+    for _ in range(2):
+        groups.create_groups(viewer, set_id, "Team", GROUPS // 2)
+    ids = [group.id for group in group_sets.read_groups(set_id)]
+    if students:
+        groups.assign(viewer, set_id, {student: ids[n % GROUPS] for n, student in enumerate(students)})
+    return set_id
+
+
+def publish(set_id):
+    """Store a set as one that the LMS has as it is here."""
+    with transaction() as session:
+        row = Publication(
+            id=uuid4(), group_set_id=set_id, lms_group_set_id="1", name="P", state="sent", created_at=now()
+        )
+        session.add(row)
+    rows = group_sets.read_groups(set_id)
+    members = read_members([group.id for group in rows])
+    states = [
+        MirroredState(group.id, str(n), group.name, frozenset(str(m.lms_user_id) for m in members[group.id]))
+        for n, group in enumerate(rows)
+    ]
+    with transaction():
+        store_mirror(set_id, states)
 
 
 def measure(client, address, statements):

@@ -1,8 +1,12 @@
 """Long sets: groups in blocks, people in part, links and forms that lead back to where they were, few queries."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+from lti_tool.domain.clock import now
+from lti_tool.models import MirroredGroup, MirroredMembership, Publication
 
 GROUPS, BLOCK = 400, 60
 
@@ -213,3 +217,38 @@ def test_groups_that_are_not_ours_and_staff_are_marked(world: Any) -> None:
     }
     assert found == {"Lab A": ["Canvas"], "Own": []}
     assert "2 groups · 2 people" in " ".join(page.main.text.split())
+
+
+@pytest.mark.shows("PULL-50")
+def test_differences_with_the_lms_cost_the_same_for_few_and_many(world: Any, count_queries: Any) -> None:
+    teacher = world.browser()
+
+    def cost(people: int) -> int:
+        set_id = world.group_set(f"Set of {people}", {f"Team {people}": []})
+        publication, mirrored = uuid4(), uuid4()
+        world._add(
+            Publication(
+                id=publication,
+                group_set_id=set_id,
+                lms_group_set_id=str(people),
+                name=f"Set of {people}",
+                state="waiting",
+                created_at=now(),
+            ),
+            MirroredGroup(
+                id=mirrored,
+                publication_id=publication,
+                group_id=world.names[f"Team {people}"],
+                lms_group_id=str(people),
+                name=f"Team {people}",
+            ),
+        )
+        for n in range(people):
+            world.member(f"Extra {people} {n}")
+            world._add(MirroredMembership(mirrored_group_id=mirrored, lms_user_id=f"u-Extra {people} {n}"))
+        count_queries()
+        page = teacher.get(f"group-sets/{set_id}")
+        assert f"Extra {people} 0 is still in" in page.text
+        return int(count_queries())
+
+    assert cost(1) == cost(30)

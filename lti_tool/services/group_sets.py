@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.changes import Changes
@@ -104,6 +104,18 @@ def connection_of(row: GroupSet) -> Connection | None:
 
 def list_sets(course_id: UUID) -> list[SetSummary]:
     """Return the sets of a course in their order, those of the roster last, in one query."""
+    return _summaries(course_id, GroupSet.course_id == course_id)
+
+
+def summarise_set(course_id: UUID, set_id: UUID) -> SetSummary:
+    """Return one set of a course as lists show it; raise NotFound."""
+    found = _summaries(course_id, GroupSet.course_id == course_id, GroupSet.id == set_id)
+    if not found:
+        raise NotFound("group_set_not_found")
+    return found[0]
+
+
+def _summaries(course_id: UUID, *which: ColumnElement[bool]) -> list[SetSummary]:
     of_course = select(GroupSet.id).where(GroupSet.course_id == course_id)
     counts = (
         select(
@@ -120,7 +132,7 @@ def list_sets(course_id: UUID) -> list[SetSummary]:
         select(GroupSet, func.coalesce(counts.c.groups, 0), func.coalesce(counts.c.people, 0), Publication)
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-        .where(GroupSet.course_id == course_id)
+        .where(*which)
         .order_by(case((GroupSet.connection == Connection.SYSTEM, 1), else_=0), GroupSet.position, GroupSet.name)
     )
     return [SetSummary(*row) for row in rows]
@@ -166,11 +178,11 @@ def read_set(course_id: UUID, set_id: UUID) -> SetPage:
         unassigned=[student for student in active_students(course_id) if student.id not in seen],
         publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
         in_several=tuple(several.values()),
-        shared_with=_other_holders(set_id),
+        shared_with=other_holders(set_id),
     )
 
 
-def _other_holders(set_id: UUID) -> Sequence[str]:
+def other_holders(set_id: UUID) -> Sequence[str]:
     """Return the names of the other sets that hold local groups of this one."""
     of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
     holders = (
@@ -193,7 +205,12 @@ def read_groups(set_id: UUID) -> Sequence[Group]:
 
 def active_students(course_id: UUID) -> Sequence[RosterMember]:
     """Return the students who may be in groups, by name."""
-    return db.session.scalars(
+    return db.session.scalars(students_query(course_id)).all()
+
+
+def students_query(course_id: UUID) -> Select[RosterMember]:
+    """Return the query for the students who may be in groups, by name."""
+    return (
         select(RosterMember)
         .where(
             RosterMember.course_id == course_id,
@@ -201,7 +218,7 @@ def active_students(course_id: UUID) -> Sequence[RosterMember]:
             RosterMember.status == MemberStatus.ACTIVE,
         )
         .order_by(func.lower(RosterMember.name), RosterMember.id)
-    ).all()
+    )
 
 
 def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> GroupSet:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, func, insert, select
 
-from lti_tool.models import GroupMembership, RosterMember, db
+from lti_tool.models import GroupMembership, GroupSetEntry, RosterMember, db
 
 
 def read_members(group_ids: Sequence[UUID]) -> dict[UUID, list[RosterMember]]:
@@ -20,6 +20,15 @@ def read_members(group_ids: Sequence[UUID]) -> dict[UUID, list[RosterMember]]:
     for group_id, member in rows:
         members.setdefault(group_id, []).append(member)
     return members
+
+
+def members_of_set(set_id: UUID) -> Select[UUID]:
+    """Return the query for the members of a set's groups, one row for each group that somebody is in."""
+    return (
+        select(GroupMembership.member_id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == GroupMembership.group_id)
+        .where(GroupSetEntry.group_set_id == set_id)
+    )
 
 
 def append_members(pairs: Sequence[tuple[UUID, UUID]]) -> None:

@@ -170,22 +170,28 @@ def list_differences(course_id: UUID, set_id: UUID) -> list[Difference]:
     mirror = read_mirror(set_id)
     mirror_names = {state.lms_group_id: state.name for state in mirror}
     push = plan_push(wanted.groups, mirror)
+    gone_names = _names_of(course_id, [person for change in push.change for person in change.remove])
     found = [Difference("group_missing", new.name) for new in push.create]
     for change in push.change:
         group = change.name or mirror_names[change.lms_group_id]
         if change.name:
             found.append(Difference("name", group, mirror_names[change.lms_group_id]))
         found += [Difference("member_missing", group, wanted.names.get(person, "?")) for person in change.add]
-        found += [Difference("member_extra", group, _name_of(course_id, person)) for person in change.remove]
+        found += [Difference("member_extra", group, gone_names.get(person, "?")) for person in change.remove]
     found += [Difference("group_extra", mirror_names[gone]) for gone in push.delete]
     return found + [Difference("no_account", group, person) for group, person in wanted.without_account]
 
 
-def _name_of(course_id: UUID, lms_user_id: str) -> str:
-    name = db.session.scalar(
-        select(RosterMember.name).where(RosterMember.course_id == course_id, RosterMember.lms_user_id == lms_user_id)
+def _names_of(course_id: UUID, lms_user_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of people by their LMS id, in one query."""
+    if not lms_user_ids:
+        return {}
+    rows = db.session.execute(
+        select(RosterMember.lms_user_id, RosterMember.name).where(
+            RosterMember.course_id == course_id, RosterMember.lms_user_id.in_(lms_user_ids)
+        )
     )
-    return name or "?"
+    return {str(lms_user_id): name for lms_user_id, name in rows}
 
 
 def mark(

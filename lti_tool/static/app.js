@@ -47,10 +47,26 @@
     if (window.scrollY < 100) document.getElementById("notice")?.classList.remove("toast");
   });
 
-  document.addEventListener("htmx:after:swap", () => {
+  // More groups of a long set come by themselves: what is ticked, said and in focus stays as it is.
+  const coming = new Map(); // by swap: the last group so far, when the focus is on what the next ones replace
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    const more = event.detail.ctx.sourceElement?.closest("#more");
+    if (more) coming.set(event.detail.ctx, more.contains(document.activeElement) ? more.previousElementSibling : null);
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (coming.has(event.detail.ctx)) {
+      const last = coming.get(event.detail.ctx);
+      coming.delete(event.detail.ctx);
+      prepare();
+      if (last) (last.nextElementSibling?.querySelector("a, input") ?? document.querySelector("#more a"))?.focus();
+      return;
+    }
     const said = document.getElementById("notice");
     if (said && window.scrollY >= 100) said.classList.add("toast");
-    if (said && ["placed", "unchanged"].includes(said.dataset.code)) untick();
+    const whole = event.detail.ctx.target?.id === "main"; // not the question where one person shall go
+    if (whole && said && ["placed", "unchanged"].includes(said.dataset.code)) untick();
     prepare();
     const told = document.querySelector("[data-announce]");
     if (told) announce(told.textContent.trim());

@@ -2,15 +2,28 @@
 
 from flask import Flask
 
-from lti_tool.web import access, errors, pages
+from lti_tool.web import access, errors, pages, set_place
 
 
 def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
-    from lti_tool.web import group_sets, groups, health, home, imports, lti, publication, roster, runs
+    from lti_tool.web import (
+        group_sets,
+        groups,
+        health,
+        home,
+        imports,
+        lti,
+        matrix,
+        presets,
+        publication,
+        roster,
+        runs,
+    )
 
     access.register(app)
     errors.register(app)
     pages.register(app)
-    for module in (health, lti, home, roster, group_sets, groups, imports, publication, runs):
+    set_place.register(app)
+    for module in (health, lti, home, roster, group_sets, groups, imports, publication, runs, matrix, presets):
         app.register_blueprint(module.blueprint)

@@ -11,10 +11,13 @@ from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets as sets
 from lti_tool.services import publication
+from lti_tool.services.presets import presets_for
+from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
-from lti_tool.web.pages import can, page
+from lti_tool.web.pages import can, fragment, page, wants_fragment
+from lti_tool.web.set_place import blocks_shown, everybody_shown, next_query, place_queries
 
 blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
 
@@ -54,17 +57,42 @@ def group_set(course_id: UUID, set_id: UUID) -> Response:
 
 def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> Response:
     """Render a set's page, with a form that was refused in its place; sets of the roster only with the roster."""
-    shown = sets.read_set(course_id, set_id)
-    if shown.row.connection == Connection.SYSTEM and not can(Permission.VIEW_ROSTER):
-        raise NotFound("group_set_not_found")
+    everybody = everybody_shown()
+    shown = _read_set(course_id, set_id, *blocks_shown(), everybody=everybody)
     return page(
         "group_sets/show.html",
         status,
         shown=shown,
+        at=place_queries(shown.first, shown.last, everybody),
+        ahead=next_query(shown.first, shown.last, everybody),
+        presets=presets_for(viewer().course.family),
         mirror=publication.read_publication(course_id, set_id),
         groups_form=forms.get("groups_form") or AddGroupsForm(),
         place_form=forms.get("place_form"),
     )
+
+
+@blueprint.get("/<uuid:set_id>/more")
+@requires(Permission.VIEW_GROUP_SETS)
+def more_groups(course_id: UUID, set_id: UUID) -> Response:
+    """Answer with one block of groups for a page that shows the blocks before it; else with the whole page."""
+    if not wants_fragment():
+        return show_set(course_id, set_id)
+    first, block = blocks_shown()
+    everybody = everybody_shown()
+    shown = _read_set(course_id, set_id, block, block)
+    if shown.first != block:  # groups were deleted meanwhile: the browser shows all there are
+        return Response("")
+    at, ahead = place_queries(first, block, everybody), next_query(first, block, everybody)
+    return fragment("group_sets/show.html", "some_groups", shown=shown, at=at, ahead=ahead, follows=True)
+
+
+def _read_set(course_id: UUID, set_id: UUID, first: int, last: int, *, everybody: bool = False) -> ShownSet:
+    """Return a set's page; a set of the roster only for who may see the roster."""
+    shown = read_shown_set(course_id, set_id, first, last, everybody=everybody)
+    if shown.row.connection == Connection.SYSTEM and not can(Permission.VIEW_ROSTER):
+        raise NotFound("group_set_not_found")
+    return shown
 
 
 @blueprint.post("/<uuid:set_id>/copy")
@@ -95,7 +123,7 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
         sets.get_editable_set(course_id, set_id)
-        return page("group_sets/delete.html", shown=sets.read_set(course_id, set_id))
+        return page("group_sets/delete.html", shown=sets.summarise_set(course_id, set_id))
     if request.form.get("where") == "everywhere":
         gone = publication.delete_everywhere(tool(), viewer(), set_id)
     else:

@@ -6,9 +6,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets, groups
+from lti_tool.services.set_page import read_group_page, read_move
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import AddGroupsForm, AddStudentForm, DrawForm, EditGroupForm, PlaceForm
 from lti_tool.web.group_sets import after_change, show_set
@@ -48,12 +49,9 @@ def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
 
 
 def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupForm, refused: bool = False) -> Response:
-    shown = group_sets.read_set(course_id, set_id)
-    card = next((card for card in shown.cards if card.row.id == group_id), None)
-    if card is None:
-        raise NotFound("group_not_found")
+    shown = read_group_page(course_id, set_id, group_id)
     status = 422 if form.errors or refused else 200
-    return page("groups/edit.html", status, shown=shown, card=card, form=form, refused=refused)
+    return page("groups/edit.html", status, shown=shown, card=shown.card, form=form, refused=refused)
 
 
 @blueprint.route("/groups/<uuid:group_id>/delete", methods=["GET", "POST"])
@@ -89,14 +87,10 @@ def remove_student_from_group(course_id: UUID, set_id: UUID, group_id: UUID, mem
 @requires(Permission.EDIT_GROUPS)
 def move_member(course_id: UUID, set_id: UUID, member_id: UUID) -> Response:
     """Ask where a person shall go; htmx asks for the question alone."""
-    shown = group_sets.read_set(course_id, set_id)
-    people = [*shown.unassigned, *(member for card in shown.cards for member in card.members)]
-    member = next((person for person in people if person.id == member_id), None)
-    if member is None:
-        raise NotFound("member_not_found")
+    shown = read_move(course_id, set_id, member_id)
     if wants_fragment():
-        return fragment("groups/move.html", "question", shown=shown, member=member)
-    return page("groups/move.html", shown=shown, member=member)
+        return fragment("groups/move.html", "question", shown=shown)
+    return page("groups/move.html", shown=shown)
 
 
 @blueprint.post("/assign")

@@ -67,6 +67,13 @@ def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules
     for path, heading in (("edit", "Rename “For everybody”"), ("delete", "Delete “For everybody”?")):
         page.goto(f"{set_at}/{path}")
         look(heading)
+    page.goto(set_at)
+    page.locator("summary", has_text="Export").click()
+    look("For everybody")
+    tool.go("RepoBee students.txt")
+    look("Not everything fits into “RepoBee students.txt”")
+    page.goto(f"{set_at.rsplit('/', 2)[0]}/matrix")
+    look("Who is in which group")
     page.goto(f"{set_at.rsplit('/', 1)[0]}/{uuid4()}")
     look("This group set is not here")
     tool.tab("Activity")

@@ -23,7 +23,8 @@ def test_a_file_is_shown_imported_and_exported(visitor) -> None:
     tool.see("The group set is imported, with 3 groups.")
     assert len(tool.people_in("Team 0")) == len(tool.people_in("Team 1")) == 2
 
+    tool.at.get_by_text("Export", exact=True).click()
     with visitor.page.expect_download() as download:
-        tool.go("Export CSV")
+        tool.go("CSV")
     assert download.value.suggested_filename == "From a file.csv"
     assert len(download.value.path().read_text(encoding="utf-8-sig").splitlines()) == 6

@@ -221,7 +221,7 @@ def test_a_set_of_the_lms_becomes_our_own_by_a_file(app: Flask, family: str) -> 
     tim = world.member("Tim", enrollment_type="ta")
     theirs = world.group_set("Übungen", {"Rot": [bo, ann, tim], "Leer": []}, connection=family)
     teacher = world.browser()
-    link = teacher.get(f"group-sets/{theirs}").find("a", string="Export CSV")["href"]
+    link = teacher.get(f"group-sets/{theirs}").find("a", string="CSV")["href"]
     answer = teacher.client.get(link)
     assert answer.mimetype == "text/csv"
     assert "filename*=UTF-8''%C3%9Cbungen.csv" in answer.headers["Content-Disposition"]

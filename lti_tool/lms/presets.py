@@ -1,0 +1,42 @@
+"""Files of one group set that an LMS itself imports: pure functions beside those of domain.presets."""
+
+from collections.abc import Mapping, Sequence
+
+from lti_tool.domain.presets import CSV, Preset, PresetFile, Team, fitting, verbatim
+from lti_tool.domain.tables import harmless
+
+
+def canvas_groups(_: str, teams: Sequence[Team]) -> PresetFile:
+    """Return the file by which Canvas fills a group set (Group Categories API, import format).
+
+    Canvas takes students only, the first row of each, and makes groups by their name. It reads group names to the
+    letter, so they stand as they are; the column of names is for people and harmless.
+    """
+    found, left_out = fitting(
+        teams,
+        "no_lms_account",
+        lambda person: person.lms_user_id,
+        team_key=lambda team: team.lms_group_id or team.name,
+    )
+    rows: list[Sequence[str | None]] = [("name", "canvas_user_id", "canvas_group_id", "group_name")]
+    rows += [
+        (harmless(person.name), user_id, team.lms_group_id, team.name)
+        for team, people in found
+        for person, user_id in people
+    ]
+    return PresetFile(verbatim(rows), tuple(left_out))
+
+
+def moodle_groups(set_name: str, teams: Sequence[Team]) -> PresetFile:
+    """Return the file by which Moodle makes groups in a grouping (Participants, Groups, Import groups).
+
+    Moodle's import takes no people. It reads names to the letter, so they stand as they are.
+    """
+    header = ("groupname", "description", "groupingname")
+    return PresetFile(verbatim([header, *((team.name, team.description, set_name) for team in teams)]))
+
+
+LMS_PRESETS: Mapping[str, Preset] = {
+    "canvas": Preset(canvas_groups, "canvas.csv", CSV, family="canvas"),
+    "moodle": Preset(moodle_groups, "moodle-groups.csv", CSV, family="moodle"),
+}

@@ -1,0 +1,65 @@
+"""Makes files of one group set for other tools."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain.groups import Connection
+from lti_tool.domain.presets import TOOL_PRESETS, Person, Preset, PresetFile, Team
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.lms.presets import LMS_PRESETS
+from lti_tool.models import RosterMember, Section, SectionMembership, db
+from lti_tool.services.group_sets import get_set, read_groups
+from lti_tool.services.memberships import read_members
+
+PRESETS: Mapping[str, Preset] = {**LMS_PRESETS, **TOOL_PRESETS}
+
+
+def presets_for(family: str) -> list[str]:
+    """Return the keys of the presets that fit courses of this LMS."""
+    return [key for key, preset in PRESETS.items() if preset.family in (None, family)]
+
+
+def build_preset(course_id: UUID, set_id: UUID, key: str) -> tuple[str, PresetFile]:
+    """Return the name of a set and its file for the preset of that key; raise NotFound."""
+    row = get_set(course_id, set_id)
+    groups = read_groups(set_id)
+    members = read_members([group.id for group in groups])
+    sections = read_sections(course_id)
+    known = row.connection in (Connection.CANVAS, Connection.MOODLE)
+    teams = [
+        Team(
+            name=group.name,
+            people=tuple(_person(member, sections.get(member.id, ())) for member in members.get(group.id, ())),
+            description=group.description,
+            lms_group_id=group.lms_group_id if known else None,
+        )
+        for group in groups
+    ]
+    return row.name, PRESETS[key].build(row.name, teams)
+
+
+def read_sections(course_id: UUID) -> dict[UUID, list[str]]:
+    """Return the names of the sections that each person of a course is in, by member id."""
+    rows = db.session.execute(
+        select(SectionMembership.member_id, Section.name)
+        .join(Section, Section.id == SectionMembership.section_id)
+        .where(Section.course_id == course_id)
+        .order_by(Section.name)
+    )
+    found: dict[UUID, list[str]] = {}
+    for member_id, name in rows:
+        found.setdefault(member_id, []).append(name)
+    return found
+
+
+def _person(member: RosterMember, sections: Collection[str]) -> Person:
+    return Person(
+        name=member.name,
+        email=member.email,
+        git_username=member.git_username if member.git_username_status != "invalid" else None,
+        lms_user_id=member.lms_user_id,
+        is_student=member.enrollment_type == EnrollmentType.STUDENT,
+        sections=tuple(sections),
+    )

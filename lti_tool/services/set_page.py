@@ -1,0 +1,229 @@
+"""One group set as its page shows it: all its groups in brief, some of them with their people, and who waits.
+
+A set may have thousands of groups, so a page reads the people of a block of them only, in a fixed number of queries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from lti_tool.domain.errors import NotFound
+from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
+from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, db
+from lti_tool.services.group_sets import GroupCard, connection_of, get_set, other_holders, students_query
+from lti_tool.services.memberships import members_of_set, read_members
+
+CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
+
+
+@dataclass(frozen=True)
+class GroupLine:
+    """A group in brief: enough for a choice of groups."""
+
+    id: UUID
+    name: str
+    origin: str
+    members: int
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the group may be changed in this tool."""
+        return group_is_editable(Origin(self.origin))
+
+
+@dataclass(frozen=True)
+class ShownSet:
+    """A set's page: every group in brief, the blocks `first` to `last` of `blocks` as cards.
+
+    `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
+    or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
+    be found again by an import of its export.
+    """
+
+    row: GroupSet
+    publication: Publication | None
+    groups: Sequence[GroupLine]
+    cards: Sequence[GroupCard]
+    first: int
+    last: int
+    block: int
+    unassigned: Sequence[RosterMember] = ()
+    waiting: int = 0
+    in_several: Sequence[RosterMember] = ()
+    shared_with: Sequence[str] = ()
+    without_email: int = 0
+
+    @property
+    def blocks(self) -> int:
+        """Return how many blocks the set's groups make."""
+        return _blocks(len(self.groups), self.block)
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the set belongs to this tool."""
+        return set_is_editable(connection_of(self.row))
+
+    @property
+    def has_foreign_groups(self) -> bool:
+        """Say whether some of its groups belong to the LMS or to the roster."""
+        return not all(group.editable for group in self.groups)
+
+    @property
+    def placed(self) -> int:
+        """Return how many people its groups have together."""
+        return sum(group.members for group in self.groups)
+
+
+@dataclass(frozen=True)
+class GroupPage:
+    """A group with its people, its set, and the students who could be added."""
+
+    row: GroupSet
+    card: GroupCard
+    unassigned: Sequence[RosterMember]
+
+
+@dataclass(frozen=True)
+class MovePage:
+    """A person in a set (in a group of it, or waiting), and the groups that the person may be moved to."""
+
+    row: GroupSet
+    member: RosterMember
+    groups: Sequence[GroupLine]
+
+
+def read_shown_set(
+    course_id: UUID, set_id: UUID, first: int = 1, last: int = 1, *, everybody: bool = False
+) -> ShownSet:
+    """Return a set with the groups of these blocks, or of the nearest that exist; `everybody`: all who wait.
+
+    Raise NotFound.
+    """
+    found = db.session.execute(
+        select(GroupSet, Publication)
+        .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("group_set_not_found")
+    row, publication = found
+    system = row.connection == Connection.SYSTEM
+    block = LINES if system else CARDS
+    groups = read_lines(set_id)
+    blocks = _blocks(len(groups), block)
+    first = min(max(1, first), blocks)
+    last = min(max(first, last), blocks)
+    cards = _cards(groups[(first - 1) * block : last * block])
+    if system:
+        return ShownSet(row, publication, groups, cards, first, last, block)
+    unassigned, waiting = _waiting(course_id, set_id, None if everybody else WAITING)
+    return ShownSet(
+        row,
+        publication,
+        groups,
+        cards,
+        first,
+        last,
+        block,
+        unassigned=unassigned,
+        waiting=waiting,
+        in_several=_in_several(set_id),
+        shared_with=other_holders(set_id),
+        without_email=_without_email(set_id),
+    )
+
+
+def read_lines(set_id: UUID) -> list[GroupLine]:
+    """Return the groups of a set in its order, each with the number of its people, in one query."""
+    rows = db.session.execute(
+        select(Group.id, Group.name, Group.origin, func.count(GroupMembership.member_id))
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
+        .where(GroupSetEntry.group_set_id == set_id)
+        .group_by(Group.id, GroupSetEntry.position)
+        .order_by(GroupSetEntry.position, Group.id)
+    )
+    return [GroupLine(*values) for values in rows]
+
+
+def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
+    """Return a group of a set and who could be added to it; raise NotFound."""
+    row = get_set(course_id, set_id)
+    group = db.session.scalar(
+        select(Group)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .where(Group.id == group_id, GroupSetEntry.group_set_id == set_id)
+    )
+    if group is None:
+        raise NotFound("group_not_found")
+    members = read_members([group_id]).get(group_id, ())
+    return GroupPage(row, GroupCard(group, members), _waiting(course_id, set_id, None)[0])
+
+
+def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
+    """Return a person of a set and where the person may go: to groups of ours that the person is not in.
+
+    Raise NotFound, also for a person who is in no group of the set and may be in none.
+    """
+    row = get_set(course_id, set_id)
+    member = db.session.scalar(
+        select(RosterMember).where(RosterMember.id == member_id, RosterMember.course_id == course_id)
+    )
+    present = set(
+        db.session.scalars(
+            select(GroupMembership.group_id)
+            .join(GroupSetEntry, GroupSetEntry.group_id == GroupMembership.group_id)
+            .where(GroupSetEntry.group_set_id == set_id, GroupMembership.member_id == member_id)
+        )
+    )
+    if member is None or not (present or _may_be_placed(course_id, member_id)):
+        raise NotFound("member_not_found")
+    groups = [group for group in read_lines(set_id) if group.editable and group.id not in present]
+    return MovePage(row, member, groups)
+
+
+def _blocks(groups: int, block: int) -> int:
+    return max(1, -(-groups // block))
+
+
+def _cards(lines: Sequence[GroupLine]) -> list[GroupCard]:
+    rows = db.session.execute(
+        select(Group, RosterMember)
+        .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
+        .outerjoin(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(Group.id.in_([line.id for line in lines]))
+        .order_by(GroupMembership.position, RosterMember.name)
+    )
+    groups: dict[UUID, Group] = {}
+    members: dict[UUID, list[RosterMember]] = {}
+    for group, member in rows:
+        groups[group.id] = group
+        held = members.setdefault(group.id, [])
+        if member is not None:
+            held.append(member)
+    return [GroupCard(groups[line.id], members[line.id]) for line in lines]
+
+
+def _waiting(course_id: UUID, set_id: UUID, limit: int | None) -> tuple[list[RosterMember], int]:
+    """Return the active students in no group of a set by name, at most `limit`, and how many there are."""
+    query = students_query(course_id).add_columns(func.count().over()).limit(limit)
+    rows = db.session.execute(query.where(RosterMember.id.not_in(members_of_set(set_id)))).all()
+    return [member for member, _ in rows], rows[0][1] if rows else 0
+
+
+def _may_be_placed(course_id: UUID, member_id: UUID) -> bool:
+    return db.session.scalar(students_query(course_id).where(RosterMember.id == member_id)) is not None
+
+
+def _without_email(set_id: UUID) -> int:
+    people = select(func.count()).where(RosterMember.id.in_(members_of_set(set_id)), RosterMember.email.is_(None))
+    return db.session.scalar(people) or 0
+
+
+def _in_several(set_id: UUID) -> Sequence[RosterMember]:
+    several = members_of_set(set_id).group_by(GroupMembership.member_id).having(func.count() > 1)
+    return db.session.scalars(
+        select(RosterMember).where(RosterMember.id.in_(several)).order_by(func.lower(RosterMember.name))
+    ).all()

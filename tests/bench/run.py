@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("launch.py", "sync.py")
+BENCHMARKS = ("launch.py", "sync.py", "globs.py")
 
 
 def main() -> None:

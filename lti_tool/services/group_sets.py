@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import case, delete, func, insert, literal, select, update
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound
 from lti_tool.domain.groups import (
@@ -223,19 +224,19 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     return row
 
 
-def create_set(viewer: Viewer, name: str) -> UUID:
-    """Make a local set and return its id; raise RuleViolation for a name that is empty, too long or taken."""
+def create_set(viewer: Viewer, name: str) -> Changes:
+    """Make a local set; raise RuleViolation for a name that is empty, too long or taken."""
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
         require_free_name(tidy, _local_names(course_id))
         set_id = _add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
-    return set_id
+    return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def copy_set(viewer: Viewer, set_id: UUID) -> UUID:
-    """Make a local set that holds the same groups in the same order, and return its id; raise NotFound.
+def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
+    """Make a local set that holds the same groups in the same order; raise NotFound.
 
     The groups are shared, not doubled: whose they are, and so who may change them, stays as it was.
     """
@@ -251,7 +252,7 @@ def copy_set(viewer: Viewer, set_id: UUID) -> UUID:
             )
         )
         history.note(course_id, viewer.access_id, "group_set_copied", f"{source.name} → {name}", copy_id)
-    return copy_id
+    return Changes(group_sets=frozenset({copy_id}), count=1)
 
 
 def _add_local_set(course_id: UUID, name: str) -> UUID:
@@ -271,7 +272,7 @@ def _add_local_set(course_id: UUID, name: str) -> UUID:
     return row.id
 
 
-def rename_set(viewer: Viewer, set_id: UUID, name: str) -> None:
+def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
     """Rename a local set; raise RuleViolation for a name that is empty, too long or taken."""
     tidy = clean_name(name)
     with transaction():
@@ -279,10 +280,11 @@ def rename_set(viewer: Viewer, set_id: UUID, name: str) -> None:
         require_free_name(tidy, _local_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
+    return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def delete_set(viewer: Viewer, set_id: UUID) -> str:
-    """Delete a local set with the groups that no other set holds; return its name."""
+def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
+    """Delete a local set with the groups that no other set holds."""
     with transaction() as session:
         row = lock_set(viewer.course.id, set_id)
         held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
@@ -290,11 +292,10 @@ def delete_set(viewer: Viewer, set_id: UUID) -> str:
         orphans = session.scalars(
             select(Group.id).where(Group.id.in_(held), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
         ).all()
-        name = row.name
-        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", name, set_id)
+        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
         session.execute(delete(GroupSet).where(GroupSet.id == set_id))
         session.execute(delete(Group).where(Group.id.in_(orphans)))
-    return name
+    return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)
 
 
 def _local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:

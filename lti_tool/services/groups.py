@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select
 
 from lti_tool.domain import allocation
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import (
@@ -91,8 +92,8 @@ def read_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
     return get_group(set_id, group_id)
 
 
-def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> list[UUID]:
-    """Add one group of that name, or `count` numbered ones, at the end of a local set; return their ids."""
+def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Changes:
+    """Add one group of that name, or `count` numbered ones, at the end of a local set."""
     if not 1 <= count <= MOST_AT_ONCE:
         raise RuleViolation("too_many_groups", limit=MOST_AT_ONCE)
     base = clean_name(name)
@@ -109,10 +110,10 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> li
             [{"group_set_id": set_id, "group_id": i, "position": first + n} for n, i in enumerate(ids)],
         )
         history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id)
-    return ids
+    return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
-def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, description: str) -> None:
+def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, description: str) -> Changes:
     """Rename and describe a local group; raise RuleViolation for a name that a set of its has already."""
     tidy = clean_name(name)
     with transaction():
@@ -121,21 +122,22 @@ def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, descript
         require_free_name(tidy, _neighbours(group_id))
         history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {tidy}", group_id)
         group.name, group.description = tidy, clean_text(description)
+    return Changes(groups=frozenset({group_id}), count=1)
 
 
-def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> str:
-    """Delete a local group everywhere; its people are in no group of the set afterwards. Return its name."""
+def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
+    """Delete a local group everywhere; its people are in no group of the set afterwards."""
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
-        name = group.name
-        history.note(viewer.course.id, viewer.access_id, "group_deleted", name, group_id)
+        holders = session.scalars(select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)).all()
+        history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id)
         session.execute(delete(Group).where(Group.id == group_id))
-    return name
+    return Changes(group_sets=frozenset(holders), deleted_groups=frozenset({group_id}), count=1)
 
 
-def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> int:
-    """Put each member into the named group of the set and out of its others; return how many were moved.
+def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
+    """Put each member into the named group of the set and out of its others; the count says how many were moved.
 
     One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none.
     """
@@ -161,11 +163,11 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
         for member_id, group_id in moves.items():
             note = f"{members[member_id].name} → {groups[group_id].name}"
             history.note(viewer.course.id, viewer.access_id, "member_placed", note, group_id)
-    return len(moves)
+    return Changes(groups=frozenset(touched), count=len(moves))
 
 
-def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> str:
-    """Take a person out of a local group; return their name. Not being in it any more is no error."""
+def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> Changes:
+    """Take a person out of a local group. Not being in it any more is no error."""
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
@@ -174,7 +176,7 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
             delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         )
         history.note(viewer.course.id, viewer.access_id, "member_removed", f"{member.name} ← {group.name}", group_id)
-    return member.name
+    return Changes(groups=frozenset({group_id}), count=1)
 
 
 def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
@@ -193,7 +195,7 @@ def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
     return Draw(seed, row.revision, drawn, len(placed))
 
 
-def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> int:
+def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Changes:
     """Make a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
     shown = draw(viewer.course.id, set_id, seed)
     placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}

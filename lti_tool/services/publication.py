@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
 from lti_tool.domain.groups import Origin, group_is_editable, set_is_editable
@@ -208,7 +209,7 @@ def sweep(ring: Callable[[UUID], None]) -> int:
     return queued
 
 
-def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
+def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
     """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
@@ -229,7 +230,7 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
             release()
             gateway.delete_group_set(lms_set_id, lms_group_ids)
             report.calls = gateway.calls
-        delete_set(viewer, set_id)
+        return delete_set(viewer, set_id)
 
 
 def _forget_mirror(publication: Publication) -> None:

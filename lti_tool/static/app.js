@@ -58,6 +58,7 @@
     if (next) next.focus();
     else if (said && document.activeElement === document.body) said.focus({ preventScroll: true });
     if (said) announce(said.textContent.trim());
+    tellTabs();
   });
 
   // A word about what was just done is said once: not again after a reload, nor to whom the address is sent.
@@ -67,7 +68,32 @@
     if (address.href !== location.href) history.replaceState(null, "", address);
   }
 
+  // The other tabs of this course follow what was done here, unless somebody is busy in them.
+  const course = location.pathname.match(/^\/courses\/[^/]+/);
+  const tabs = course && "BroadcastChannel" in window ? new BroadcastChannel(course[0]) : null;
+
+  function isBusy(main) {
+    if (main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
+    if (main.querySelector("#error-summary, [data-focus]")) return true;
+    return [...main.querySelectorAll("input, textarea")].some(
+      (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+    );
+  }
+
+  function tellTabs() {
+    if (tabs && document.querySelector("#notice.notice-good, #notice.notice-warn")) tabs.postMessage("changed");
+  }
+
+  if (tabs) {
+    tabs.addEventListener("message", () => {
+      const main = document.getElementById("main");
+      if (!main || isBusy(main)) return;
+      htmx.ajax("GET", location.href, { target: "#main", swap: "innerMorph show:none" });
+    });
+  }
+
   prepare();
+  tellTabs();
   forgetNotice();
   const summary = document.getElementById("error-summary");
   if (summary) summary.focus();

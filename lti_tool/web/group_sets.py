@@ -5,14 +5,16 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets as sets
 from lti_tool.services import publication
 from lti_tool.web.access import requires, tool, viewer
+from lti_tool.web.answers import changed
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
-from lti_tool.web.pages import can, page, see_other
+from lti_tool.web.pages import can, page
 
 blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
 
@@ -36,8 +38,8 @@ def create_group_set(course_id: UUID) -> Response:
     form = GroupSetForm()
     if request.method == "POST" and form.validate():
         try:
-            set_id = sets.create_set(viewer(), form.name.data)
-            return see_other("group_sets.group_set", set_id=set_id, notice="set_created")
+            made = sets.create_set(viewer(), form.name.data)
+            return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
     return page("group_sets/new.html", 422 if form.errors else 200, form=form)
@@ -69,7 +71,8 @@ def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> 
 @requires(Permission.EDIT_GROUPS)
 def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Make a local set with the same groups, whoever's set it is."""
-    return see_other("group_sets.group_set", set_id=sets.copy_set(viewer(), set_id), notice="set_copied")
+    made = sets.copy_set(viewer(), set_id)
+    return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_copied")
 
 
 @blueprint.route("/<uuid:set_id>/edit", methods=["GET", "POST"])
@@ -79,8 +82,7 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
     form = GroupSetForm(name=sets.get_editable_set(course_id, set_id).name)
     if request.method == "POST" and form.validate():
         try:
-            sets.rename_set(viewer(), set_id, form.name.data)
-            return after_change(set_id, "set_renamed")
+            return after_change(set_id, sets.rename_set(viewer(), set_id, form.name.data), "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)
     row = sets.get_set(course_id, set_id)  # read anew: a refused change forgets what was read before
@@ -95,15 +97,14 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
         sets.get_editable_set(course_id, set_id)
         return page("group_sets/delete.html", shown=sets.read_set(course_id, set_id))
     if request.form.get("where") == "everywhere":
-        publication.delete_everywhere(tool(), viewer(), set_id)
+        gone = publication.delete_everywhere(tool(), viewer(), set_id)
     else:
-        sets.delete_set(viewer(), set_id)
-    return see_other("group_sets.group_sets", notice="set_deleted")
+        gone = sets.delete_set(viewer(), set_id)
+    return changed(gone, "group_sets.group_sets", notice="set_deleted")
 
 
-def after_change(set_id: UUID, notice: str, **counts: int) -> Response:
+def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
     """Bring a stored change to the LMS when the set is published, and lead on to the set with a word on both."""
     pushed = publication.push_after_change(tool(), viewer(), set_id)
-    return see_other(
-        "group_sets.group_set", set_id=set_id, notice=notice, pushed=pushed.state if pushed else None, **counts
-    )
+    state = pushed.state if pushed else None
+    return changed(changes, "group_sets.group_set", set_id=set_id, notice=notice, pushed=state, **counts)

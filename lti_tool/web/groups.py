@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets, groups
@@ -25,7 +26,7 @@ def create_group(course_id: UUID, set_id: UUID) -> Response:
     if form.validate():
         try:
             made = groups.create_groups(viewer(), set_id, form.name.data, form.count.data)
-            return after_change(set_id, "groups_created", count=len(made))
+            return after_change(set_id, made, "groups_created", count=made.count)
         except RuleViolation as error:
             form.refuse(form.name, error)
     return show_set(course_id, set_id, 422, groups_form=form)
@@ -39,8 +40,8 @@ def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     form = EditGroupForm(name=row.name, description=row.description)
     if request.method == "POST" and form.validate():
         try:
-            groups.edit_group(viewer(), set_id, group_id, form.name.data, form.description.data or "")
-            return after_change(set_id, "group_saved")
+            saved = groups.edit_group(viewer(), set_id, group_id, form.name.data, form.description.data or "")
+            return after_change(set_id, saved, "group_saved")
         except RuleViolation as error:
             form.refuse(form.name, error)
     return _group_page(course_id, set_id, group_id, form)
@@ -62,8 +63,7 @@ def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     if request.method == "GET":
         row = groups.read_group(course_id, set_id, group_id)
         return page("groups/delete.html", row=row, group_set=group_sets.get_set(course_id, set_id))
-    groups.delete_group(viewer(), set_id, group_id)
-    return after_change(set_id, "group_deleted")
+    return after_change(set_id, groups.delete_group(viewer(), set_id, group_id), "group_deleted")
 
 
 @blueprint.post("/groups/<uuid:group_id>/members")
@@ -82,8 +82,7 @@ def add_student_to_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Respo
 @requires(Permission.EDIT_GROUPS)
 def remove_student_from_group(course_id: UUID, set_id: UUID, group_id: UUID, member_id: UUID) -> Response:
     """Take a person out of a group."""
-    groups.remove_member(viewer(), set_id, group_id, member_id)
-    return after_change(set_id, "removed")
+    return after_change(set_id, groups.remove_member(viewer(), set_id, group_id, member_id), "removed")
 
 
 @blueprint.get("/members/<uuid:member_id>")
@@ -112,8 +111,10 @@ def batch_assign_students(course_id: UUID, set_id: UUID) -> Response:
     return _after_placing(set_id, placed)
 
 
-def _after_placing(set_id: UUID, placed: int) -> Response:
-    return after_change(set_id, "placed", count=placed) if placed else after_change(set_id, "unchanged")
+def _after_placing(set_id: UUID, placed: Changes) -> Response:
+    if not placed.count:
+        return after_change(set_id, placed, "unchanged")
+    return after_change(set_id, placed, "placed", count=placed.count)
 
 
 @blueprint.route("/random", methods=["GET", "POST"])

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets, publication
@@ -31,7 +32,7 @@ def publish_group_set(course_id: UUID, set_id: UUID) -> Response:
 def push_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Bring what the LMS has not taken yet there again."""
     group_sets.get_set(course_id, set_id)
-    return after_change(set_id, "pushed")
+    return after_change(set_id, Changes(), "pushed")
 
 
 @blueprint.post("/push")

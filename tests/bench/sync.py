@@ -102,8 +102,8 @@ def measure(tool, viewer):
     course_id = viewer.course.id
     found = {"full pull": run_of(tool, runs.queue(course_id, "pull"), pull.run_pull)}
     found["full pull, nothing changed"] = run_of(tool, runs.queue(course_id, "pull"), pull.run_pull)
-    set_id = group_sets.create_set(viewer, "Bench teams")
-    ids = [g for _ in range(2) for g in groups.create_groups(viewer, set_id, "Bench", GROUPS // 2)]
+    set_id = group_sets.create_set(viewer, "Bench teams").group_set
+    ids = [g for _ in range(2) for g in groups.create_groups(viewer, set_id, "Bench", GROUPS // 2).groups]
     students = [student.id for student in group_sets.active_students(course_id)]
     groups.assign(viewer, set_id, {student: ids[n % GROUPS] for n, student in enumerate(students)})
     found[f"publish {GROUPS} groups"] = run_of(tool, publication.queue_publication(tool, set_id), push.run_push)

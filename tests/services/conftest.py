@@ -19,7 +19,7 @@ from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.sync import Report
 from lti_tool.models import Course, CourseAccess, RosterMember, SyncRun, db, transaction
-from lti_tool.services import group_sets, pull, registrations, runs, tokens
+from lti_tool.services import group_sets, groups, pull, registrations, runs, tokens
 from lti_tool.services.access import CourseFacts, Viewer
 from lti_tool.services.tool import Tool
 
@@ -62,6 +62,15 @@ class Classroom:
         assert run is not None
         pull.run_pull(self.tool, run, report)
         return report
+
+    def new_set(self, name: str) -> UUID:
+        """Make a local set."""
+        return group_sets.create_set(self.viewer, name).group_set
+
+    def new_groups(self, set_id: UUID, name: str, count: int = 1) -> list[UUID]:
+        """Add groups to a local set; their ids in the set's order."""
+        made = groups.create_groups(self.viewer, set_id, name, count).groups
+        return [group.id for group in group_sets.read_groups(set_id) if group.id in made]
 
     def state(self) -> dict[str, Any]:
         """What the LMS holds."""

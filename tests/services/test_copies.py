@@ -16,8 +16,8 @@ def source_of(classroom: Any, kind: str) -> Any:
     """Return the id of a set of that kind that has groups."""
     classroom.pull()
     if kind == "local":
-        set_id = group_sets.create_set(classroom.viewer, "Mine")
-        groups.create_groups(classroom.viewer, set_id, "Team", 3)
+        set_id = classroom.new_set("Mine")
+        classroom.new_groups(set_id, "Team", 3)
         return set_id
     return next(s.row.id for s in group_sets.list_sets(classroom.course_id) if s.groups and s.row.connection == kind)
 
@@ -33,7 +33,7 @@ def group_ids(classroom: Any, set_id: Any) -> list[Any]:
 def test_a_copy_is_a_local_set_of_the_same_groups_in_the_same_order(classroom: Any, kind: str) -> None:
     set_id = source_of(classroom, kind)
     name = group_sets.get_set(classroom.course_id, set_id).name
-    copies = [group_sets.copy_set(classroom.viewer, set_id) for _ in range(2)]
+    copies = [group_sets.copy_set(classroom.viewer, set_id).group_set for _ in range(2)]
     rows = [group_sets.get_set(classroom.course_id, copy_id) for copy_id in copies]
     assert [(row.name, row.connection, row.lms_group_set_id) for row in rows] == [
         (f"{name} (copy)", None, None),
@@ -46,11 +46,11 @@ def test_a_copy_is_a_local_set_of_the_same_groups_in_the_same_order(classroom: A
 @pytest.mark.shows("MODEL-14", "MODEL-15", "MODEL-105", "MODEL-106")
 @pytest.mark.parametrize("kind", ["canvas", "system"])
 def test_groups_of_others_stay_theirs_in_a_copy_and_own_ones_can_be_added(classroom: Any, kind: str) -> None:
-    viewer, copy_id = classroom.viewer, group_sets.copy_set(classroom.viewer, source_of(classroom, kind))
+    viewer, copy_id = classroom.viewer, group_sets.copy_set(classroom.viewer, source_of(classroom, kind)).group_set
     before = [[m.id for m in card.members] for card in group_sets.read_set(classroom.course_id, copy_id).cards]
     foreign = next(c for c in group_sets.read_set(classroom.course_id, copy_id).cards if c.members)
     inside, group_id = foreign.members[0].id, foreign.row.id
-    (own,) = groups.create_groups(viewer, copy_id, "Own")
+    (own,) = groups.create_groups(viewer, copy_id, "Own").groups
     for change in (
         lambda: groups.edit_group(viewer, copy_id, group_id, "x", ""),
         lambda: groups.delete_group(viewer, copy_id, group_id),
@@ -72,9 +72,9 @@ def test_a_copy_shows_what_the_lms_changes_but_takes_no_new_groups(classroom: An
     classroom.pull()
     target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and len(s["groups"]) > 2)
     row = next(s.row for s in group_sets.list_sets(classroom.course_id) if s.row.lms_group_set_id == str(target["id"]))
-    set_id, copy_id = row.id, group_sets.copy_set(classroom.viewer, row.id)
+    set_id, copy_id = row.id, group_sets.copy_set(classroom.viewer, row.id).group_set
     before = group_ids(classroom, copy_id)
-    (own,) = groups.create_groups(classroom.viewer, copy_id, "Own")
+    (own,) = groups.create_groups(classroom.viewer, copy_id, "Own").groups
     classroom.outsider("rename_group", group_id=target["groups"][0]["id"], name="Renamed by an outsider")
     classroom.outsider("delete_group", group_id=target["groups"][1]["id"])
     classroom.pull()
@@ -89,8 +89,8 @@ def test_a_copy_shows_what_the_lms_changes_but_takes_no_new_groups(classroom: An
 @pytest.mark.parametrize("kind", ["canvas", "system", "local"])
 def test_deleting_a_copy_keeps_what_its_source_holds(classroom: Any, kind: str) -> None:
     set_id = source_of(classroom, kind)
-    copy_id = group_sets.copy_set(classroom.viewer, set_id)
-    (own,) = groups.create_groups(classroom.viewer, copy_id, "Own")
+    copy_id = group_sets.copy_set(classroom.viewer, set_id).group_set
+    (own,) = groups.create_groups(classroom.viewer, copy_id, "Own").groups
     before = group_ids(classroom, set_id)
     group_sets.delete_set(classroom.viewer, copy_id)
     assert group_ids(classroom, set_id) == before
@@ -102,7 +102,7 @@ def test_deleting_a_copy_keeps_what_its_source_holds(classroom: Any, kind: str) 
 @pytest.mark.shows("MODEL-109")
 def test_a_copy_of_a_local_set_shares_its_groups_and_says_so(classroom: Any) -> None:
     viewer, set_id = classroom.viewer, source_of(classroom, "local")
-    copy_id = group_sets.copy_set(viewer, set_id)
+    copy_id = group_sets.copy_set(viewer, set_id).group_set
     first, second, _ = group_ids(classroom, set_id)
     groups.create_groups(viewer, copy_id, "Extra")
     groups.edit_group(viewer, copy_id, first, "Renamed in the copy", "")
@@ -117,19 +117,19 @@ def test_a_copy_of_a_local_set_shares_its_groups_and_says_so(classroom: Any) -> 
 
 @flavours
 def test_a_draw_leaves_out_who_is_in_a_group_of_others(classroom: Any) -> None:
-    copy_id = group_sets.copy_set(classroom.viewer, source_of(classroom, "canvas"))
+    copy_id = group_sets.copy_set(classroom.viewer, source_of(classroom, "canvas")).group_set
     groups.create_groups(classroom.viewer, copy_id, "Own", 2)
     waiting = {student.id for student in group_sets.read_set(classroom.course_id, copy_id).unassigned}
     shown = groups.draw(classroom.course_id, copy_id, seed=7)
     assert {member.id for group in shown.groups for member in group.incoming} == waiting
-    assert groups.apply_draw(classroom.viewer, copy_id, 7, shown.revision) == len(waiting)
+    assert groups.apply_draw(classroom.viewer, copy_id, 7, shown.revision).count == len(waiting)
 
 
 @pytest.mark.parametrize("kind", ["lms", "system"])
 def test_groups_of_others_are_not_published(classroom: Any, kind: str) -> None:
     copy_id = group_sets.copy_set(
         classroom.viewer, source_of(classroom, classroom.flavour if kind == "lms" else "system")
-    )
+    ).group_set
     calls = classroom.calls()
     with pytest.raises(RuleViolation, match="set_has_foreign_groups"):
         publication.queue_publication(classroom.tool, copy_id)
@@ -144,7 +144,7 @@ def test_a_published_set_follows_what_its_copy_changes(classroom: Any, change: s
     run = runs.claim(publication.queue_publication(classroom.tool, set_id))
     assert run is not None
     push.run_push(classroom.tool, run, Report())
-    copy_id = group_sets.copy_set(viewer, set_id)
+    copy_id = group_sets.copy_set(viewer, set_id).group_set
     first = group_ids(classroom, copy_id)[0]
     if change == "rename":
         groups.edit_group(viewer, copy_id, first, "Renamed", "")

@@ -17,8 +17,8 @@ from lti_tool.services import group_sets, groups
 def ready(classroom: Any) -> tuple[Any, UUID, list[UUID]]:
     """A course with its people, and a local set of three empty groups."""
     classroom.pull("roster")
-    set_id = group_sets.create_set(classroom.viewer, "Mine")
-    return classroom, set_id, groups.create_groups(classroom.viewer, set_id, "Team", 3)
+    set_id = classroom.new_set("Mine")
+    return classroom, set_id, classroom.new_groups(set_id, "Team", 3)
 
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
@@ -39,9 +39,9 @@ def test_groups_keep_the_order_in_which_they_were_made(ready: Any) -> None:
 def test_placing_somebody_takes_them_out_of_the_sets_other_group(ready: Any) -> None:
     classroom, set_id, ids = ready
     student = classroom.students()[0].id
-    assert groups.assign(classroom.viewer, set_id, {student: ids[0]}) == 1
-    assert groups.assign(classroom.viewer, set_id, {student: ids[1]}) == 1
-    assert groups.assign(classroom.viewer, set_id, {student: ids[1]}) == 0
+    assert groups.assign(classroom.viewer, set_id, {student: ids[0]}).count == 1
+    assert groups.assign(classroom.viewer, set_id, {student: ids[1]}).count == 1
+    assert groups.assign(classroom.viewer, set_id, {student: ids[1]}).count == 0
     page = group_sets.read_set(classroom.course_id, set_id)
     assert [[m.id for m in card.members] for card in page.cards] == [[], [student], []]
 
@@ -85,7 +85,7 @@ def test_groups_of_the_lms_are_not_changed_here(classroom: Any) -> None:
 @flavours
 def test_ids_of_elsewhere_are_not_found(ready: Any) -> None:
     classroom, set_id, ids = ready
-    other_set = group_sets.create_set(classroom.viewer, "Other")
+    other_set = classroom.new_set("Other")
     student = classroom.students()[0].id
     for act in (
         lambda: groups.assign(classroom.viewer, other_set, {student: ids[0]}),

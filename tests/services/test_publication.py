@@ -17,10 +17,10 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 def fill(classroom: Any, name: str = "Lab teams", count: int = 3) -> UUID:
     """Make a local set with groups, all students placed, one group left empty."""
     classroom.pull("roster")
-    set_id = group_sets.create_set(classroom.viewer, name)
+    set_id = classroom.new_set(name)
     ids: list[UUID] = []
     while len(ids) < count:
-        ids += groups.create_groups(classroom.viewer, set_id, "Crew", min(200, count - len(ids)))
+        ids += classroom.new_groups(set_id, "Crew", min(200, count - len(ids)))
     students = [student.id for student in classroom.students()]
     groups.assign(classroom.viewer, set_id, {s: ids[n % (count - 1)] for n, s in enumerate(students)})
     return set_id
@@ -207,7 +207,7 @@ def test_what_cannot_be_published_is_refused_before_anything_is_sent(classroom: 
         classroom.pull()
         set_id = group_sets.list_sets(classroom.course_id)[0].row.id
     elif case == "empty":
-        set_id = group_sets.create_set(classroom.viewer, "Empty")
+        set_id = classroom.new_set("Empty")
     else:
         set_id = fill(classroom)
     calls = classroom.calls()

@@ -72,7 +72,7 @@ def test_doing_it_again_changes_nothing_and_costs_a_fixed_number_of_queries(clas
 def test_a_student_who_leaves_loses_the_group_in_copies_too_and_finds_it_again(classroom: Any) -> None:
     classroom.pull()
     individuals = find(classroom, INDIVIDUALS)
-    copy_id = group_sets.copy_set(classroom.viewer, individuals.row.id)
+    copy_id = group_sets.copy_set(classroom.viewer, individuals.row.id).group_set
     group_id, name, (student_id,) = groups_of(classroom, INDIVIDUALS)[0]
     student = db.session.get_one(RosterMember, student_id)
     lms_user_id = int(student.lms_user_id or 0)
@@ -91,7 +91,7 @@ def test_a_student_who_leaves_loses_the_group_in_copies_too_and_finds_it_again(c
 @pytest.mark.shows("MODEL-107", "MODEL-114", "MODEL-120")
 def test_names_and_roles_of_the_roster_flow_through(classroom: Any) -> None:
     classroom.pull()
-    copy_id = group_sets.copy_set(classroom.viewer, find(classroom, INDIVIDUALS).row.id)
+    copy_id = group_sets.copy_set(classroom.viewer, find(classroom, INDIVIDUALS).row.id).group_set
     (first, _, (renamed,)), (second, _, (promoted,)) = groups_of(classroom, INDIVIDUALS)[:2]
     with transaction() as session:
         session.execute(update(RosterMember).where(RosterMember.id == renamed).values(name="Zoë Zebra"))

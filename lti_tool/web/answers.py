@@ -1,0 +1,23 @@
+"""Answers to a change: the page that it leads to, or for programs the sets and groups that it concerned."""
+
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from lti_tool.domain.changes import Changes
+from lti_tool.web.pages import see_other
+
+
+def prefers_json() -> bool:
+    """Say whether the request wants plain data rather than a page."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def changed(changes: Changes, endpoint: str, **values: Any) -> Response:
+    """Answer a stored change: 303 to the page that shows it, or 200 with the ids when JSON is preferred."""
+    if not prefers_json():
+        return see_other(endpoint, **values)
+    return jsonify(
+        changed={"group_sets": sorted(changes.group_sets), "groups": sorted(changes.groups)},
+        deleted={"group_sets": sorted(changes.deleted_group_sets), "groups": sorted(changes.deleted_groups)},
+    )

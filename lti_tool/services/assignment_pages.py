@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.domain.selection import Coverage, Preview, SelectableGroup, Selection, coverage, match, preview, resolve
+from lti_tool.domain.selection import Coverage, Preview, SelectableGroup, Selection, coverage, preview, resolve
 from lti_tool.models import (
     Assignment,
     AssignmentExclusion,
@@ -132,12 +132,6 @@ def preview_selection(course_id: UUID, set_id: UUID, selection: Selection) -> Se
     group_set = get_set(course_id, set_id)
     groups = _groups_of(set_id)
     return SelectionPage(group_set, groups, preview(selection, groups))
-
-
-def filter_groups(course_id: UUID, set_id: UUID, pattern: str) -> tuple[GroupSet, Sequence[SelectableGroup]]:
-    """Return a set and those of its groups that a pattern fits; raise NotFound, or RuleViolation for the pattern."""
-    group_set = get_set(course_id, set_id)
-    return group_set, match(pattern, _groups_of(set_id))
 
 
 def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment]:

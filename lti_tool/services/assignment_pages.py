@@ -76,6 +76,12 @@ class SelectionPage:
     groups: Sequence[SelectableGroup]
     preview: Preview
 
+    @property
+    def people(self) -> int:
+        """Return how many different people are in the selected groups."""
+        chosen = frozenset(self.preview.group_ids)
+        return _count_people([group for group in self.groups if group.id in chosen])
+
 
 @dataclass(frozen=True)
 class OwnAssignment:

@@ -63,7 +63,7 @@ def test_the_form_follows_what_is_typed(course: Any) -> None:
     teacher = course.browser()
     sent = fields(course, kind="pattern", pattern="Team *", excluded=str(course.names["Lab"]))
     shown = part(teacher, "assignments/preview", **sent)
-    assert text(shown.select_one("[role=status]")) == "2 of 4 groups selected; 2 places in them taken; 1 empty."
+    assert text(shown.select_one("[role=status]")) == "2 of 4 groups selected, with 2 people. 1 empty."
     assert [text(row) for row in shown.select("li")] == ["Team 2 2", "Team 1 Empty", "Lab 1 not selected anyway"]
     assert [box["value"] for box in shown.select("[checked]")] == [str(course.names["Lab"])]
     wrong = part(teacher, "assignments/preview", **{**sent, "pattern": "Team **"})

@@ -209,6 +209,33 @@ def test_programs_are_told_which_assignment_changed(course: Any) -> None:
     assert send(f"assignments/{assignment_id}/delete")["deleted"]["assignments"] == [assignment_id]
 
 
+@pytest.mark.parametrize(("kind", "manages"), [("student", None), ("observer", None), ("ta", None), ("teacher", False)])
+def test_only_who_manages_groups_changes_an_assignment(course: Any, kind: str, manages: bool | None) -> None:
+    assignment_id = make(course.browser(), **fields(course))
+    person = course.browser(kind, manages=manages)
+    for path in ("edit", "delete"):
+        person.post(f"assignments/{assignment_id}/{path}", 403, **fields(course, name="Mine"))
+        person.get(f"assignments/{assignment_id}/{path}", 403)
+    assert [row.name for row in course.stored(Assignment)] == ["Essay"]
+
+
+def test_assignments_and_sets_of_another_course_are_not_found(app: Any, course: Any) -> None:
+    elsewhere = type(course)(app).open_course("Chemistry")
+    foreign_set = elsewhere.group_set("Theirs", {"Their team": []})
+    theirs = make(elsewhere.browser(), group_set_id=str(foreign_set))
+    teacher = course.browser()
+    for path in ("", "/edit", "/delete"):
+        teacher.get(f"assignments/{theirs}{path}", 404)
+    for path in ("edit", "delete"):
+        teacher.post(f"assignments/{theirs}/{path}", 404, **fields(course))
+    mine = make(teacher, **fields(course))
+    sent = fields(course, name="New", group_set_id=str(foreign_set))
+    for path in ("assignments/new", f"assignments/{mine}/edit", "assignments/preview"):
+        teacher.post(path, 404, **sent)
+    teacher.post("assignments/preview", 404, **fields(course, assignment_id=theirs))
+    teacher.post("filter-by-pattern", 404, pattern="*", set_id=str(foreign_set))
+
+
 def test_observers_read_but_see_neither_the_roster_nor_a_button(course: Any) -> None:
     teacher = course.browser()
     project, alone = make(teacher, **fields(course)), make(teacher, "Alone")

@@ -8,7 +8,7 @@ NONE: frozenset[UUID] = frozenset()
 
 @dataclass(frozen=True)
 class Changes:
-    """The sets and groups that one change made or altered, and those that it deleted (seed 003).
+    """The sets, groups and assignments that one change made or altered, and those that it deleted (seed 003).
 
     A set is altered when its name or the list of its groups is, a group when its name, description or people are.
     `count`: how many things the change was about, for the sentence that tells of it.
@@ -18,10 +18,18 @@ class Changes:
     groups: frozenset[UUID] = NONE
     deleted_group_sets: frozenset[UUID] = NONE
     deleted_groups: frozenset[UUID] = NONE
+    assignments: frozenset[UUID] = NONE
+    deleted_assignments: frozenset[UUID] = NONE
     count: int = 0
 
     @property
     def group_set(self) -> UUID:
         """Return the one set that a change made or altered."""
         (only,) = self.group_sets
+        return only
+
+    @property
+    def assignment(self) -> UUID:
+        """Return the one assignment that a change made or altered."""
+        (only,) = self.assignments
         return only

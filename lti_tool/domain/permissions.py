@@ -17,8 +17,10 @@ class Permission(StrEnum):
     VIEW_COURSE = "view_course"
     VIEW_ROSTER = "view_roster"
     VIEW_GROUP_SETS = "view_group_sets"
+    VIEW_ASSIGNMENTS = "view_assignments"
     VIEW_RUNS = "view_runs"
     EDIT_GROUPS = "edit_groups"
+    EDIT_ASSIGNMENTS = "edit_assignments"
     SYNC = "sync"
     PUBLISH = "publish"
 
@@ -46,12 +48,18 @@ def _manages_groups(actor: Actor) -> bool:
     return actor.enrollment_type is EnrollmentType.TEACHER
 
 
+def _watches(actor: Actor) -> bool:
+    return actor.is_staff or actor.enrollment_type is EnrollmentType.OBSERVER
+
+
 RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.VIEW_COURSE: lambda actor: actor.enrollment_type is not None,
     Permission.VIEW_ROSTER: lambda actor: actor.is_staff,
-    Permission.VIEW_GROUP_SETS: lambda actor: actor.is_staff or actor.enrollment_type is EnrollmentType.OBSERVER,
+    Permission.VIEW_GROUP_SETS: _watches,
+    Permission.VIEW_ASSIGNMENTS: _watches,
     Permission.VIEW_RUNS: lambda actor: actor.is_staff,
     Permission.EDIT_GROUPS: _manages_groups,
+    Permission.EDIT_ASSIGNMENTS: _manages_groups,
     Permission.SYNC: _manages_groups,
     Permission.PUBLISH: _manages_groups,
 }

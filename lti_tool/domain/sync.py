@@ -291,6 +291,7 @@ class Report:
     not_in_roster_by_group: dict[str, int] = field(default_factory=dict)
     not_active_by_group: dict[str, int] = field(default_factory=dict)
     not_placed: list[dict[str, str]] = field(default_factory=list)
+    reassigned: list[str] = field(default_factory=list)  # assignments whose set is gone
     errors: list[dict[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.assignment_sets import release_sets
 from lti_tool.services.memberships import read_members
 
 
@@ -323,6 +324,7 @@ def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
             select(Group.id).where(Group.id.in_(held), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
         ).all()
         history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
+        release_sets(viewer.course.id, [set_id])
         session.execute(delete(GroupSet).where(GroupSet.id == set_id))
         session.execute(delete(Group).where(Group.id.in_(orphans)))
     return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)

@@ -27,6 +27,7 @@ from lti_tool.models import (
     transaction,
 )
 from lti_tool.services import gateways, publication, runs
+from lti_tool.services.assignment_sets import assignments_of, release_sets
 from lti_tool.services.memberships import append_members
 from lti_tool.services.roster import apply_roster, fill_report, plan_roster
 from lti_tool.services.tool import Tool
@@ -77,7 +78,9 @@ def preview(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progres
     if remote.roster is not None:
         fill_report(plan_roster(course_id, remote.roster), report)
     if remote.groups is not None:
-        fill_groups_report(plan_groups(course_id, remote.groups), report)
+        plan = plan_groups(course_id, remote.groups)
+        fill_groups_report(plan, report)
+        report.reassigned = assignments_of(plan.remove_group_sets)
 
 
 def fetch(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> RemoteCourse:
@@ -176,6 +179,7 @@ def apply_groups(course_id: UUID, plan: PullPlan, report: Report) -> None:
     _store_memberships(plan, ids)
     for planned in plan.group_sets:
         _store_set(course_id, family, planned, ids)
+    report.reassigned = release_sets(course_id, plan.remove_group_sets)
     session = db.session
     session.execute(delete(GroupSet).where(GroupSet.id.in_(plan.remove_group_sets)))
     session.execute(delete(Group).where(Group.id.in_(plan.remove_groups)))

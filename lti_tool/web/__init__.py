@@ -8,6 +8,7 @@ from lti_tool.web import access, errors, pages, set_place
 def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
+        assignments,
         group_sets,
         groups,
         health,
@@ -19,11 +20,24 @@ def register(app: Flask) -> None:
         publication,
         roster,
         runs,
+        selection,
     )
 
     access.register(app)
     errors.register(app)
     pages.register(app)
     set_place.register(app)
-    for module in (health, lti, home, roster, group_sets, groups, imports, publication, runs, matrix, presets):
+    pages_of_a_course = (
+        roster,
+        group_sets,
+        groups,
+        imports,
+        publication,
+        matrix,
+        presets,
+        assignments,
+        selection,
+        runs,
+    )
+    for module in (health, lti, home, *pages_of_a_course):
         app.register_blueprint(module.blueprint)

@@ -17,7 +17,10 @@ def changed(changes: Changes, endpoint: str, **values: Any) -> Response:
     """Answer a stored change: 303 to the page that shows it, or 200 with the ids when JSON is preferred."""
     if not prefers_json():
         return see_other(endpoint, **values)
-    return jsonify(
-        changed={"group_sets": sorted(changes.group_sets), "groups": sorted(changes.groups)},
-        deleted={"group_sets": sorted(changes.deleted_group_sets), "groups": sorted(changes.deleted_groups)},
-    )
+    done = {"group_sets": sorted(changes.group_sets), "groups": sorted(changes.groups)}
+    gone = {"group_sets": sorted(changes.deleted_group_sets), "groups": sorted(changes.deleted_groups)}
+    if changes.assignments:
+        done["assignments"] = sorted(changes.assignments)
+    if changes.deleted_assignments:
+        gone["assignments"] = sorted(changes.deleted_assignments)
+    return jsonify(changed=done, deleted=gone)

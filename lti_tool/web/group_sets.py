@@ -11,6 +11,7 @@ from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets as sets
 from lti_tool.services import publication
+from lti_tool.services.assignment_sets import assignments_of
 from lti_tool.services.presets import presets_for
 from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.web.access import requires, tool, viewer
@@ -123,7 +124,8 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
         sets.get_editable_set(course_id, set_id)
-        return page("group_sets/delete.html", shown=sets.summarise_set(course_id, set_id))
+        shown = sets.summarise_set(course_id, set_id)
+        return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
     if request.form.get("where") == "everywhere":
         gone = publication.delete_everywhere(tool(), viewer(), set_id)
     else:

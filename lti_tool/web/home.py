@@ -5,6 +5,8 @@ from uuid import UUID
 from flask import Blueprint, Response
 
 from lti_tool.domain.permissions import Permission
+from lti_tool.services.assignment_pages import list_own_assignments
+from lti_tool.services.assignments import count_assignments
 from lti_tool.services.gateways import group_access_problem
 from lti_tool.services.groups import list_own_groups
 from lti_tool.services.roster import count_people
@@ -26,7 +28,11 @@ def home(course_id: UUID) -> Response:
     if can(Permission.VIEW_GROUP_SETS):
         return page("group_sets/list.html", sets=visible_sets(course_id))
     member_id = viewer().actor.member_id
-    return page("home/student.html", groups=list_own_groups(course_id, member_id) if member_id else [])
+    return page(
+        "home/student.html",
+        groups=list_own_groups(course_id, member_id) if member_id else [],
+        assignments=list_own_assignments(course_id, member_id) if member_id else [],
+    )
 
 
 def _staff_home(course_id: UUID) -> Response:
@@ -39,6 +45,7 @@ def _staff_home(course_id: UUID) -> Response:
         students=students,
         staff=staff,
         sets=sets,
+        assignments=count_assignments(course_id),
         runs=runs,
         open_run=next((run for run in runs if run.is_open), None),
         synced=viewer().course.groups_synced_at is not None,

@@ -6,16 +6,17 @@ from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.permissions import Actor, Permission, allowed, require
 from lti_tool.domain.roles import EnrollmentType
 
-READ = {Permission.VIEW_COURSE, Permission.VIEW_ROSTER, Permission.VIEW_GROUP_SETS, Permission.VIEW_RUNS}
-WRITE = {Permission.EDIT_GROUPS, Permission.SYNC, Permission.PUBLISH}
+WATCH = {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS, Permission.VIEW_ASSIGNMENTS}
+READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS}
+WRITE = {Permission.EDIT_GROUPS, Permission.EDIT_ASSIGNMENTS, Permission.SYNC, Permission.PUBLISH}
 
 TABLE = [
     (None, None, set()),
     (None, True, set()),
     ("student", None, {Permission.VIEW_COURSE}),
     ("student", True, {Permission.VIEW_COURSE}),
-    ("observer", None, {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS}),
-    ("observer", True, {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS}),
+    ("observer", None, WATCH),
+    ("observer", True, WATCH),
     ("other", True, {Permission.VIEW_COURSE}),
     ("teacher", None, READ | WRITE),
     ("teacher", True, READ | WRITE),

@@ -122,6 +122,14 @@ class Browser:
         assert "<html" not in response.text
         return check_part(response.text, path), response
 
+    def part(self, path: str, **data: Any) -> BeautifulSoup:
+        """Send a form as htmx does; give the part of the page that it is answered."""
+        sent = {"csrf_token": self.token, **data}
+        response = self.client.post(self.address(path), data=sent, headers={"HX-Request": "true"})
+        assert response.status_code == 200
+        assert "<html" not in response.text
+        return check_part(response.text, path)
+
     def _checked(self, response: TestResponse, status: int, where: str) -> BeautifulSoup:
         assert response.status_code == status, f"{where}: {response.status_code} {response.text[:2000]}"
         return check_page(response, where)

@@ -18,6 +18,8 @@ def changing_paths(set_id: Any, group_id: Any, member_id: Any) -> list[str]:
         "roster/refresh",
         "push",
         "group-sets/new",
+        "assignments/new",
+        "assignments/preview",
         f"{one}/copy",
         f"{one}/edit",
         f"{one}/delete",
@@ -63,7 +65,7 @@ def test_who_manages_groups_in_the_lms_may_change_them(filled: Any, kind: str, m
 
 def test_staff_without_the_right_see_everything_and_no_button(filled: Any, lms: Any) -> None:
     helper = filled.browser("ta", manages=False)
-    for path in ("", "roster", "group-sets", f"group-sets/{filled.set_id}", "activity"):
+    for path in ("", "roster", "group-sets", f"group-sets/{filled.set_id}", "assignments", "activity"):
         page = helper.get(path)
         assert not page.select("form[method=post]"), path
         assert not page.select("main button:not(.filter button)"), path
@@ -72,10 +74,10 @@ def test_staff_without_the_right_see_everything_and_no_button(filled: Any, lms: 
 @pytest.mark.parametrize(
     ("kind", "seen", "refused"),
     [
-        ("student", [""], ["roster", "group-sets", "activity"]),
-        ("observer", ["", "group-sets"], ["roster", "activity"]),
-        ("designer", ["", "group-sets", "roster", "activity"], []),
-        (None, [], ["", "roster", "group-sets", "activity"]),
+        ("student", [""], ["roster", "group-sets", "assignments", "activity"]),
+        ("observer", ["", "group-sets", "assignments"], ["roster", "assignments/new", "activity"]),
+        ("designer", ["", "group-sets", "roster", "assignments", "activity"], []),
+        (None, [], ["", "roster", "group-sets", "assignments", "activity"]),
     ],
 )
 def test_each_role_sees_its_pages(world: Any, lms: Any, kind: str | None, seen: list[str], refused: list[str]) -> None:
@@ -130,7 +132,7 @@ def test_ids_of_another_course_are_not_found(filled: Any, lms: Any) -> None:
         f"runs/{run_id}",
     ):
         teacher.get(path, 404)
-    for path in changing_paths(filled.set_id, team, filled.ana)[4:]:
+    for path in changing_paths(filled.set_id, team, filled.ana)[6:]:
         teacher.post(
             path,
             404,

@@ -1,0 +1,175 @@
+"""Assignments: a group set plus a selection of its groups, made, changed and deleted."""
+
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.globs import compile_glob
+from lti_tool.domain.groups import clean_name, clean_text, require_free_name
+from lti_tool.domain.selection import Selection
+from lti_tool.models import Assignment, AssignmentExclusion, GroupSet, GroupSetEntry, db, transaction
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.assignment_sets import default_set
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody wants an assignment to be; without a set a new one uses Individual Students."""
+
+    name: str
+    description: str = ""
+    group_set_id: UUID | None = None
+    selection: Selection = field(default_factory=Selection)
+
+
+def get_assignment(course_id: UUID, assignment_id: UUID) -> Assignment:
+    """Return an assignment of this course; raise NotFound."""
+    row = db.session.scalar(select(Assignment).where(Assignment.id == assignment_id, Assignment.course_id == course_id))
+    if row is None:
+        raise NotFound("assignment_not_found")
+    return row
+
+
+def count_assignments(course_id: UUID) -> int:
+    """Return how many assignments a course has."""
+    return db.session.scalar(select(func.count()).where(Assignment.course_id == course_id)) or 0
+
+
+def read_exclusions(assignment_id: UUID) -> frozenset[UUID]:
+    """Return the ids of the groups that an assignment leaves out, those of deleted groups among them."""
+    of_assignment = AssignmentExclusion.assignment_id == assignment_id
+    return frozenset(db.session.scalars(select(AssignmentExclusion.group_id).where(of_assignment)))
+
+
+def create_assignment(viewer: Viewer, draft: Draft) -> Changes:
+    """Make an assignment; raise RuleViolation for its name or pattern, NotFound for its set."""
+    course_id, name = viewer.course.id, _checked_name(draft)
+    with transaction() as session:
+        _require_free_name(course_id, name)
+        set_id = _hold_set(course_id, draft.group_set_id) if draft.group_set_id else default_set(course_id)
+        row = Assignment(
+            id=uuid4(),
+            course_id=course_id,
+            name=name,
+            description=clean_text(draft.description) or None,
+            group_set_id=set_id,
+            pattern=draft.selection.pattern,
+            created_at=now(),
+        )
+        session.add(row)
+        _flush_name(name)
+        _store_exclusions(row.id, draft.selection.excluded & _groups_of(set_id))
+        history.note(course_id, viewer.access_id, "assignment_created", name, row.id)
+    return Changes(assignments=frozenset({row.id}), count=1)
+
+
+def edit_assignment(
+    viewer: Viewer, assignment_id: UUID, revision: int, draft: Draft, *, confirmed: bool = False
+) -> Changes:
+    """Change an assignment; without a set in the draft it keeps its own.
+
+    Another set ends the present exclusions, so those have to be `confirmed`: else RuleViolation("exclusions_end") with
+    their `count`. Raise Conflict("assignment_changed") when somebody changed the assignment since `revision`, and as
+    `create_assignment` does.
+    """
+    course_id, name = viewer.course.id, _checked_name(draft)
+    with transaction():
+        row = _lock(course_id, assignment_id, revision)
+        _require_free_name(course_id, name, besides=assignment_id)
+        before = read_exclusions(assignment_id)
+        set_id = _hold_set(course_id, draft.group_set_id or row.group_set_id)
+        moved = set_id != row.group_set_id
+        if moved and before and not confirmed:
+            raise RuleViolation("exclusions_end", count=len(before))
+        history.note(course_id, viewer.access_id, "assignment_edited", _told(row.name, name), assignment_id)
+        row.name, row.description = name, clean_text(draft.description) or None
+        row.group_set_id, row.pattern = set_id, draft.selection.pattern
+        _flush_name(name)
+        _store_exclusions(assignment_id, _kept(draft.selection.excluded, before, _groups_of(set_id), moved))
+    return Changes(assignments=frozenset({assignment_id}), count=1)
+
+
+def delete_assignment(viewer: Viewer, assignment_id: UUID) -> Changes:
+    """Delete an assignment; its set and groups stay as they are."""
+    with transaction() as session:
+        row = get_assignment(viewer.course.id, assignment_id)
+        history.note(viewer.course.id, viewer.access_id, "assignment_deleted", row.name, assignment_id)
+        session.execute(delete(Assignment).where(Assignment.id == assignment_id))
+    return Changes(deleted_assignments=frozenset({assignment_id}), count=1)
+
+
+def _kept(wanted: frozenset[UUID], before: frozenset[UUID], groups: frozenset[UUID], moved: bool) -> frozenset[UUID]:
+    """Return the exclusions to store: groups of the set only, and those whose group is gone for now.
+
+    After another set was chosen over exclusions none are left, though the two sets may share groups.
+    """
+    if moved:
+        return frozenset() if before else wanted & groups
+    return (wanted & groups) | (before - groups)
+
+
+def _told(before: str, after: str) -> str:
+    return after if before == after else f"{before} → {after}"
+
+
+def _checked_name(draft: Draft) -> str:
+    if draft.selection.pattern is not None:
+        compile_glob(draft.selection.pattern)
+    return clean_name(draft.name)
+
+
+def _lock(course_id: UUID, assignment_id: UUID, revision: int) -> Assignment:
+    # The update comes first: it takes the row's lock, so that two editors decide one after the other.
+    db.session.execute(
+        update(Assignment)
+        .where(Assignment.id == assignment_id, Assignment.course_id == course_id)
+        .values(revision=Assignment.revision + 1)
+    )
+    row = get_assignment(course_id, assignment_id)
+    if row.revision != revision + 1:
+        raise Conflict("assignment_changed")
+    return row
+
+
+def _hold_set(course_id: UUID, set_id: UUID) -> UUID:
+    """Return the set after making sure that it is there until the transaction ends; raise NotFound."""
+    held = db.session.scalar(
+        select(GroupSet.id).where(GroupSet.id == set_id, GroupSet.course_id == course_id).with_for_update(read=True)
+    )
+    if held is None:
+        raise NotFound("group_set_not_found")
+    return held
+
+
+def _groups_of(set_id: UUID) -> frozenset[UUID]:
+    of_set = GroupSetEntry.group_set_id == set_id
+    return frozenset(db.session.scalars(select(GroupSetEntry.group_id).where(of_set)))
+
+
+def _require_free_name(course_id: UUID, name: str, besides: UUID | None = None) -> None:
+    names = select(Assignment.name).where(Assignment.course_id == course_id)
+    if besides is not None:
+        names = names.where(Assignment.id != besides)
+    require_free_name(name, db.session.scalars(names).all())
+
+
+def _flush_name(name: str) -> None:
+    """Send the row to the database, which has the last word on a name that two people choose at once."""
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise RuleViolation("name_taken", name=name) from error
+
+
+def _store_exclusions(assignment_id: UUID, group_ids: frozenset[UUID]) -> None:
+    session = db.session
+    session.execute(delete(AssignmentExclusion).where(AssignmentExclusion.assignment_id == assignment_id))
+    if group_ids:
+        rows = [{"assignment_id": assignment_id, "group_id": group_id} for group_id in sorted(group_ids)]
+        session.execute(insert(AssignmentExclusion), rows)

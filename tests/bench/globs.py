@@ -1,0 +1,45 @@
+"""Milliseconds of hostile patterns, the kind that takes a matcher with second thoughts for ever."""
+
+import json
+import time
+from pathlib import Path
+
+from lti_tool.domain.globs import compile_glob
+
+OUTPUT = Path(__file__).parent.parent.parent / "var" / "bench" / "globs.json"
+LIMIT_MS = 50
+LONGEST, COURSE = ("a" * 255,) * 2000, ("a" * 5000,)
+JOBS = (
+    ("*a*a*a*a*a*b", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*a*a*a*a*a*b", COURSE, "one name of 5,000 letters", LIMIT_MS),
+    ("*a*a*a*a*a*b*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    # Every letter is looked at by itself: the slowest kind, to watch.
+    ("*?b*", LONGEST, "2,000 names of 255 letters", None),
+    ("*" + "[ab]" * 62 + "?b*", COURSE, "one name of 5,000 letters", None),
+)
+
+
+def measure(pattern, names):
+    """Return the milliseconds that one pattern takes over the names, the best of three."""
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        glob = compile_glob(pattern)
+        assert not any(map(glob.matches, names))
+        taken.append((time.perf_counter() - began) * 1000)
+    return min(taken)
+
+
+def main():
+    results = []
+    for pattern, names, what, limit in JOBS:
+        taken = measure(pattern, names)
+        verdict = f", {'within' if taken < limit else 'over'} {limit} ms" if limit else ""
+        print(f"{pattern[:16]:18}{what:30}{taken:8.2f} ms{verdict}")
+        results.append({"pattern": pattern, "names": what, "ms": round(taken, 3)})
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    OUTPUT.write_text(json.dumps({"limit_ms": LIMIT_MS, "results": results}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

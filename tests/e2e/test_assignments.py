@@ -1,0 +1,63 @@
+"""A teacher makes an assignment and sees what it selects while typing; its pages are for everybody."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.shows("MODEL-90", "MODEL-100", "MODEL-102")
+def test_the_selection_follows_what_is_typed(new_visitor: Callable, broken_rules: Callable) -> None:
+    tool = new_visitor().open_in_tab("canvas")
+    page, problems = tool.at, []
+    said = page.locator("#selection [role=status]")
+
+    def look() -> None:
+        for width in (1200, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            problems.extend(broken_rules(page))
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+        page.set_viewport_size({"width": 1200, "height": 900})
+
+    tool.sync("canvas")
+    tool.tab("Assignments")
+    expect(tool.heading("Assignments")).to_be_visible()
+    tool.go("New assignment")
+    page.get_by_label("Name", exact=True).fill("Lab report")
+    page.get_by_label("Group set").select_option(label="Project teams")
+    page.get_by_label("Groups whose name fits a pattern").check()
+    pattern = page.get_by_label("Pattern for their names")
+    pattern.press_sequentially("* [1-", delay=30)
+    expect(said).to_contain_text("“[” at position 3 has no “]”")
+    look()
+    pattern.press_sequentially("2]", delay=30)
+    expect(said).to_contain_text(re.compile(r"2\s+of 6 groups selected"))
+    expect(pattern).to_be_focused()
+    box = page.get_by_label("Project team 1", exact=True)
+    box.check()
+    expect(said).to_contain_text(re.compile(r"1\s+of 6 groups selected"))
+    expect(box).to_be_focused()
+    look()
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(tool.heading("Lab report")).to_be_visible()
+    look()
+
+    tool.go("Edit")
+    page.get_by_label("Group set").select_option(label="Lab sessions")
+    expect(page.get_by_text("another group set removes 1 group exclusion")).to_be_visible()
+    tool.press("Save")
+    expect(page.get_by_text("Changing group set will remove 1 group exclusion. Continue?")).to_be_visible()
+    look()
+    tool.go("Cancel")
+    expect(page.get_by_label("Project team 1", exact=True)).to_be_checked()
+    tool.tab("Assignments")
+    look()
+    tool.go("Lab report")
+    tool.go("Delete")
+    look()
+    tool.press("Delete the assignment")
+    tool.see("The assignment is deleted.")
+    assert problems == []

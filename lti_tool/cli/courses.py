@@ -152,7 +152,7 @@ def _print(report: Report, error: LmsError | None, as_json: bool) -> None:
 def _facts(report: Report) -> dict[str, Any]:
     """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
     facts = report.as_dict()
-    for part in ("not_in_roster_by_group", "not_active_by_group"):
+    for part in ("not_in_roster_by_group", "not_active_by_group", "roster_conflicts"):
         del facts[part]
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
     return facts
@@ -165,6 +165,8 @@ def _print_words(facts: dict[str, Any]) -> None:
     for part in ("not_in_roster", "not_active"):
         for group, count in facts[f"{part}_by_group"].items():
             click.echo(f"{group}: {count} {part.replace('_', ' ')}")
+    for row in facts["roster_conflicts"]:
+        click.echo(f"conflict: {row['person']} fits {', '.join(row['members'])} by {row['matched_by']}")
     for row in facts["not_placed"]:
         click.echo(f"not placed: {row['person']} in {row['group']}")
     click.echo(f"{facts['calls']} LMS calls, {facts['seconds']} s")

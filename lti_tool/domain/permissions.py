@@ -19,6 +19,7 @@ class Permission(StrEnum):
     VIEW_GROUP_SETS = "view_group_sets"
     VIEW_RUNS = "view_runs"
     EDIT_GROUPS = "edit_groups"
+    EDIT_ROSTER = "edit_roster"
     SYNC = "sync"
     PUBLISH = "publish"
 
@@ -52,6 +53,7 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.VIEW_GROUP_SETS: lambda actor: actor.is_staff or actor.enrollment_type is EnrollmentType.OBSERVER,
     Permission.VIEW_RUNS: lambda actor: actor.is_staff,
     Permission.EDIT_GROUPS: _manages_groups,
+    Permission.EDIT_ROSTER: _manages_groups,
     Permission.SYNC: _manages_groups,
     Permission.PUBLISH: _manages_groups,
 }

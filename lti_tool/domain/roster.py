@@ -120,6 +120,7 @@ class MatchConflict:
     person: RemotePerson
     matched_by: str
     member_ids: tuple[UUID, ...]
+    member_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ def _match(
     matches: dict[UUID, RemotePerson] = {}
     conflicts: list[MatchConflict] = []
     waiting = list(people)
+    names = {member.id: member.person.name for member in known}
     for step, key_of in MATCH_STEPS:
         index: dict[Hashable, list[UUID]] = defaultdict(list)
         for member in known:
@@ -204,7 +206,8 @@ def _match(
             if len(candidates) == 1:
                 matches[candidates[0]] = person
             elif candidates:
-                conflicts.append(MatchConflict(person, step, tuple(candidates)))
+                named = tuple(names[member_id] for member_id in candidates)
+                conflicts.append(MatchConflict(person, step, tuple(candidates), named))
             else:
                 still_waiting.append(person)
         waiting = still_waiting

@@ -35,6 +35,9 @@ class CourseFacts:
     label: str
     family: str
     roster_refreshed_at: datetime | None = None
+    roster_updated_at: datetime | None = None
+    roster_connection: str | None = None
+    roster_filename: str | None = None
     groups_synced_at: datetime | None = None
 
     @property
@@ -84,7 +87,17 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     return Viewer(
         access.id,
         access.name,
-        CourseFacts(course.id, course.title, course.label, family, course.roster_refreshed_at, course.groups_synced_at),
+        CourseFacts(
+            id=course.id,
+            title=course.title,
+            label=course.label,
+            family=family,
+            roster_refreshed_at=course.roster_refreshed_at,
+            roster_updated_at=course.roster_updated_at,
+            roster_connection=course.roster_connection,
+            roster_filename=course.roster_filename,
+            groups_synced_at=course.groups_synced_at,
+        ),
         Actor(enrollment, _manages_groups(access, member), access.member_id),
     )
 

@@ -28,7 +28,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.memberships import append_members
-from lti_tool.services.roster import apply_roster, fill_report, plan_roster
+from lti_tool.services.roster import fill_report, merge_roster, plan_roster
 from lti_tool.services.tool import Tool
 
 
@@ -65,7 +65,7 @@ def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: 
     progress(Step.SAVING_GROUPS if wanted.groups else Step.SAVING_ROSTER, 0, 0)
     with transaction():
         if remote.roster is not None:
-            apply_roster(course_id, plan_roster(course_id, remote.roster), report)
+            merge_roster(course_id, remote.roster, report)
         if remote.groups is not None:
             apply_groups(course_id, plan_groups(course_id, remote.groups), report)
         publication.mark_changed(course_id)

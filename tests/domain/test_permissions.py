@@ -7,7 +7,7 @@ from lti_tool.domain.permissions import Actor, Permission, allowed, require
 from lti_tool.domain.roles import EnrollmentType
 
 READ = {Permission.VIEW_COURSE, Permission.VIEW_ROSTER, Permission.VIEW_GROUP_SETS, Permission.VIEW_RUNS}
-WRITE = {Permission.EDIT_GROUPS, Permission.SYNC, Permission.PUBLISH}
+WRITE = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.SYNC, Permission.PUBLISH}
 
 TABLE = [
     (None, None, set()),

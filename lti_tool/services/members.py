@@ -13,7 +13,7 @@ from lti_tool.domain.groups import Origin
 from lti_tool.domain.members import KnownKeys, MemberValues, is_deletable, require_free_keys
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberSource, MemberStatus
-from lti_tool.models import Group, GroupMembership, RosterMember, db, transaction
+from lti_tool.models import Course, Group, GroupMembership, RosterMember, db, transaction
 from lti_tool.services import history, publication, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.roster import lock_roster
@@ -71,7 +71,7 @@ def add_member(viewer: Viewer, values: MemberValues) -> UUID:
     """
     course_id = viewer.course.id
     with transaction() as session:
-        _begin(course_id)
+        begin_change(course_id)
         require_free_keys(values, _known_keys(course_id))
         row = new_local_row(course_id, values)
         session.add(row)
@@ -88,7 +88,7 @@ def edit_member(viewer: Viewer, member_id: UUID, values: MemberValues) -> None:
     """
     course_id = viewer.course.id
     with transaction():
-        _begin(course_id)
+        begin_change(course_id)
         row = _get_member(course_id, member_id)
         if row.source == MemberSource.LOCAL:
             require_free_keys(values, [keys for keys in _known_keys(course_id) if keys.id != member_id])
@@ -106,7 +106,7 @@ def delete_member(viewer: Viewer, member_id: UUID) -> None:
     """
     course_id = viewer.course.id
     with transaction() as session:
-        _begin(course_id)
+        begin_change(course_id)
         row = _get_member(course_id, member_id)
         if not is_deletable(MemberSource(row.source), MemberStatus(row.status)):
             raise RuleViolation("member_not_deletable", member=row.name)
@@ -141,16 +141,18 @@ def set_git_username(row: RosterMember, username: str | None, chosen: GitUsernam
     row.git_username = username
 
 
+def begin_change(course_id: UUID) -> Course:
+    """Lock the roster for the rest of the transaction; raise Conflict("run_open") while a run is at work on it."""
+    course = lock_roster(course_id)
+    runs.require_no_open_run(course_id)
+    return course
+
+
 def bring_in_step(course_id: UUID) -> None:
     """Bring the groups, and the LMS's mirrors of them, in step with a changed roster, inside the transaction."""
     db.session.flush()
     ensure_system_group_sets(course_id)
     publication.mark_changed(course_id)
-
-
-def _begin(course_id: UUID) -> None:
-    lock_roster(course_id)
-    runs.require_no_open_run(course_id)
 
 
 def _get_member(course_id: UUID, member_id: UUID) -> RosterMember:

@@ -183,6 +183,8 @@ class _Reading:
         self._require_first(line, member.id)
         ours = member.values
         taken = dict(told) if member.is_local else {k: v for k, v in told.items() if k == "git_username"}
+        if (taken.get("email") or "").casefold() == (ours.email or "").casefold():
+            taken.pop("email", None)  # another way of writing the same address
         values = replace(ours, **taken)
         before = (ours.git_username, ours.git_username_status)
         values = replace(values, git_username_status=checked_status(values.git_username, before[1], before))

@@ -227,3 +227,41 @@ def test_a_whole_class_that_launches_at_once_makes_one_course_and_no_twins(
     assert failures == []
     assert len(courses) == 1
     assert counts() == {"course": 1, "course_access": 6, "roster_member": 6, "browser_session": 12, "sync_run": 1}
+
+
+def add_local(facts: LaunchFacts, name: str, **values: Any) -> Any:
+    with transaction() as session:
+        course_id = session.scalars(select(Course.id)).one()
+        row = RosterMember(
+            id=uuid4(),
+            course_id=course_id,
+            name=name,
+            status="active",
+            enrollment_type="student",
+            source="local",
+            git_username="octocat",
+            created_at=now(),
+            **values,
+        )
+        session.add(row)
+    return row.id
+
+
+@pytest.mark.parametrize("known_by", [{"email": "Nora@x.example"}, {"student_number": "77"}])
+def test_a_student_whom_staff_added_is_the_one_who_launches(facts: LaunchFacts, known_by: dict[str, str]) -> None:
+    launch.record(facts)
+    nora = add_local(facts, "Nora", **known_by)
+    who = {"lti_user_id": "lti-2", "lms_user_id": "43", "enrollment_type": EnrollmentType.STUDENT}
+    again(facts, **who, name="Nora New", email="nora@x.example", student_number="77")
+    row = db.session.get_one(RosterMember, nora)
+    assert (row.name, row.source, row.lti_user_id, row.lms_user_id) == ("Nora New", "lms", "lti-2", "43")
+    assert row.git_username == "octocat"
+    assert counts()["roster_member"] == 2
+
+
+def test_two_students_whom_staff_added_are_told_apart_by_a_person(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    for name in ("Nora", "Nora N."):
+        add_local(facts, name, email="nora@x.example")
+    again(facts, lti_user_id="lti-2", lms_user_id="43", email="nora@x.example")
+    assert counts()["roster_member"] == 4

@@ -133,6 +133,14 @@ class MergePlan:
     conflicts: tuple[MatchConflict, ...] = ()
 
 
+def with_managers(roster: RemoteRoster, managers: frozenset[str] | None) -> RemoteRoster:
+    """Return a roster whose people bear the right to manage groups; None: nobody could say, and nothing is known."""
+    if managers is None:
+        return roster
+    people = (replace(p, manages_groups=p.lms_user_id in managers) if p.lms_user_id else p for p in roster.people)
+    return replace(roster, people=tuple(people))
+
+
 def canvas_state(state: str) -> tuple[str, MemberStatus]:
     """Return label and status of a Canvas enrolment state; an unknown one is shown raw and not yet counted."""
     return CANVAS_STATES.get(state, (state, MemberStatus.INCOMPLETE))

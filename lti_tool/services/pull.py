@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Step, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
-from lti_tool.domain.roster import MemberStatus, RemoteRoster
+from lti_tool.domain.roster import MemberStatus, RemoteRoster, with_managers
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
 from lti_tool.models import (
     Course,
@@ -98,12 +99,28 @@ def fetch(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress:
 
 def _fetch_by_nrps(tool: Tool, course: Course, url: str, report: Report, progress: Progress) -> RemoteRoster:
     advantage = gateways.open_advantage(tool, course.registration)
-    link_id, family = course.resource_link_id, course.registration.family
+    link_id, family, course_id = course.resource_link_id, course.registration.family, course.id
     release()
     try:
-        return advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
+        roster = advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
     finally:
         report.calls = advantage.calls
+    return with_managers(roster, _ask_managers(tool, course_id, report))
+
+
+def _ask_managers(tool: Tool, course_id: UUID, report: Report) -> frozenset[str] | None:
+    """Ask the LMS's own API who may manage groups (ruling C33): no answer, and no token, are no error of a roster."""
+    try:
+        gateway = gateways.open_gateway(tool, course_id)
+    except LmsError:
+        return None
+    release()
+    try:
+        return gateway.read_managers()
+    except LmsError:
+        return None
+    finally:
+        report.calls += gateway.calls
 
 
 def plan_groups(course_id: UUID, remote: RemoteGroups) -> PullPlan:

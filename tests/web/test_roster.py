@@ -36,7 +36,7 @@ def test_the_roster_shows_students_only_and_marks_those_of_our_own(world: Any) -
     assert rows(page) == ["Ana López", "Larry Local Local", "Peter Late"]
     assert "ana@x.example" in page.text
     assert "Tim Aide" not in page.text
-    assert "1 more person is not" in page.select_one("section[aria-labelledby=students]").get_text()
+    assert "1 person on the staff is not listed" in page.select_one("section[aria-labelledby=students]").get_text()
 
 
 @pytest.mark.shows("MODEL-68")

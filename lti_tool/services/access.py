@@ -11,7 +11,7 @@ from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Registration, RosterMember, db
+from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, db
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
 
@@ -67,10 +67,11 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember, Registration.family)
+        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
+        .outerjoin(ServiceToken, ServiceToken.registration_id == Registration.id)
         .where(
             Course.id == course_id,
             Course.registration_id == visitor.registration_id,
@@ -80,7 +81,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     ).one_or_none()
     if row is None:
         return None
-    course, access, member, family = row
+    course, access, member, family, token_set_at = row
     enrollment = _enrollment(course, access, member)
     if enrollment is EnrollmentType.STUDENT and member is not None and member.status == MemberStatus.DROPPED:
         return None
@@ -98,7 +99,12 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             roster_filename=course.roster_filename,
             groups_synced_at=course.groups_synced_at,
         ),
-        Actor(enrollment, _manages_groups(access, member), access.member_id),
+        Actor(
+            enrollment_type=enrollment,
+            manages_groups=_manages_groups(access, member),
+            member_id=access.member_id,
+            right_unasked=family == "moodle" and token_set_at is not None and _is_unasked(course, member),
+        ),
     )
 
 
@@ -110,6 +116,12 @@ def _enrollment(course: Course, access: CourseAccess, member: RosterMember | Non
     if member is not None and newer and member.enrollment_type == EnrollmentType.STUDENT:
         return EnrollmentType.STUDENT
     return EnrollmentType(access.enrollment_type)
+
+
+def _is_unasked(course: Course, member: RosterMember | None) -> bool:
+    """Say whether no roster run, which asks for everybody's right, has ended since the person came (ruling C33)."""
+    refreshed = course.roster_refreshed_at
+    return refreshed is None or (member is not None and member.created_at > refreshed)
 
 
 def _manages_groups(access: CourseAccess, member: RosterMember | None) -> bool | None:

@@ -14,7 +14,17 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LaunchError
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.lti.launch import ContextFacts, LaunchFacts
-from lti_tool.models import BrowserSession, Course, CourseAccess, RosterMember, SyncRun, db, transaction
+from lti_tool.models import (
+    BrowserSession,
+    Course,
+    CourseAccess,
+    Registration,
+    RosterMember,
+    ServiceToken,
+    SyncRun,
+    db,
+    transaction,
+)
 from lti_tool.services import access, launch, registrations
 
 
@@ -200,6 +210,28 @@ def test_a_no_of_the_lms_on_managing_groups_stands(
     recorded = launch.record(replace(facts, may_manage_groups=launched))
     change(manages_groups=asked)
     assert see(recorded).actor.manages_groups is right
+
+
+@pytest.mark.parametrize(
+    ("family", "token", "refreshed", "unasked"),
+    [
+        ("moodle", True, None, True),
+        ("moodle", True, -1, True),
+        ("moodle", True, 1, False),
+        ("moodle", False, None, False),
+        ("canvas", True, None, False),
+    ],
+)
+def test_moodle_s_word_on_the_right_is_waited_for_where_it_can_be_asked(
+    facts: LaunchFacts, family: str, token: bool, refreshed: int | None, unasked: bool
+) -> None:
+    recorded = launch.record(replace(facts, may_manage_groups=None))
+    with transaction() as session:
+        session.scalars(select(Registration)).one().family = family
+        if token:
+            session.add(ServiceToken(registration_id=facts.registration_id, ciphertext=b"x", set_at=now()))
+    change(roster_refreshed_at=now() + timedelta(minutes=refreshed) if refreshed else None)
+    assert see(recorded).actor.right_unasked is unasked
 
 
 def test_a_whole_class_that_launches_at_once_makes_one_course_and_no_twins(

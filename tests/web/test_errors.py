@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lti_tool.services import roster
+from lti_tool.services import roster_page
 
 
 def test_a_page_that_does_not_exist_is_a_page(world: Any) -> None:
@@ -35,7 +35,7 @@ def test_a_mistake_of_ours_shows_no_trace_and_a_reference(world: Any, monkeypatc
     assert "secret" not in page.text
     assert "Traceback" not in page.text
     assert len(page.code.text) == 8
-    assert roster.list_students is not broken
+    assert roster_page.list_students is not broken
 
 
 def test_too_large_a_form_is_refused(world: Any) -> None:

@@ -205,3 +205,15 @@ def test_a_report_names_whom_it_could_not_tell_apart(world: Any) -> None:
     assert (
         "Ana L in Canvas has the e-mail of Ana One and of Ana Two here." in world.browser().get(f"runs/{run_id}").text
     )
+
+
+@pytest.mark.shows("MODEL-52", "MODEL-73", "MODEL-75")
+def test_staff_in_a_group_bear_a_badge_and_count(world: Any) -> None:
+    ana, tim = world.member("Ana"), world.member("Tim Aide", enrollment_type="ta")
+    set_id = world.group_set("Projects", {"Team 1": [ana, tim]})
+    teacher = world.browser()
+    group = teacher.get(f"group-sets/{set_id}").select_one(".group")
+    badges = {item.get_text(" ", strip=True).split()[0]: bool(item.select(".badge")) for item in group.select("li")}
+    assert badges == {"Ana": False, "Tim": True}
+    assert group.select_one(".count").text == "2"
+    assert "2 people" in " ".join(teacher.get("group-sets").text.split())

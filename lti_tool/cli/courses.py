@@ -152,7 +152,7 @@ def _print(report: Report, error: LmsError | None, as_json: bool) -> None:
 def _facts(report: Report) -> dict[str, Any]:
     """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
     facts = report.as_dict()
-    for part in ("not_in_roster_by_group", "not_active_by_group", "reassigned"):
+    for part in ("not_in_roster_by_group", "not_active_by_group", "reassigned", "roster_conflicts"):
         del facts[part]
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
     return facts
@@ -167,6 +167,8 @@ def _print_words(facts: dict[str, Any]) -> None:
             click.echo(f"{group}: {count} {part.replace('_', ' ')}")
     for name in facts["reassigned"]:
         click.echo(f"assignment {name}: its group set is gone, it uses Individual Students")
+    for row in facts["roster_conflicts"]:
+        click.echo(f"conflict: {row['person']} fits {', '.join(row['members'])} by {row['matched_by']}")
     for row in facts["not_placed"]:
         click.echo(f"not placed: {row['person']} in {row['group']}")
     click.echo(f"{facts['calls']} LMS calls, {facts['seconds']} s")

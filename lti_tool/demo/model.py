@@ -20,6 +20,8 @@ class Person:
     sis_id: str | None = None
     admin: bool = False
     suspended: bool = False
+    department: str = ""
+    institution: str = ""
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ FIELDS = [
     "lang",
     "suspended",
     "department",
+    "institution",
     "firstaccess",
     "lastaccess",
     "enrolledcourses",
@@ -153,7 +154,8 @@ def _user(person: Person, row: Enrolment, groups: list[Group], wanted: list[str]
         "lastname": person.family,
         "fullname": person.name,
         "email": person.email,
-        "department": "",
+        "department": person.department,
+        "institution": person.institution,
         "idnumber": person.sis_id or "",
         "lastaccess": 0,
         "firstaccess": 0,
@@ -172,8 +174,9 @@ def _user(person: Person, row: Enrolment, groups: list[Group], wanted: list[str]
     # Empty fields are left out, and the full name always comes along.
     if not values["groups"]:
         del values["groups"]
-    if not values["idnumber"]:
-        del values["idnumber"]
+    for name in ("idnumber", "institution"):
+        if not values[name]:
+            del values[name]
     if wanted:
         values = {k: v for k, v in values.items() if k in wanted or k in ("id", "fullname")}
     return values

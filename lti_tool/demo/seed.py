@@ -7,6 +7,7 @@ from lti_tool.demo.site import Site
 
 # Which students (by their place in the list) are not simply active.
 _CANVAS_STATES = {19: "invited", 20: "creation_pending", 21: "inactive", 22: "completed", 23: "deleted"}
+_DEPARTMENTS = ("Computer Science", "Mathematics", "Études françaises")
 _MOODLE_STATES = {21: "suspended", 22: "future", 23: "ended"}
 
 
@@ -19,7 +20,13 @@ def new_site(flavour: Flavour) -> Site:
 
 def _person(site: Site, name: tuple[str, str], number: int, sis: str | None) -> Person:
     login = names.login_of(*name, number)
-    return site.add_person(*name, f"{login}@uni.example", login, sis_id=sis)
+    # Profile fields that Moodle has and Canvas has not; not everybody fills them in.
+    filled = site.flavour == "moodle" and number % 4
+    department = _DEPARTMENTS[number % len(_DEPARTMENTS)] if filled else ""
+    institution = "Demo University" if filled else ""
+    return site.add_person(
+        *name, f"{login}@uni.example", login, sis_id=sis, department=department, institution=institution
+    )
 
 
 def _people(site: Site) -> tuple[Person, list[Person], list[Person]]:

@@ -134,6 +134,9 @@ class LmsGateway(Protocol):
     def pull(self, *, roster: bool, groups: bool, progress: Progress = no_progress) -> RemoteCourse:
         """Fetch the asked halves of the course to their end."""
 
+    def read_managers(self) -> frozenset[str] | None:
+        """Ask who may manage groups (LMS user ids); None when the LMS would not say, or tells it at each launch."""
+
     def create_group_set(self, name: str) -> str:
         """Make an empty group set and return its LMS id; raise LmsRefused("set_name_taken") if the name is used."""
 

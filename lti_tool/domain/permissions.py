@@ -1,7 +1,7 @@
 """Who may do what: one table from permission to a tiny predicate over the person; nothing else decides rights."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -21,17 +21,22 @@ class Permission(StrEnum):
     VIEW_RUNS = "view_runs"
     EDIT_GROUPS = "edit_groups"
     EDIT_ASSIGNMENTS = "edit_assignments"
+    EDIT_ROSTER = "edit_roster"
     SYNC = "sync"
     PUBLISH = "publish"
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A person in one course, as far as rights need it; `manages_groups` None: the LMS could not be asked."""
+    """A person in one course, as far as rights need it.
+
+    `manages_groups` None: the LMS did not say; with `right_unasked` it can be asked and was not yet.
+    """
 
     enrollment_type: EnrollmentType | None
     manages_groups: bool | None = None
     member_id: UUID | None = None
+    right_unasked: bool = False
 
     @property
     def is_staff(self) -> bool:
@@ -45,7 +50,12 @@ def _manages_groups(actor: Actor) -> bool:
         return False
     if actor.manages_groups is not None:
         return actor.manages_groups
-    return actor.enrollment_type is EnrollmentType.TEACHER
+    return actor.enrollment_type is EnrollmentType.TEACHER and not actor.right_unasked
+
+
+def _may_sync(actor: Actor) -> bool:
+    """A sync changes nothing in the LMS, and asks it for the rights: whose right is not asked yet may start one."""
+    return _manages_groups(replace(actor, right_unasked=False))
 
 
 def _watches(actor: Actor) -> bool:
@@ -59,8 +69,9 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.VIEW_ASSIGNMENTS: _watches,
     Permission.VIEW_RUNS: lambda actor: actor.is_staff,
     Permission.EDIT_GROUPS: _manages_groups,
+    Permission.EDIT_ROSTER: _manages_groups,
     Permission.EDIT_ASSIGNMENTS: _manages_groups,
-    Permission.SYNC: _manages_groups,
+    Permission.SYNC: _may_sync,
     Permission.PUBLISH: _manages_groups,
 }
 

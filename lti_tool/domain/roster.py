@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
@@ -49,6 +50,7 @@ MOODLE_ROLES = {
     "manager": EnrollmentType.TEACHER,
 }
 DROPPED_LABEL = "Dropped"
+MOODLE_SUSPENDED = 1
 # The order in which one person's several enrolments are weighed: a staff role wins over student.
 TYPE_ORDER = (
     EnrollmentType.TEACHER,
@@ -73,7 +75,18 @@ class RemotePerson:
     lti_user_id: str | None = None
     email: str | None = None
     student_number: str | None = None
+    department: str | None = None
+    institution: str | None = None
     manages_groups: bool | None = None
+
+
+@dataclass(frozen=True)
+class RemoteSection:
+    """A subdivision of the course with the LMS user ids of its people."""
+
+    lms_section_id: str
+    name: str
+    member_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,12 +95,13 @@ class RemoteRoster:
 
     `lists_inactive`: people who are not active are in it too, so that who is absent has left; otherwise only an
     active member's absence tells anything. `types_are_hints`: the source cannot tell a teaching assistant from a
-    student (Moodle's NRPS), so a type known from elsewhere stands.
+    student (Moodle's NRPS), so a type known from elsewhere stands. `sections` None: the source does not tell of them.
     """
 
     people: tuple[RemotePerson, ...]
     lists_inactive: bool = True
     types_are_hints: bool = False
+    sections: tuple[RemoteSection, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,7 @@ class MatchConflict:
     person: RemotePerson
     matched_by: str
     member_ids: tuple[UUID, ...]
+    member_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,9 +133,32 @@ class MergePlan:
     conflicts: tuple[MatchConflict, ...] = ()
 
 
+def with_managers(roster: RemoteRoster, managers: frozenset[str] | None) -> RemoteRoster:
+    """Return a roster whose people bear the right to manage groups; None: nobody could say, and nothing is known."""
+    if managers is None:
+        return roster
+    people = (replace(p, manages_groups=p.lms_user_id in managers) if p.lms_user_id else p for p in roster.people)
+    return replace(roster, people=tuple(people))
+
+
 def canvas_state(state: str) -> tuple[str, MemberStatus]:
     """Return label and status of a Canvas enrolment state; an unknown one is shown raw and not yet counted."""
     return CANVAS_STATES.get(state, (state, MemberStatus.INCOMPLETE))
+
+
+def moodle_state(status: int, timestart: int, timeend: int, at: datetime) -> tuple[str, MemberStatus]:
+    """Return label and status of a Moodle enrolment (seed 003, "Moodle enrollment states").
+
+    Times are Unix seconds, 0 = no bound. A suspension wins over the times, and an end that is past over a start.
+    """
+    second = at.timestamp()
+    if status == MOODLE_SUSPENDED:
+        return "Suspended", MemberStatus.DROPPED
+    if timeend and timeend <= second:
+        return "Enrollment Ended", MemberStatus.DROPPED
+    if timestart and timestart > second:
+        return "Not Yet Started", MemberStatus.INCOMPLETE
+    return "Active", MemberStatus.ACTIVE
 
 
 def strongest(order: Sequence[T], values: Iterable[T]) -> T:
@@ -164,6 +202,7 @@ def _match(
     matches: dict[UUID, RemotePerson] = {}
     conflicts: list[MatchConflict] = []
     waiting = list(people)
+    names = {member.id: member.person.name for member in known}
     for step, key_of in MATCH_STEPS:
         index: dict[Hashable, list[UUID]] = defaultdict(list)
         for member in known:
@@ -175,7 +214,8 @@ def _match(
             if len(candidates) == 1:
                 matches[candidates[0]] = person
             elif candidates:
-                conflicts.append(MatchConflict(person, step, tuple(candidates)))
+                named = tuple(names[member_id] for member_id in candidates)
+                conflicts.append(MatchConflict(person, step, tuple(candidates), named))
             else:
                 still_waiting.append(person)
         waiting = still_waiting

@@ -290,6 +290,7 @@ class Report:
     not_active: int = 0
     not_in_roster_by_group: dict[str, int] = field(default_factory=dict)
     not_active_by_group: dict[str, int] = field(default_factory=dict)
+    roster_conflicts: list[dict[str, Any]] = field(default_factory=list)  # person, matched_by, members
     not_placed: list[dict[str, str]] = field(default_factory=list)
     reassigned: list[str] = field(default_factory=list)  # assignments whose set is gone
     errors: list[dict[str, str]] = field(default_factory=list)

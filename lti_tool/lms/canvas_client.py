@@ -43,6 +43,10 @@ class CanvasClient:
         params += [("enrollment_state[]", state) for state in ROSTER_STATES]
         return self._list(f"/courses/{course_id}/users", "GET /courses/:course_id/users", params, on_page)
 
+    def get_sections(self, course_id: str) -> list[Json]:
+        """Read the sections of a course, names only: who is in them stands in the users' enrolments."""
+        return self._list(f"/courses/{course_id}/sections", "GET /courses/:course_id/sections")
+
     def get_group_categories(self, course_id: str, includes: Iterable[str] = ()) -> list[Json]:
         """Read the group sets of a course, in Canvas's order; the parameter really is `includes` (canvas.md 2.1)."""
         params = [("includes[]", name) for name in includes]

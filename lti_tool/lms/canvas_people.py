@@ -11,6 +11,7 @@ from lti_tool.domain.roster import (
     TYPE_ORDER,
     RemotePerson,
     RemoteRoster,
+    RemoteSection,
     canvas_state,
     strongest,
 )
@@ -18,14 +19,38 @@ from lti_tool.domain.roster import (
 STUDENT_VIEW = "StudentViewEnrollment"
 
 
-def roster(users: Iterable[dict[str, Any]]) -> RemoteRoster:
-    """Return the roster of these users (with `enrollments`); the Test Student is left out (canvas.md 7)."""
+def roster(users: Iterable[dict[str, Any]], sections: Iterable[dict[str, Any]] | None = None) -> RemoteRoster:
+    """Return the roster of these users (with `enrollments`); the Test Student is left out (canvas.md 7).
+
+    Who is in which section stands in the enrolments; `sections` gives their names, None: Canvas does not tell them.
+    """
     people: dict[str, RemotePerson] = {}
+    members: dict[str, set[str]] = {}
     for user in users:
         person = _person(user)
         if person is not None:
             people[str(user["id"])] = person
-    return RemoteRoster(tuple(people.values()))
+            for section_id in _section_ids(user, person):
+                members.setdefault(section_id, set()).add(str(user["id"]))
+    return RemoteRoster(tuple(people.values()), sections=None if sections is None else _sections(sections, members))
+
+
+def _sections(sections: Iterable[dict[str, Any]], members: dict[str, set[str]]) -> tuple[RemoteSection, ...]:
+    return tuple(
+        RemoteSection(str(one["id"]), str(one.get("name") or one["id"]), frozenset(members.get(str(one["id"]), ())))
+        for one in sections
+    )
+
+
+def _section_ids(user: dict[str, Any], person: RemotePerson) -> set[str]:
+    """Return the sections of the enrolments that make the person what they are: one that has ended tells nothing."""
+    return {
+        str(one["course_section_id"])
+        for one in user["enrollments"]
+        if one.get("course_section_id") is not None
+        and one.get("type") != STUDENT_VIEW
+        and canvas_state(str(one.get("enrollment_state")))[1] is person.status
+    }
 
 
 def require_keys(users: Iterable[dict[str, Any]], *keys: str) -> None:

@@ -106,6 +106,11 @@ class MoodleGateway:
             self._names = {group.lms_group_id: group.name for group in found.groups}
         return RemoteCourse(roster=people, groups=found)
 
+    def read_managers(self) -> frozenset[str] | None:
+        """Ask in one call who holds moodle/course:managegroups: a launch tells it not (ruling C33)."""
+        managers = self._managers()
+        return None if managers is None else frozenset(managers)
+
     def create_group_set(self, name: str) -> str:
         """Make an empty grouping; raise LmsRefused("set_name_taken") when the course has one of that name."""
         name = checked(name)

@@ -16,7 +16,7 @@ GROUPS_PER_CALL = 200
 IDS_PER_CALL = 500
 PEOPLE_PER_PAGE = 1000
 MOST_PEOPLE_PAGES = 1000
-PERSON_FIELDS = "id,fullname,email,idnumber,roles"
+PERSON_FIELDS = "id,fullname,email,idnumber,department,institution,roles"
 # Everything else ends in the same state however often it is done (moodle.md 2.3).
 UNSAFE = frozenset({"core_group_create_groups", "core_group_create_groupings"})
 

@@ -3,12 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
+from lti_tool.domain.clock import now
 from lti_tool.domain.roles import EnrollmentType
-from lti_tool.domain.roster import MOODLE_ROLES, TYPE_ORDER, MemberStatus, RemotePerson, RemoteRoster, strongest
+from lti_tool.domain.roster import (
+    MOODLE_ROLES,
+    TYPE_ORDER,
+    MemberStatus,
+    RemotePerson,
+    RemoteRoster,
+    moodle_state,
+    strongest,
+)
 
 ACTIVE = ("Active", MemberStatus.ACTIVE)
-# Moodle does not tell why: suspended, not begun and ended look the same (moodle.md 2.4; ruling C32).
+# Moodle's own functions do not tell why: suspended, not begun and ended look the same (moodle.md 2.4; ruling C32).
 NOT_ACTIVE = ("Not active", MemberStatus.DROPPED)
+ENROLMENT_FIELDS = ("status", "timestart", "timeend")
 
 
 def roster(users: Iterable[dict[str, Any]], active: set[str], managers: set[str] | None) -> RemoteRoster:
@@ -19,7 +29,7 @@ def roster(users: Iterable[dict[str, Any]], active: set[str], managers: set[str]
 
 def _person(user: dict[str, Any], active: set[str], managers: set[str] | None) -> RemotePerson:
     user_id = str(user["id"])
-    label, status = ACTIVE if user_id in active else NOT_ACTIVE
+    label, status = _state(user, user_id in active)
     return RemotePerson(
         name=str(user.get("fullname") or f"User {user_id}"),
         enrollment_type=_type(role.get("shortname") for role in user.get("roles", [])),
@@ -28,8 +38,19 @@ def _person(user: dict[str, Any], active: set[str], managers: set[str] | None) -
         lms_user_id=user_id,
         email=user.get("email") or None,
         student_number=user.get("idnumber") or None,
+        department=user.get("department") or None,
+        institution=user.get("institution") or None,
         manages_groups=None if managers is None else user_id in managers,
     )
+
+
+def _state(user: dict[str, Any], is_active: bool) -> tuple[str, MemberStatus]:
+    """Take the enrolment's own fields where a site's service gives them, else the list that the person is on."""
+    fields = [user.get(name) for name in ENROLMENT_FIELDS]
+    if any(field is None for field in fields):
+        return ACTIVE if is_active else NOT_ACTIVE
+    status, timestart, timeend = (int(str(field)) for field in fields)
+    return moodle_state(status, timestart, timeend, now())
 
 
 def _type(shortnames: Iterable[str | None]) -> EnrollmentType:

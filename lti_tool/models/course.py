@@ -26,7 +26,8 @@ class Course(Base):
     resource_link_id: Mapped[str | None] = mapped_column(String(255))  # lets NRPS expand custom parameters
     roster_connection: Mapped[str | None] = mapped_column(String(16))  # canvas | moodle | import; None: no source yet
     roster_filename: Mapped[str | None] = mapped_column(String(255))  # of the last import
-    roster_refreshed_at: Mapped[datetime | None]
+    roster_updated_at: Mapped[datetime | None]  # by its connection, whichever
+    roster_refreshed_at: Mapped[datetime | None]  # by the LMS
     groups_synced_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     registration: Mapped[Registration] = relationship()

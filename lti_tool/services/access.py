@@ -11,7 +11,7 @@ from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Registration, RosterMember, db
+from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, db
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
 
@@ -35,6 +35,9 @@ class CourseFacts:
     label: str
     family: str
     roster_refreshed_at: datetime | None = None
+    roster_updated_at: datetime | None = None
+    roster_connection: str | None = None
+    roster_filename: str | None = None
     groups_synced_at: datetime | None = None
 
     @property
@@ -66,10 +69,11 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember, Registration.family)
+        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
+        .outerjoin(ServiceToken, ServiceToken.registration_id == Registration.id)
         .where(
             Course.id == course_id,
             Course.registration_id == visitor.registration_id,
@@ -79,15 +83,30 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     ).one_or_none()
     if row is None:
         return None
-    course, access, member, family = row
+    course, access, member, family, token_set_at = row
     enrollment = _enrollment(course, access, member)
     if enrollment is EnrollmentType.STUDENT and member is not None and member.status == MemberStatus.DROPPED:
         return None
     return Viewer(
         access.id,
         access.name,
-        CourseFacts(course.id, course.title, course.label, family, course.roster_refreshed_at, course.groups_synced_at),
-        Actor(enrollment, _manages_groups(access, member), access.member_id),
+        CourseFacts(
+            id=course.id,
+            title=course.title,
+            label=course.label,
+            family=family,
+            roster_refreshed_at=course.roster_refreshed_at,
+            roster_updated_at=course.roster_updated_at,
+            roster_connection=course.roster_connection,
+            roster_filename=course.roster_filename,
+            groups_synced_at=course.groups_synced_at,
+        ),
+        Actor(
+            enrollment_type=enrollment,
+            manages_groups=_manages_groups(access, member),
+            member_id=access.member_id,
+            right_unasked=family == "moodle" and token_set_at is not None and _is_unasked(course, member),
+        ),
     )
 
 
@@ -99,6 +118,12 @@ def _enrollment(course: Course, access: CourseAccess, member: RosterMember | Non
     if member is not None and newer and member.enrollment_type == EnrollmentType.STUDENT:
         return EnrollmentType.STUDENT
     return EnrollmentType(access.enrollment_type)
+
+
+def _is_unasked(course: Course, member: RosterMember | None) -> bool:
+    """Say whether no roster run, which asks for everybody's right, has ended since the person came (ruling C33)."""
+    refreshed = course.roster_refreshed_at
+    return refreshed is None or (member is not None and member.created_at > refreshed)
 
 
 def _manages_groups(access: CourseAccess, member: RosterMember | None) -> bool | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict
@@ -18,6 +18,7 @@ from lti_tool.models import Course, CourseAccess, RosterMember, db, transaction
 from lti_tool.models.database import Base
 from lti_tool.services import history, runs
 
+KEPT = frozenset({"id", "course_id", "created_at"})  # of a member whom staff added before their first launch
 ROSTER_WINDOW = timedelta(hours=1)
 LAUNCHED_TO = timedelta(minutes=10)  # how exactly the time of somebody's last launch is kept
 
@@ -189,6 +190,8 @@ def _store(connection: Connection, facts: LaunchFacts, context: ContextFacts, kn
     if (course := _course_values(facts, context, known)) != _present_course(known):
         _update(connection, Course, known.course_id, course)
     if _is_on_roster(facts):
+        if known.roster_member_id is None and _adopt_local(connection, facts, known.course_id):
+            known = _read_again(connection, facts, context)
         if known.roster_member_id is None:
             insert_once(connection, RosterMember, **_new_member(facts, known.course_id))
             known = _read_again(connection, facts, context)
@@ -231,6 +234,31 @@ def _new_member(facts: LaunchFacts, course_id: UUID) -> dict[str, Any]:
         "lti_user_id": facts.lti_user_id,
         "created_at": now(),
     }
+
+
+def _adopt_local(connection: Connection, facts: LaunchFacts, course_id: UUID) -> bool:
+    """Make the one student whom staff added with this e-mail, else this number, the person who launches now.
+
+    So the next sync finds one member instead of two (seed 003, "Merge matching and conflicts"); several are left alone.
+    """
+    local = select(RosterMember).where(
+        RosterMember.course_id == course_id,
+        RosterMember.source == MemberSource.LOCAL,
+        RosterMember.lti_user_id.is_(None),
+        RosterMember.lms_user_id.is_(None),
+    )
+    for given, column in (
+        ((facts.email or "").strip().lower(), func.lower(RosterMember.email)),
+        (facts.student_number, RosterMember.student_number),
+    ):
+        found = db.session.scalars(local.where(column == given)).all() if given else []
+        if len(found) == 1:
+            values = _new_member(facts, course_id)
+            _update(connection, RosterMember, found[0].id, {name: values[name] for name in values if name not in KEPT})
+            return True
+        if found:
+            return False
+    return False
 
 
 def _unclaimed(course_id: UUID, lms_user_id: str | None) -> str | None:

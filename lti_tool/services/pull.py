@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Step, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
-from lti_tool.domain.roster import MemberStatus, RemoteRoster
+from lti_tool.domain.roster import MemberStatus, RemoteRoster, with_managers
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
 from lti_tool.models import (
     Course,
@@ -29,7 +30,7 @@ from lti_tool.models import (
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.assignment_sets import assignments_of, release_sets
 from lti_tool.services.memberships import append_members
-from lti_tool.services.roster import apply_roster, fill_report, plan_roster
+from lti_tool.services.roster import fill_report, merge_roster, plan_roster
 from lti_tool.services.tool import Tool
 
 
@@ -66,7 +67,7 @@ def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: 
     progress(Step.SAVING_GROUPS if wanted.groups else Step.SAVING_ROSTER, 0, 0)
     with transaction():
         if remote.roster is not None:
-            apply_roster(course_id, plan_roster(course_id, remote.roster), report)
+            merge_roster(course_id, remote.roster, report)
         if remote.groups is not None:
             apply_groups(course_id, plan_groups(course_id, remote.groups), report)
         publication.mark_changed(course_id)
@@ -101,12 +102,28 @@ def fetch(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress:
 
 def _fetch_by_nrps(tool: Tool, course: Course, url: str, report: Report, progress: Progress) -> RemoteRoster:
     advantage = gateways.open_advantage(tool, course.registration)
-    link_id, family = course.resource_link_id, course.registration.family
+    link_id, family, course_id = course.resource_link_id, course.registration.family, course.id
     release()
     try:
-        return advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
+        roster = advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
     finally:
         report.calls = advantage.calls
+    return with_managers(roster, _ask_managers(tool, course_id, report))
+
+
+def _ask_managers(tool: Tool, course_id: UUID, report: Report) -> frozenset[str] | None:
+    """Ask the LMS's own API who may manage groups (ruling C33): no answer, and no token, are no error of a roster."""
+    try:
+        gateway = gateways.open_gateway(tool, course_id)
+    except LmsError:
+        return None
+    release()
+    try:
+        return gateway.read_managers()
+    except LmsError:
+        return None
+    finally:
+        report.calls += gateway.calls
 
 
 def plan_groups(course_id: UUID, remote: RemoteGroups) -> PullPlan:

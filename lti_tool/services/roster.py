@@ -1,4 +1,4 @@
-"""The people of a course: read for pages, and merged with what an LMS lists."""
+"""The people of a course: read as a whole, and merged with what an LMS lists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import case, func, insert, select, update
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.groups import LMS_CONNECTIONS
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import (
     DROPPED_LABEL,
@@ -20,6 +21,7 @@ from lti_tool.domain.roster import (
 )
 from lti_tool.domain.sync import Report
 from lti_tool.models import Course, RosterMember, db
+from lti_tool.services.sections import apply_sections
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 PERSON_FIELDS = (
@@ -31,6 +33,8 @@ PERSON_FIELDS = (
     "enrollment_type",
     "lms_user_id",
     "lti_user_id",
+    "department",
+    "institution",
     "manages_groups",
 )
 
@@ -77,8 +81,27 @@ def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
     return plan_merge([KnownMember(row.id, _person(row), MemberSource(row.source)) for row in rows], roster)
 
 
-def apply_roster(course_id: UUID, plan: MergePlan, report: Report) -> None:
-    """Store a plan inside the caller's transaction, and bring the groups in step with it."""
+def lock_roster(course_id: UUID) -> Course:
+    """Lock the people of a course for the rest of the transaction, so that two writers decide one after the other."""
+    return db.session.execute(select(Course).where(Course.id == course_id).with_for_update()).scalar_one()
+
+
+def merge_roster(course_id: UUID, roster: RemoteRoster, report: Report) -> None:
+    """Merge a fetched roster inside the caller's transaction: people, their sections, and the groups in step."""
+    course = lock_roster(course_id)
+    plan = plan_roster(course_id, roster)
+    _apply(course_id, plan)
+    if roster.sections is not None:
+        apply_sections(course_id, roster.sections)
+    ensure_system_group_sets(course_id)
+    course.roster_refreshed_at = course.roster_updated_at = now()
+    family = course.registration.family
+    course.roster_connection = family if family in LMS_CONNECTIONS else None
+    course.roster_filename = None
+    fill_report(plan, report)
+
+
+def _apply(course_id: UUID, plan: MergePlan) -> None:
     session = db.session
     if plan.add:
         session.execute(insert(RosterMember), [_new_row(course_id, person) for person in plan.add])
@@ -92,28 +115,29 @@ def apply_roster(course_id: UUID, plan: MergePlan, report: Report) -> None:
             .where(RosterMember.id.in_(plan.drop))
             .values(status=MemberStatus.DROPPED, enrollment_display=DROPPED_LABEL)
         )
-    ensure_system_group_sets(course_id)
-    session.execute(update(Course).where(Course.id == course_id).values(roster_refreshed_at=now()))
-    fill_report(plan, report)
 
 
 def fill_report(plan: MergePlan, report: Report) -> None:
-    """Write the counts of a plan into a report."""
+    """Write the counts of a plan into a report, and whom a person has to tell apart."""
     report.roster.added = len(plan.add)
     report.roster.updated = len(plan.update)
     report.roster.dropped = len(plan.drop)
     report.roster.conflicts = len(plan.conflicts)
+    report.roster_conflicts = [
+        {"person": conflict.person.name, "matched_by": conflict.matched_by, "members": list(conflict.member_names)}
+        for conflict in plan.conflicts
+    ]
 
 
 def _person(row: RosterMember) -> RemotePerson:
-    values = {name: getattr(row, name) for name in PERSON_FIELDS}
+    values = {field: getattr(row, field) for field in PERSON_FIELDS}
     values["status"] = MemberStatus(row.status)
     values["enrollment_type"] = EnrollmentType(row.enrollment_type)
     return RemotePerson(**values)
 
 
 def _values(person: RemotePerson) -> dict[str, object]:
-    return {name: getattr(person, name) for name in PERSON_FIELDS}
+    return {field: getattr(person, field) for field in PERSON_FIELDS}
 
 
 def _new_row(course_id: UUID, person: RemotePerson) -> dict[str, object]:

@@ -214,6 +214,13 @@ def list_runs(course_id: UUID, limit: int = 20) -> list[RunView]:
     return [_view(*row) for row in rows]
 
 
+def require_no_open_run(course_id: UUID) -> None:
+    """Raise Conflict("run_open") while a run is at work on the course."""
+    open_runs = select(SyncRun.id).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))
+    if db.session.scalar(open_runs.limit(1)) is not None:
+        raise Conflict("run_open")
+
+
 def find_open_run(course_id: UUID) -> RunView | None:
     """Return the run that is at work on a course, if any."""
     return next((run for run in list_runs(course_id, limit=5) if run.is_open), None)

@@ -16,9 +16,11 @@ def register(app: Flask) -> None:
         imports,
         lti,
         matrix,
+        members,
         presets,
         publication,
         roster,
+        roster_files,
         runs,
         selection,
     )
@@ -27,17 +29,7 @@ def register(app: Flask) -> None:
     errors.register(app)
     pages.register(app)
     set_place.register(app)
-    pages_of_a_course = (
-        roster,
-        group_sets,
-        groups,
-        imports,
-        publication,
-        matrix,
-        presets,
-        assignments,
-        selection,
-        runs,
-    )
-    for module in (health, lti, home, *pages_of_a_course):
+    of_people = (roster, members, roster_files)
+    of_sets = (group_sets, groups, imports, presets, publication, matrix)
+    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
         app.register_blueprint(module.blueprint)

@@ -1,65 +1,37 @@
-"""Shows the people of a course, and fetches them anew."""
+"""Shows the students of a course, and fetches people anew."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.services.roster import read_roster
+from lti_tool.services.roster_page import Sought, list_students
 from lti_tool.services.runs import find_open_run
-from lti_tool.web.access import requires, viewer
+from lti_tool.web.access import requires
 from lti_tool.web.pages import page
 from lti_tool.web.runs import start_run
 
 blueprint = Blueprint("roster", __name__, url_prefix="/courses/<uuid:course_id>")
-ROWS_PER_PAGE = 100
-
-T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Slice(Generic[T]):
-    """One page of a long list: its rows, its number, how many pages there are, and how many rows in all."""
-
-    rows: Sequence[T]
-    number: int
-    pages: int
-    total: int
-
-
-def slice_of(rows: Sequence[T], number: int) -> Slice[T]:
-    """Return the page of that number, or the nearest one that exists."""
-    pages = max(1, -(-len(rows) // ROWS_PER_PAGE))
-    number = min(max(1, number), pages)
-    first = (number - 1) * ROWS_PER_PAGE
-    return Slice(rows[first : first + ROWS_PER_PAGE], number, pages, len(rows))
-
-
-@blueprint.get("/roster")
+@blueprint.route("/roster", methods=["GET", "POST"])
 @requires(Permission.VIEW_ROSTER)
 def roster(course_id: UUID) -> Response:
-    """Show students, a hundred at a time, and staff; by status and by a word of name, e-mail or number."""
-    status = request.args.get("status", "")
-    words = request.args.get("q", "").strip()
-    everybody = read_roster(course_id)
-    found = [
-        student
-        for student in everybody.students
-        if (not status or student.status == status)
-        and words.casefold() in f"{student.name} {student.email or ''} {student.student_number or ''}".casefold()
-    ]
+    """Show the students, a hundred at a time, by status, section and a word.
+
+    The word is sent in the body (POST), because names and e-mails belong in no address: not in a proxy's log, nor in
+    the browser's history.
+    """
+    sought = Sought(
+        status=request.values.get("status", type=MemberStatus),
+        section_id=request.values.get("section", type=UUID),
+        words=request.form.get("q", "").strip(),
+    )
     return page(
         "roster/list.html",
-        people=slice_of(found, request.args.get("page", 1, type=int)),
-        students=len(everybody.students),
-        staff=everybody.staff,
-        status=status if status in set(MemberStatus) else "",
-        sought=words,
-        refreshed=viewer().course.roster_refreshed_at,
+        people=list_students(course_id, sought, request.values.get("page", 1, type=int)),
+        sought=sought,
         open_run=find_open_run(course_id),
     )
 

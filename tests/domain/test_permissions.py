@@ -8,7 +8,8 @@ from lti_tool.domain.roles import EnrollmentType
 
 WATCH = {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS, Permission.VIEW_ASSIGNMENTS}
 READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS}
-WRITE = {Permission.EDIT_GROUPS, Permission.EDIT_ASSIGNMENTS, Permission.SYNC, Permission.PUBLISH}
+EDIT = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.EDIT_ASSIGNMENTS}
+WRITE = {*EDIT, Permission.SYNC, Permission.PUBLISH}
 
 TABLE = [
     (None, None, set()),
@@ -40,3 +41,20 @@ def test_the_table(kind: str | None, manages: bool | None, may: set[Permission],
 def test_requiring_what_is_not_allowed_raises() -> None:
     with pytest.raises(Forbidden):
         require(Actor(EnrollmentType.STUDENT), Permission.SYNC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "manages", "may"),
+    [
+        ("teacher", None, READ | {Permission.SYNC}),
+        ("teacher", True, READ | WRITE),
+        ("teacher", False, READ),
+        ("ta", None, READ),
+        ("student", None, {Permission.VIEW_COURSE}),
+    ],
+)
+def test_until_the_lms_was_asked_a_teacher_looks_and_asks(
+    kind: str, manages: bool | None, may: set[Permission]
+) -> None:
+    actor = Actor(EnrollmentType(kind), manages, right_unasked=True)
+    assert {permission for permission in Permission if allowed(actor, permission)} == may

@@ -1,6 +1,7 @@
 """The roster merge: who is whom, who left, and that nobody is lost."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from lti_tool.domain.roster import (
     RemotePerson,
     RemoteRoster,
     canvas_state,
+    moodle_state,
     plan_merge,
 )
 
@@ -124,6 +126,56 @@ def test_the_states_of_canvas(state: str, label: str, status: str) -> None:
 @pytest.mark.shows("MODEL-71")
 def test_an_unknown_state_is_shown_raw_and_does_not_count() -> None:
     assert canvas_state("frozen") == ("frozen", MemberStatus.INCOMPLETE)
+
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PAST, FUTURE = int(NOW.timestamp()) - 60, int(NOW.timestamp()) + 60
+
+
+@pytest.mark.shows("MODEL-70")
+@pytest.mark.parametrize(
+    ("fields", "label", "status"),
+    [
+        ((1, 0, 0), "Suspended", "dropped"),
+        ((1, FUTURE, 0), "Suspended", "dropped"),
+        ((1, 0, PAST), "Suspended", "dropped"),
+        ((0, FUTURE, 0), "Not Yet Started", "incomplete"),
+        ((0, 0, PAST), "Enrollment Ended", "dropped"),
+        ((0, 0, 0), "Active", "active"),
+        ((0, PAST, 0), "Active", "active"),
+        ((0, PAST, FUTURE), "Active", "active"),
+        ((0, 0, FUTURE), "Active", "active"),
+        ((0, FUTURE, PAST), "Enrollment Ended", "dropped"),
+        ((0, int(NOW.timestamp()), 0), "Active", "active"),
+        ((0, 0, int(NOW.timestamp())), "Enrollment Ended", "dropped"),
+    ],
+)
+def test_the_enrolments_of_moodle(fields: tuple[int, int, int], label: str, status: str) -> None:
+    assert moodle_state(*fields, NOW) == (label, status)
+
+
+@pytest.mark.shows("MODEL-45")
+def test_what_people_can_be() -> None:
+    assert {kind.value for kind in EnrollmentType} == {"student", "teacher", "ta", "designer", "observer", "other"}
+
+
+@pytest.mark.shows("MODEL-62")
+def test_what_the_lms_does_not_tell_of_department_and_institution_stays() -> None:
+    ours = known(person("Ana", lms_user_id="1", department="Math", institution="Demo"))
+    assert plan_merge([ours], roster(person("Ana", lms_user_id="1"))).update == ()
+    ((_, merged),) = plan_merge([ours], roster(person("Ana", lms_user_id="1", department="Art"))).update
+    assert (merged.department, merged.institution) == ("Art", "Demo")
+
+
+@pytest.mark.shows("MODEL-61")
+def test_a_conflict_names_whom_it_is_between() -> None:
+    members = [known(person(name, student_number="5")) for name in ("One", "Two")]
+    (conflict,) = plan_merge(members, roster(person("Third", student_number="5"))).conflicts
+    assert (conflict.person.name, conflict.matched_by, conflict.member_names) == (
+        "Third",
+        "student_number",
+        ("One", "Two"),
+    )
 
 
 ids = st.one_of(st.none(), st.sampled_from("123"))

@@ -193,6 +193,51 @@ def test_the_roster_has_every_state_and_leaves_the_test_student_out(canvas):
     assert any(p.student_number is None for p in people.values())
 
 
+@pytest.mark.shows("MODEL-46")
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("StudentEnrollment", ["student"]),
+        ("TeacherEnrollment", ["teacher"]),
+        ("TaEnrollment", ["ta"]),
+        ("DesignerEnrollment", ["designer"]),
+        ("ObserverEnrollment", ["observer"]),
+        ("SomethingElse", ["other"]),
+        ("StudentViewEnrollment", []),
+    ],
+)
+def test_each_kind_of_enrolment_has_its_role(kind, expected):
+    user = {"id": 7, "name": "A", "enrollments": [{"type": kind, "enrollment_state": "active"}]}
+    assert [person.enrollment_type for person in canvas_people.roster([user]).people] == expected
+
+
+def test_sections_come_with_the_people(canvas):
+    sections = {s.name: s for s in canvas.gateway().pull(roster=True, groups=False).roster.sections}
+    assert set(sections) == {"CS101 Morning", "CS101 Afternoon", "CS101 Évening"}
+    people = {str(p["id"]): p for p in canvas.state()["people"]}
+    assert all(section.member_ids <= set(people) for section in sections.values())
+    both = sections["CS101 Morning"].member_ids & sections["CS101 Afternoon"].member_ids
+    assert len(both) == 1  # one student has two enrolments
+
+
+def test_an_enrolment_that_ended_puts_nobody_into_its_section():
+    user = {"id": 7, "name": "A"}
+    user["enrollments"] = [
+        {"type": "StudentEnrollment", "enrollment_state": "completed", "course_section_id": 1},
+        {"type": "StudentEnrollment", "enrollment_state": "active", "course_section_id": 2},
+        {"type": "StudentViewEnrollment", "enrollment_state": "active", "course_section_id": 1},
+    ]
+    sections = canvas_people.roster([user], [{"id": 1, "name": "One"}, {"id": 2, "name": "Two"}]).sections
+    assert [(s.name, s.member_ids) for s in sections] == [("One", frozenset()), ("Two", {"7"})]
+
+
+def test_a_key_that_may_not_read_sections_still_reads_people(canvas):
+    canvas.faults(forbid_next=1, only_path="/sections")
+    roster = canvas.gateway().pull(roster=True, groups=False).roster
+    assert roster.people
+    assert roster.sections is None
+
+
 @pytest.mark.shows("MODEL-54")
 def test_several_enrolments_make_one_person_and_the_strongest_counts():
     user = {"id": 7, "name": "A", "group_ids": [], "email": None, "sis_user_id": ""}

@@ -93,6 +93,46 @@ def test_nobody_s_right_is_known_when_moodle_does_not_say(moodle):
     assert {p.manages_groups for p in people} == {None}
 
 
+@pytest.mark.shows("MODEL-44")
+def test_department_and_institution_come_from_the_profile(moodle):
+    people = moodle.gateway().pull(roster=True, groups=False).roster.people
+    assert "Études françaises" in {person.department for person in people}
+    assert {person.institution for person in people} == {"Demo University", None}
+
+
+@pytest.mark.shows("MODEL-47")
+@pytest.mark.parametrize(
+    ("shortname", "expected"),
+    [
+        ("student", "student"),
+        ("teacher", "teacher"),
+        ("editingteacher", "teacher"),
+        ("manager", "teacher"),
+        ("coursecreator", "other"),
+    ],
+)
+def test_each_role_has_its_role_here(shortname, expected):
+    user = {"id": 1, "fullname": "A", "roles": [{"shortname": shortname}]}
+    assert moodle_people.roster([user], {"1"}, None).people[0].enrollment_type == expected
+
+
+@pytest.mark.shows("MODEL-70")
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"status": 1, "timestart": 0, "timeend": 0}, "Suspended"),
+        ({"status": "0", "timestart": "4000000000", "timeend": "0"}, "Not Yet Started"),
+        ({"status": 0, "timestart": 0, "timeend": 1}, "Enrollment Ended"),
+        ({"status": 0, "timestart": 0, "timeend": 0}, "Active"),
+        ({"status": 0}, "Not active"),
+        ({}, "Not active"),
+    ],
+)
+def test_the_fields_of_an_enrolment_tell_more_than_the_list(fields, label):
+    user = {"id": 1, "fullname": "A", "roles": [], **fields}
+    assert moodle_people.roster([user], set(), None).people[0].enrollment_display == label
+
+
 def test_roles_of_the_site_s_own_making_are_weighed_last():
     def kind(*shortnames):
         user = {"id": 1, "fullname": "A", "roles": [{"shortname": name} for name in shortnames]}

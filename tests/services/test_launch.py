@@ -14,7 +14,17 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LaunchError
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.lti.launch import ContextFacts, LaunchFacts
-from lti_tool.models import BrowserSession, Course, CourseAccess, RosterMember, SyncRun, db, transaction
+from lti_tool.models import (
+    BrowserSession,
+    Course,
+    CourseAccess,
+    Registration,
+    RosterMember,
+    ServiceToken,
+    SyncRun,
+    db,
+    transaction,
+)
 from lti_tool.services import access, launch, registrations
 
 
@@ -202,6 +212,28 @@ def test_a_no_of_the_lms_on_managing_groups_stands(
     assert see(recorded).actor.manages_groups is right
 
 
+@pytest.mark.parametrize(
+    ("family", "token", "refreshed", "unasked"),
+    [
+        ("moodle", True, None, True),
+        ("moodle", True, -1, True),
+        ("moodle", True, 1, False),
+        ("moodle", False, None, False),
+        ("canvas", True, None, False),
+    ],
+)
+def test_moodle_s_word_on_the_right_is_waited_for_where_it_can_be_asked(
+    facts: LaunchFacts, family: str, token: bool, refreshed: int | None, unasked: bool
+) -> None:
+    recorded = launch.record(replace(facts, may_manage_groups=None))
+    with transaction() as session:
+        session.scalars(select(Registration)).one().family = family
+        if token:
+            session.add(ServiceToken(registration_id=facts.registration_id, ciphertext=b"x", set_at=now()))
+    change(roster_refreshed_at=now() + timedelta(minutes=refreshed) if refreshed else None)
+    assert see(recorded).actor.right_unasked is unasked
+
+
 def test_a_whole_class_that_launches_at_once_makes_one_course_and_no_twins(
     app_on_both: Flask, facts: LaunchFacts
 ) -> None:
@@ -227,3 +259,41 @@ def test_a_whole_class_that_launches_at_once_makes_one_course_and_no_twins(
     assert failures == []
     assert len(courses) == 1
     assert counts() == {"course": 1, "course_access": 6, "roster_member": 6, "browser_session": 12, "sync_run": 1}
+
+
+def add_local(facts: LaunchFacts, name: str, **values: Any) -> Any:
+    with transaction() as session:
+        course_id = session.scalars(select(Course.id)).one()
+        row = RosterMember(
+            id=uuid4(),
+            course_id=course_id,
+            name=name,
+            status="active",
+            enrollment_type="student",
+            source="local",
+            git_username="octocat",
+            created_at=now(),
+            **values,
+        )
+        session.add(row)
+    return row.id
+
+
+@pytest.mark.parametrize("known_by", [{"email": "Nora@x.example"}, {"student_number": "77"}])
+def test_a_student_whom_staff_added_is_the_one_who_launches(facts: LaunchFacts, known_by: dict[str, str]) -> None:
+    launch.record(facts)
+    nora = add_local(facts, "Nora", **known_by)
+    who = {"lti_user_id": "lti-2", "lms_user_id": "43", "enrollment_type": EnrollmentType.STUDENT}
+    again(facts, **who, name="Nora New", email="nora@x.example", student_number="77")
+    row = db.session.get_one(RosterMember, nora)
+    assert (row.name, row.source, row.lti_user_id, row.lms_user_id) == ("Nora New", "lms", "lti-2", "43")
+    assert row.git_username == "octocat"
+    assert counts()["roster_member"] == 2
+
+
+def test_two_students_whom_staff_added_are_told_apart_by_a_person(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    for name in ("Nora", "Nora N."):
+        add_local(facts, name, email="nora@x.example")
+    again(facts, lti_user_id="lti-2", lms_user_id="43", email="nora@x.example")
+    assert counts()["roster_member"] == 4

@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 from lti_tool.demo import ToolLink
 from lti_tool.domain.errors import LmsRefused
 from lti_tool.models import Course, Registration, RosterMember, ServiceToken, db, transaction
-from lti_tool.services import group_sets, roster
+from lti_tool.services import group_sets, roster, tokens
 
 
 @pytest.fixture
@@ -82,3 +82,26 @@ def test_a_platform_that_does_not_know_us_changes_nothing(provisioned: Any) -> N
     with pytest.raises(LmsRefused):
         provisioned.pull("roster")
     assert names(provisioned) == set()
+
+
+def test_with_a_token_the_roster_run_asks_who_may_manage_groups(provisioned: Any) -> None:
+    registration = db.session.scalars(select(Registration)).one()
+    tokens.set_service_token(provisioned.tool.settings, registration.id, f"demo-{provisioned.flavour}-token")
+    report = provisioned.pull("roster")
+    assert report.calls == provisioned.calls()
+    said = {m.lms_user_id: m.manages_groups for m in db.session.scalars(select(RosterMember))}
+    kinds = {str(p["id"]): p["roles"][0] for p in provisioned.state()["people"]}
+    if provisioned.flavour == "moodle":  # Canvas tells it at each launch
+        assert {kinds[n] for n, manages in said.items() if manages} == {"editingteacher", "manager"}
+        assert None not in said.values()
+    else:
+        assert set(said.values()) == {None}
+
+
+@pytest.mark.parametrize("flavour", ["moodle"])
+@pytest.mark.usefixtures("no_waiting")
+def test_a_right_that_nobody_tells_spoils_no_roster(provisioned: Any) -> None:
+    registration = db.session.scalars(select(Registration)).one()
+    tokens.set_service_token(provisioned.tool.settings, registration.id, "a token that was taken back")
+    assert provisioned.pull("roster").complete
+    assert {m.manages_groups for m in db.session.scalars(select(RosterMember))} == {None}

@@ -104,9 +104,16 @@ class Browser:
     def get(self, path: str, status: int = 200, **more: Any) -> BeautifulSoup:
         return self._checked(self.client.get(self.address(path), **more), status, path)
 
-    def post(self, path: str, status: int = 303, headers: dict[str, str] | None = None, **data: Any) -> Any:
-        """Send a form; give the next page's address for a 303, else the page."""
-        sent = {"csrf_token": self.token, **data}
+    def post(
+        self,
+        path: str,
+        status: int = 303,
+        headers: dict[str, str] | None = None,
+        fields: dict[str, Any] | None = None,
+        **data: Any,
+    ) -> Any:
+        """Send a form; give the next page's address for a 303, else the page. `fields` are more of its data."""
+        sent = {"csrf_token": self.token, **data, **(fields or {})}
         response = self.client.post(self.address(path), data=sent, headers=headers)
         if response.status_code in (302, 303) and status == response.status_code:
             return response.headers["Location"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lti_tool.services import roster
+from lti_tool.services import roster_page
 
 
 def test_a_page_that_does_not_exist_is_a_page(world: Any) -> None:
@@ -29,13 +29,13 @@ def test_a_mistake_of_ours_shows_no_trace_and_a_reference(world: Any, monkeypatc
     def broken(*_: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("lti_tool.web.roster.read_roster", broken)
+    monkeypatch.setattr("lti_tool.web.roster.list_students", broken)
     page = world.browser().get("roster", 500)
     assert "Something went wrong on our side" in page.h1.text
     assert "secret" not in page.text
     assert "Traceback" not in page.text
     assert len(page.code.text) == 8
-    assert roster.read_roster is not broken
+    assert roster_page.list_students is not broken
 
 
 def test_too_large_a_form_is_refused(world: Any) -> None:

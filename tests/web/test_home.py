@@ -6,6 +6,7 @@ import pytest
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused
+from lti_tool.models import Registration, ServiceToken, db
 
 
 def test_before_the_first_sync_the_page_offers_it(world: Any, lms: Any) -> None:
@@ -124,3 +125,17 @@ def test_the_number_of_queries_does_not_grow(world: Any, lms: Any, count_queries
     count_queries()
     teacher.get("")
     assert count_queries() == few <= 8
+
+
+def test_a_moodle_teacher_whose_right_is_not_asked_yet_is_told_so(world: Any) -> None:
+    with world.app.app_context():
+        registration = db.session.get_one(Registration, world.registration_id)
+        registration.family = "moodle"
+        db.session.add(ServiceToken(registration_id=registration.id, ciphertext=b"x", set_at=now()))
+        db.session.commit()
+    teacher = world.browser(member=world.member("Tina", enrollment_type="teacher"))
+    page = teacher.get("")
+    assert "Moodle has not told yet whether you may manage groups" in page.text
+    assert not page.select('a[href$="group-sets/new"]')
+    teacher.post("group-sets/new", 403, name="Mine")
+    teacher.post("roster/refresh")

@@ -28,6 +28,7 @@ def upgrade() -> None:
     )
     op.add_column('course', sa.Column('roster_connection', sa.String(length=16), nullable=True))
     op.add_column('course', sa.Column('roster_filename', sa.String(length=255), nullable=True))
+    op.add_column('course', sa.Column('roster_updated_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('group', sa.Column('name_generated', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column('group_set', sa.Column('source_filename', sa.String(length=255), nullable=True))
     _index_own_names("connection IS NULL OR connection = 'import'", old='uq_group_set_local_name', new='uq_group_set_own_name')
@@ -101,6 +102,7 @@ def downgrade() -> None:
     _index_own_names('connection IS NULL', old='uq_group_set_own_name', new='uq_group_set_local_name')
     op.drop_column('group_set', 'source_filename')
     op.drop_column('group', 'name_generated')
+    op.drop_column('course', 'roster_updated_at')
     op.drop_column('course', 'roster_filename')
     op.drop_column('course', 'roster_connection')
     for name in ('git_username_status', *ROSTER):

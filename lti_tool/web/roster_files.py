@@ -1,0 +1,60 @@
+"""Takes the roster out as a file, and files of students or git user names in: chosen, previewed, confirmed."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+from wtforms import FileField
+
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.permissions import Permission
+from lti_tool.domain.tables import MOST_BYTES
+from lti_tool.services import roster_file
+from lti_tool.web.access import requires, viewer
+from lti_tool.web.downloads import download
+from lti_tool.web.forms import Form
+from lti_tool.web.pages import page, see_other
+
+blueprint = Blueprint("roster_files", __name__, url_prefix="/courses/<uuid:course_id>/roster")
+KIND = "<any(roster, git_usernames):kind>"
+
+
+class UploadForm(Form):
+    """One file."""
+
+    file = FileField("CSV file")
+
+
+@blueprint.get("/export.csv")
+@requires(Permission.VIEW_ROSTER)
+def export_roster(course_id: UUID) -> Response:
+    """Answer with everybody of the course as a CSV file."""
+    return download(f"{viewer().course.title} people.csv", "text/csv", roster_file.export_roster(course_id))
+
+
+@blueprint.route(f"/import/{KIND}", methods=["GET", "POST"])
+@requires(Permission.EDIT_ROSTER)
+def upload(course_id: UUID, kind: str) -> Response:
+    """Take a file and show what it would change; nothing is stored in the roster yet."""
+    form = UploadForm()
+    if request.method == "POST":
+        sent = request.files.get("file")
+        try:
+            if sent is None or not sent.filename:
+                raise RuleViolation("file_required")
+            data = sent.stream.read(MOST_BYTES + 1)
+            draft_id = roster_file.keep_upload(viewer(), kind, sent.filename, data)
+            return see_other("roster_files.confirm", kind=kind, draft_id=draft_id)
+        except RuleViolation as error:
+            form.refuse(form.file, error)
+    return page("roster/import.html", 422 if form.errors else 200, form=form, kind=kind)
+
+
+@blueprint.route(f"/import/{KIND}/<uuid:draft_id>", methods=["GET", "POST"])
+@requires(Permission.EDIT_ROSTER)
+def confirm(course_id: UUID, kind: str, draft_id: UUID) -> Response:
+    """Show what a file would change, line by line; then store exactly that."""
+    if request.method == "POST":
+        roster_file.apply_import(viewer(), draft_id, kind, request.form.get("seen", ""))
+        return see_other("roster.roster", notice="roster_imported")
+    shown = roster_file.preview_import(viewer(), draft_id, kind)
+    return page("roster/preview.html", shown=shown, kind=kind, draft_id=draft_id)

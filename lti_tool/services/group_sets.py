@@ -1,10 +1,10 @@
-"""Group sets: listed, read with everything a page shows, made, copied, renamed and deleted."""
+"""Group sets: listed, read with everything a page shows, locked, made and renamed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, delete, func, insert, literal, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
@@ -13,7 +13,6 @@ from lti_tool.domain.groups import (
     Connection,
     Origin,
     clean_name,
-    copy_name,
     group_is_editable,
     require_editable_set,
     require_free_name,
@@ -54,10 +53,11 @@ class SetSummary:
 
 @dataclass(frozen=True)
 class GroupCard:
-    """A group with its members, staff marked by their enrollment type."""
+    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
 
     row: Group
     members: Sequence[RosterMember]
+    elsewhere: Sequence[str] = ()
 
     @property
     def editable(self) -> bool:
@@ -67,23 +67,23 @@ class GroupCard:
 
 @dataclass(frozen=True)
 class SetPage:
-    """One set as its page shows it.
-
-    `unassigned` are the active students in none of its groups, `shared_with` the other sets that hold local groups
-    of it.
-    """
+    """One set as its page shows it; `unassigned` are the active students in none of its groups."""
 
     row: GroupSet
     cards: Sequence[GroupCard]
     unassigned: Sequence[RosterMember]
     publication: Publication | None
     in_several: Sequence[RosterMember] = field(default_factory=tuple)
-    shared_with: Sequence[str] = field(default_factory=tuple)
 
     @property
     def editable(self) -> bool:
         """Say whether the set belongs to this tool."""
         return set_is_editable(connection_of(self.row))
+
+    @property
+    def shared_with(self) -> Sequence[str]:
+        """Return the names of the other sets that hold local groups of this one."""
+        return list(dict.fromkeys(name for card in self.cards if card.editable for name in card.elsewhere))
 
     @property
     def has_foreign_groups(self) -> bool:
@@ -148,7 +148,8 @@ def read_set(course_id: UUID, set_id: UUID) -> SetPage:
     row = get_set(course_id, set_id)
     groups = read_groups(set_id)
     members = read_members([group.id for group in groups])
-    cards = [GroupCard(group, members.get(group.id, ())) for group in groups]
+    elsewhere = _other_holders(set_id)
+    cards = [GroupCard(group, members.get(group.id, ()), elsewhere.get(group.id, ())) for group in groups]
     seen: dict[UUID, int] = {}
     for card in cards:
         for member in card.members:
@@ -160,19 +161,22 @@ def read_set(course_id: UUID, set_id: UUID) -> SetPage:
         unassigned=[student for student in active_students(course_id) if student.id not in seen],
         publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
         in_several=tuple(several.values()),
-        shared_with=_other_holders(set_id),
     )
 
 
-def _other_holders(set_id: UUID) -> Sequence[str]:
-    """Return the names of the other sets that hold local groups of this one."""
+def _other_holders(set_id: UUID) -> dict[UUID, list[str]]:
+    """Return the names of the other sets that hold groups of this one, by group."""
     of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-    holders = (
-        select(GroupSetEntry.group_set_id)
-        .join(Group, Group.id == GroupSetEntry.group_id)
-        .where(Group.origin == Origin.LOCAL, GroupSetEntry.group_set_id != set_id, Group.id.in_(of_set))
+    rows = db.session.execute(
+        select(GroupSetEntry.group_id, GroupSet.name)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(GroupSetEntry.group_set_id != set_id, GroupSetEntry.group_id.in_(of_set))
+        .order_by(GroupSet.position)
     )
-    return db.session.scalars(select(GroupSet.name).where(GroupSet.id.in_(holders)).order_by(GroupSet.position)).all()
+    holders: dict[UUID, list[str]] = {}
+    for group_id, name in rows:
+        holders.setdefault(group_id, []).append(name)
+    return holders
 
 
 def read_groups(set_id: UUID) -> Sequence[Group]:
@@ -229,33 +233,14 @@ def create_set(viewer: Viewer, name: str) -> Changes:
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
-        require_free_name(tidy, _local_names(course_id))
-        set_id = _add_local_set(course_id, tidy)
+        require_free_name(tidy, local_names(course_id))
+        set_id = add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
     return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Make a local set that holds the same groups in the same order; raise NotFound.
-
-    The groups are shared, not doubled: whose they are, and so who may change them, stays as it was.
-    """
-    course_id = viewer.course.id
-    with transaction() as session:
-        source = get_set(course_id, set_id)
-        name = copy_name(source.name, _local_names(course_id))
-        copy_id = _add_local_set(course_id, name)
-        held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
-        session.execute(
-            insert(GroupSetEntry).from_select(
-                ["group_set_id", "group_id", "position"], held.where(GroupSetEntry.group_set_id == set_id)
-            )
-        )
-        history.note(course_id, viewer.access_id, "group_set_copied", f"{source.name} → {name}", copy_id)
-    return Changes(group_sets=frozenset({copy_id}), count=1)
-
-
-def _add_local_set(course_id: UUID, name: str) -> UUID:
+def add_local_set(course_id: UUID, name: str) -> UUID:
+    """Store an empty local set after the course's others, inside the caller's transaction."""
     end = db.session.scalar(select(func.max(GroupSet.position)).where(GroupSet.course_id == course_id))
     row = GroupSet(
         id=uuid4(),
@@ -272,32 +257,19 @@ def _add_local_set(course_id: UUID, name: str) -> UUID:
     return row.id
 
 
-def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
-    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken."""
+def rename_set(viewer: Viewer, set_id: UUID, name: str, revision: int | None = None) -> Changes:
+    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken, Conflict as `lock_set`."""
     tidy = clean_name(name)
     with transaction():
-        row = lock_set(viewer.course.id, set_id)
-        require_free_name(tidy, _local_names(viewer.course.id, besides=set_id))
+        row = lock_set(viewer.course.id, set_id, revision)
+        require_free_name(tidy, local_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
     return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Delete a local set with the groups that no other set holds."""
-    with transaction() as session:
-        row = lock_set(viewer.course.id, set_id)
-        held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-        elsewhere = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
-        orphans = session.scalars(
-            select(Group.id).where(Group.id.in_(held), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
-        ).all()
-        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
-        session.execute(delete(GroupSet).where(GroupSet.id == set_id))
-        session.execute(delete(Group).where(Group.id.in_(orphans)))
-    return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)
-
-
-def _local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
-    query = select(GroupSet.name).where(GroupSet.course_id == course_id, GroupSet.connection.is_(None))
+def local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
+    """Return the names of the course's own sets, local and imported."""
+    ours = or_(GroupSet.connection.is_(None), GroupSet.connection == Connection.IMPORT)
+    query = select(GroupSet.name).where(GroupSet.course_id == course_id, ours)
     return db.session.scalars(query.where(GroupSet.id != besides) if besides else query).all()

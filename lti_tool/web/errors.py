@@ -41,12 +41,13 @@ def status_of(error: ToolError) -> int:
 
 def register(app: Flask) -> None:
     """Answer every error with a page in plain words and a reference id that the log has too."""
-    app.register_error_handler(ToolError, _tool_error)
+    app.register_error_handler(ToolError, answer_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _tool_error(error: ToolError) -> Response:
+def answer_error(error: ToolError) -> Response:
+    """Answer an error with the page of its code."""
     return _page(error.code, status_of(error), error.facts)
 
 

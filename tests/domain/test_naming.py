@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_tool.domain.naming import LONGEST, name_each, person_slug, slug
+from lti_tool.domain.naming import LONGEST, PERSON, name_each, person_slug, slug
 
 NAMES = st.text(st.sampled_from(" ,'’-_aAbß李éøIİ1"), max_size=12)
 PEOPLE = st.dictionaries(st.uuids(), NAMES, max_size=12).map(lambda people: list(people.items()))
@@ -31,7 +31,7 @@ PEOPLE = st.dictionaries(st.uuids(), NAMES, max_size=12).map(lambda people: list
     ],
 )
 def test_a_slug_is_plain_ascii(text: str, expected: str) -> None:
-    assert slug(text) == expected
+    assert slug(text, PERSON) == expected
 
 
 @pytest.mark.shows("MODEL-137")
@@ -51,7 +51,7 @@ def test_a_slug_is_plain_ascii(text: str, expected: str) -> None:
     ],
 )
 def test_letters_without_a_mark_to_strip_have_a_plain_form(text: str, expected: str) -> None:
-    assert slug(text) == expected
+    assert slug(text, PERSON) == expected
 
 
 @pytest.mark.shows("MODEL-132", "MODEL-133", "MODEL-134")
@@ -105,8 +105,8 @@ def test_a_name_without_ascii_is_a_member_with_the_end_of_the_id() -> None:
 
 @given(NAMES | st.text())
 def test_a_slug_of_a_slug_is_itself(text: str) -> None:
-    once = slug(text)
-    assert slug(once) == once
+    once = slug(text, PERSON)
+    assert slug(once, PERSON) == once
     assert set(once) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")
     assert not once.startswith("_")
     assert not once.endswith("_")

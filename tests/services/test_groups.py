@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.models import GroupMembership, HistoryEntry, RosterMember, db, transaction
-from lti_tool.services import group_sets, groups
+from lti_tool.services import group_sets, groups, removal
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_groups_keep_the_order_in_which_they_were_made(ready: Any) -> None:
     groups.create_groups(classroom.viewer, set_id, "Alpha")
     groups.edit_group(classroom.viewer, set_id, ids[0], "Zulu", "last by name, first in place")
     names = [card.row.name for card in group_sets.read_set(classroom.course_id, set_id).cards]
-    assert names == ["Zulu", "Team 2", "Team 3", "Alpha"]
+    assert names == ["zulu", "team-2", "team-3", "alpha"]
 
 
 @flavours
@@ -70,7 +70,7 @@ def test_groups_of_the_lms_are_not_changed_here(classroom: Any) -> None:
     student = classroom.students()[0].id
     for change in (
         lambda: group_sets.rename_set(viewer, summary.row.id, "x"),
-        lambda: group_sets.delete_set(viewer, summary.row.id),
+        lambda: removal.delete_set(viewer, summary.row.id),
         lambda: groups.create_groups(viewer, summary.row.id, "x"),
         lambda: groups.edit_group(viewer, summary.row.id, group, "x", ""),
         lambda: groups.delete_group(viewer, summary.row.id, group),
@@ -162,7 +162,7 @@ def test_a_member_who_is_deleted_leaves_the_group_standing(ready: Any) -> None:
 @pytest.mark.shows("MODEL-110")
 def test_deleting_a_set_deletes_the_groups_that_no_other_set_holds(ready: Any) -> None:
     classroom, set_id, ids = ready
-    group_sets.delete_set(classroom.viewer, set_id)
+    removal.delete_set(classroom.viewer, set_id)
     from lti_tool.models import Group
 
     assert db.session.scalars(select(Group).where(Group.id.in_(ids))).all() == []

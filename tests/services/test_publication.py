@@ -8,7 +8,7 @@ import pytest
 from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import transaction
-from lti_tool.services import group_sets, groups, publication, push, runs
+from lti_tool.services import group_sets, groups, publication, push, removal, runs
 from lti_tool.services.mirror import find_publication
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -196,7 +196,7 @@ def test_deleting_here_keeps_the_lms_set_and_deleting_everywhere_does_not(classr
     if where == "everywhere":
         publication.delete_everywhere(classroom.tool, classroom.viewer, set_id)
     else:
-        group_sets.delete_set(classroom.viewer, set_id)
+        removal.delete_set(classroom.viewer, set_id)
     assert set_id not in {summary.row.id for summary in group_sets.list_sets(classroom.course_id)}
     assert (in_lms(classroom, "Lab teams") is None) is (where == "everywhere")
 

@@ -25,14 +25,14 @@ def test_one_group_or_several_numbered_ones_are_added(filled: Any) -> None:
     assert "One group is added." in page.select_one("#notice").text
     page = teacher.follow(f"{filled.path}/groups", name="Team", count="3")
     assert "3 groups are added." in page.select_one("#notice").text
-    assert names(filled) == {"Team 1", "Team 2", "Spare", "Team 3", "Team 4", "Team 5"}
+    assert names(filled) == {"Team 1", "Team 2", "spare", "team-1", "team-2", "team-3"}
 
 
 @pytest.mark.parametrize(
     ("sent", "field", "words"),
     [
         ({"name": "", "count": "1"}, "name", "Enter a name."),
-        ({"name": "team 1", "count": "1"}, "name", "“team 1” is in use"),
+        ({"name": "Owls!", "count": "1"}, "name", "“owls” is in use"),
         ({"name": "X" * 256, "count": "1"}, "name", "255 characters"),
         ({"name": "Team", "count": "0"}, "count", "from 1 to 200"),
         ({"name": "Team", "count": "201"}, "count", "from 1 to 200"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
@@ -115,9 +115,14 @@ def list_sets(course_id: UUID) -> list[SetSummary]:
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .where(GroupSet.course_id == course_id)
-        .order_by(case((GroupSet.connection == Connection.SYSTEM, 1), else_=0), GroupSet.position, GroupSet.name)
+        .order_by(*order_of_sets(), GroupSet.name)
     )
     return [SetSummary(*row) for row in rows]
+
+
+def order_of_sets() -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return what puts sets in their order, those of the roster last."""
+    return case((GroupSet.connection == Connection.SYSTEM, 1), else_=0), GroupSet.position.expression
 
 
 def get_set(course_id: UUID, set_id: UUID) -> GroupSet:

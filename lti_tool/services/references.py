@@ -12,7 +12,7 @@ from lti_tool.domain.groups import Origin, group_is_editable, require_free_name
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import get_editable_set, lock_set, read_groups
+from lti_tool.services.group_sets import get_editable_set, lock_set, order_of_sets, read_groups
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import read_members
 
@@ -39,7 +39,7 @@ class TakingOut:
 
 
 def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
-    """Return the groups of the course that a local set does not hold, under the first set that holds them."""
+    """Return the groups that a local set lacks, each under the first set that holds it; sets of the roster last."""
     get_editable_set(course_id, set_id)
     sizes = select(GroupMembership.group_id, func.count().label("people")).group_by(GroupMembership.group_id).subquery()
     here = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
@@ -49,7 +49,7 @@ def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
         .join(Group, Group.id == GroupSetEntry.group_id)
         .outerjoin(sizes, sizes.c.group_id == Group.id)
         .where(GroupSet.course_id == course_id, Group.id.not_in(here))
-        .order_by(GroupSet.position, GroupSet.id, GroupSetEntry.position)
+        .order_by(*order_of_sets(), GroupSet.id, GroupSetEntry.position)
     )
     sources: dict[UUID, Source] = {}
     seen: set[UUID] = set()

@@ -57,7 +57,7 @@ def test_a_published_set_is_in_the_lms_with_its_groups_and_people(classroom: Any
     set_id = fill(classroom)
     report = publish(classroom, set_id)
     assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
-    assert in_store(classroom, set_id)["Crew 3"] == set()
+    assert in_store(classroom, set_id)["crew-3"] == set()
     assert (report.complete, report.errors, report.groups.created) == (True, [], 3)
     assert state_of(set_id) == "sent"
     assert publication.read_publication(classroom.course_id, set_id).differences == []
@@ -69,7 +69,7 @@ def test_a_pull_makes_no_second_set_of_a_mirror(classroom: Any) -> None:
     classroom.pull()
     names = [summary.row.name for summary in group_sets.list_sets(classroom.course_id)]
     assert names.count("Lab teams") == 1
-    assert "Crew 1" not in {c.row.name for s in names for c in cards(classroom, s) if s != "Lab teams"}
+    assert "crew-1" not in {c.row.name for s in names for c in cards(classroom, s) if s != "Lab teams"}
 
 
 def cards(classroom: Any, name: str) -> Any:
@@ -118,7 +118,7 @@ def test_a_change_that_the_lms_does_not_take_is_kept_shown_and_sent_later(
     view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
     assert view.state == state
     assert view.error_code
-    assert {(d.kind, d.group) for d in view.differences} == {("member_missing", "Crew 3"), ("member_extra", "Crew 1")}
+    assert {(d.kind, d.group) for d in view.differences} == {("member_missing", "crew-3"), ("member_extra", "crew-1")}
     assert in_lms(classroom, "Lab teams") == before
     classroom.lms.faults({})
     rung: list[UUID] = []
@@ -155,7 +155,7 @@ def test_people_whom_the_lms_does_not_take_are_named(classroom: Any) -> None:
     gone = group_sets.read_set(classroom.course_id, set_id).cards[0].members[0]
     classroom.outsider("unenrol", user_id=int(gone.lms_user_id))
     report = publish(classroom, set_id)
-    assert report.not_placed == [{"group": "Crew 1", "person": gone.name}]
+    assert report.not_placed == [{"group": "crew-1", "person": gone.name}]
     row = find_publication(set_id)
     assert (row.state, row.error_code) == ("refused", "people_not_placed")
     missing = publication.read_publication(classroom.course_id, set_id).differences

@@ -3,7 +3,7 @@
 import secrets
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.domain.errors import (
@@ -17,6 +17,7 @@ from lti_tool.domain.errors import (
     RuleViolation,
     ToolError,
 )
+from lti_tool.web.answers import prefers_json
 from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
@@ -66,4 +67,6 @@ def _unexpected(error: Exception) -> Response:
 def _page(code: str, status: int, facts: dict[str, object]) -> Response:
     reference = secrets.token_hex(4)
     log.info("refused", code=code, status=status, reference=reference, endpoint=request.endpoint)
+    if prefers_json():
+        return make_response(jsonify(error=code, reference=reference), status)
     return page("error.html", status, code=code, facts=facts, status=status, reference=reference)

@@ -129,7 +129,7 @@ def test_a_program_is_told_of_a_conflict_by_its_status(world: Any) -> None:
         data={"csrf_token": teacher.token, "name": "Mine", "revision": "99"},
         headers={"Accept": "application/json"},
     )
-    assert response.status_code == 409
+    assert (response.status_code, response.get_json()["error"]) == (409, "set_changed")
     assert world.stored(GroupSet)[0].name == "Projects"
 
 

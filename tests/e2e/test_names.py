@@ -1,4 +1,4 @@
-"""Names of groups as they are typed and ticked: shown normalised, taken over when the field is left; tabs that follow."""
+"""Names of groups as they are typed and ticked: shown as they will be stored; and tabs that follow each other."""
 
 import pytest
 from playwright.sync_api import expect

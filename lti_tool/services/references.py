@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.groups import Origin, group_is_editable, require_free_name
+from lti_tool.domain.groups import Origin, group_is_editable
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
@@ -63,7 +63,7 @@ def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
 def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> Changes:
     """Put existing groups of the course at the end of a local set; those that it holds already stay where they are.
 
-    Raise NotFound, RuleViolation("name_taken") for a name that the set has, and for a published set
+    Raise NotFound, RuleViolation("group_name_in_set") for a name that the set has, and for a published set
     "set_has_foreign_groups" or "people_in_two_groups", because its mirror could not show them.
     """
     course_id = viewer.course.id
@@ -75,10 +75,11 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
         if len(found) != len(wanted):
             raise NotFound("group_not_found")
         new = sorted(found, key=lambda group: group_ids.index(group.id))
-        names = [group.name for group in present]
+        names = {group.name.casefold() for group in present}
         for group in new:
-            require_free_name(group.name, names)
-            names.append(group.name)
+            if group.name.casefold() in names:
+                raise RuleViolation("group_name_in_set", name=group.name)
+            names.add(group.name.casefold())
         if session.scalar(select(func.count()).where(Publication.group_set_id == set_id)):
             _require_mirrorable(present, new)
         end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))

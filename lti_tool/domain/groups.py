@@ -80,7 +80,7 @@ def require_free_name(name: str, taken: Collection[str]) -> None:
 
 
 def numbered_names(base: str, count: int, taken: Collection[str]) -> list[str]:
-    """Return `count` free names "base 1", "base 2", …, skipping numbers in use; a single group keeps `base`."""
+    """Return `count` free names "base-1", "base-2", …, skipping numbers in use; a single group keeps `base`."""
     if count == 1:
         require_free_name(base, taken)
         return [base]
@@ -88,7 +88,7 @@ def numbered_names(base: str, count: int, taken: Collection[str]) -> list[str]:
     names: list[str] = []
     number = 1
     while len(names) < count:
-        name = f"{base} {number}"
+        name = f"{base}-{number}"
         if name.casefold() not in in_use:
             names.append(name)
         number += 1

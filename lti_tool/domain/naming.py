@@ -1,25 +1,30 @@
-"""Names that the tool makes for groups of one person (seed 003, "Group Naming Specification")."""
+"""Names of groups, made and typed ones (seed 003, "Group Naming Specification")."""
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from uuid import UUID
 
+from lti_tool.domain.groups import clean_name, clean_text
+
 SUFFIX_LENGTH = 4  # characters of a member's id that tell namesakes apart
 LONGEST = 200  # of a name without its suffix, so that both fit where names are stored
-NAMELESS = "member"  # for names without a letter that ASCII knows
+NAMELESS = "member"  # for a person without a letter that ASCII knows
+UNNAMED = "unnamed"  # for a group without one
+NAMED = 5  # people whom the name of a large group names
+PERSON, GROUP = "_", "-"  # what stands between the words of a name of either kind
 APOSTROPHES = re.compile("['’‘ʼ`´]")
 FOREIGN = re.compile("[^a-z0-9]+")
 # Letters that Unicode does not take apart into a plain letter and a mark; every other one counts as foreign.
 PLAIN = str.maketrans({"ø": "o", "ß": "ss", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 
 
-def slug(text: str) -> str:
-    """Return a text as lower-case ASCII letters and digits, with "_" for each run of anything else."""
+def slug(text: str, separator: str) -> str:
+    """Return a text as lower-case ASCII letters and digits, with the separator for each run of anything else."""
     parts = unicodedata.normalize("NFD", text.lower())
     plain = "".join(letter for letter in parts if not unicodedata.combining(letter)).translate(PLAIN)
-    return FOREIGN.sub("_", APOSTROPHES.sub("", plain)).strip("_")
+    return FOREIGN.sub(separator, APOSTROPHES.sub("", plain)).strip(separator)[:LONGEST].rstrip(separator)
 
 
 def person_slug(name: str) -> str:
@@ -27,9 +32,49 @@ def person_slug(name: str) -> str:
 
     Empty for a name in which nothing is left.
     """
+    words = _words(name)
+    return slug(" ".join(words if len(words) < 2 else (words[0], words[-1])), PERSON)
+
+
+def _words(name: str) -> list[str]:
     last, comma, first = name.partition(",")
-    words = (f"{first} {last}" if comma else name).split()
-    return slug(" ".join(words if len(words) < 2 else (words[0], words[-1])))[:LONGEST].rstrip("_")
+    return (f"{first} {last}" if comma else name).split()
+
+
+def normalize_group_name(name: str) -> str:
+    """Return a typed name of a group as it is stored (ruling C27); "unnamed" when nothing of it is left."""
+    return slug(name, GROUP) or UNNAMED
+
+
+def edited_name(typed: str, present: str) -> str:
+    """Return the name that an edit leaves: the present one, whatever it is, unless something else was typed.
+
+    Raise RuleViolation for a name that is empty or too long.
+    """
+    tidy = clean_name(typed)
+    return present if tidy == " ".join(clean_text(present).split()) else normalize_group_name(tidy)
+
+
+def generated_name(people: Sequence[str]) -> str:
+    """Return the name of a group after the names of its people, in their order.
+
+    One person gives first and last name, up to five their last words, more give five and how many others there are.
+    Whoever has no ASCII letter there is passed over; a group of nobody else is "unnamed".
+    """
+    if len(people) == 1:
+        return person_slug(people[0]) or UNNAMED
+    surnames = [surname for name in people if (surname := slug("".join(_words(name)[-1:]), GROUP))][:NAMED]
+    if not surnames:
+        return UNNAMED
+    rest = f"{GROUP}+{len(people) - len(surnames)}" if len(people) > NAMED else ""
+    return GROUP.join(surnames)[:LONGEST].rstrip(GROUP) + rest
+
+
+def free_name(base: str, taken: Collection[str]) -> str:
+    """Return a generated name that no other group has: with "-2", "-3", … when it is taken (in any case of letters)."""
+    in_use = {other.casefold() for other in taken}
+    names = (f"{base}{GROUP}{number}" if number > 1 else base for number in count(1))
+    return next(name for name in names if name.casefold() not in in_use)
 
 
 def name_each(people: Sequence[tuple[UUID, str]]) -> dict[UUID, str]:

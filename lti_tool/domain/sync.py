@@ -92,13 +92,16 @@ def plan_pull(
     *,
     mirrored_sets: frozenset[str] = frozenset(),
     mirrored_groups: frozenset[str] = frozenset(),
+    left_out: frozenset[str] = frozenset(),
 ) -> PullPlan:
     """Plan how a complete fetch replaces the connected sets (seed 003, "Group sync behavior"; rulings C4, C14, C16).
 
-    `people`: roster members by LMS user id. Mirrors of published sets are ours and are left alone. A set or group
-    that the fetch does not have is removed: the caller passes complete fetches only.
+    `people`: roster members by LMS user id. Mirrors of published sets are ours and are left alone; the sets of
+    `left_out` were removed from this tool, so nothing of them is stored but the groups that other sets hold too. A
+    set or group that the fetch does not have is removed: the caller passes complete fetches only.
     """
-    group_sets = _with_ungrouped(remote, mirrored_sets, mirrored_groups)
+    every = _with_ungrouped(remote, mirrored_sets, mirrored_groups)
+    group_sets = [group_set for group_set in every if group_set.lms_group_set_id not in left_out]
     held = {group_id for group_set in group_sets for group_id in group_set.group_ids}
     missing: dict[str, int] = {}
     inactive: dict[str, int] = {}

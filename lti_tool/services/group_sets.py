@@ -1,10 +1,10 @@
-"""Group sets: listed, read with everything a page shows, made, copied, renamed and deleted."""
+"""Group sets: listed, read with everything a page shows, locked, made and renamed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.changes import Changes
@@ -14,11 +14,9 @@ from lti_tool.domain.groups import (
     Connection,
     Origin,
     clean_name,
-    copy_name,
     group_is_editable,
     require_editable_set,
     require_free_name,
-    set_is_editable,
 )
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -35,8 +33,6 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.assignment_sets import release_sets
-from lti_tool.services.memberships import read_members
 
 
 @dataclass(frozen=True)
@@ -56,46 +52,16 @@ class SetSummary:
 
 @dataclass(frozen=True)
 class GroupCard:
-    """A group with its members, staff marked by their enrollment type."""
+    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
 
     row: Group
     members: Sequence[RosterMember]
+    elsewhere: Sequence[str] = ()
 
     @property
     def editable(self) -> bool:
         """Say whether the group may be changed in this tool."""
         return group_is_editable(Origin(self.row.origin))
-
-
-@dataclass(frozen=True)
-class SetPage:
-    """One set as its page shows it.
-
-    `unassigned` are the active students in none of its groups, `shared_with` the other sets that hold local groups
-    of it.
-    """
-
-    row: GroupSet
-    cards: Sequence[GroupCard]
-    unassigned: Sequence[RosterMember]
-    publication: Publication | None
-    in_several: Sequence[RosterMember] = field(default_factory=tuple)
-    shared_with: Sequence[str] = field(default_factory=tuple)
-
-    @property
-    def editable(self) -> bool:
-        """Say whether the set belongs to this tool."""
-        return set_is_editable(connection_of(self.row))
-
-    @property
-    def without_email(self) -> int:
-        """Return how many different people in its groups a file cannot name."""
-        return len({member.id for card in self.cards for member in card.members if not member.email})
-
-    @property
-    def has_foreign_groups(self) -> bool:
-        """Say whether some of its groups belong to the LMS or to the roster."""
-        return not all(card.editable for card in self.cards)
 
 
 def connection_of(row: GroupSet) -> Connection | None:
@@ -134,9 +100,14 @@ def _summaries(course_id: UUID, *which: ColumnElement[bool]) -> list[SetSummary]
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .where(*which)
-        .order_by(case((GroupSet.connection == Connection.SYSTEM, 1), else_=0), GroupSet.position, GroupSet.name)
+        .order_by(*order_of_sets(), GroupSet.name)
     )
     return [SetSummary(*row) for row in rows]
+
+
+def order_of_sets() -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return what puts sets in their order, those of the roster last."""
+    return case((GroupSet.connection == Connection.SYSTEM, 1), else_=0), GroupSet.position.expression
 
 
 def get_set(course_id: UUID, set_id: UUID) -> GroupSet:
@@ -160,38 +131,6 @@ def find_set(set_id: UUID) -> GroupSet:
     if row is None:
         raise NotFound("group_set_not_found")
     return row
-
-
-def read_set(course_id: UUID, set_id: UUID) -> SetPage:
-    """Return a set with its groups, members and the students in none of them, in a fixed number of queries."""
-    row = get_set(course_id, set_id)
-    groups = read_groups(set_id)
-    members = read_members([group.id for group in groups])
-    cards = [GroupCard(group, members.get(group.id, ())) for group in groups]
-    seen: dict[UUID, int] = {}
-    for card in cards:
-        for member in card.members:
-            seen[member.id] = seen.get(member.id, 0) + 1
-    several = {member.id: member for card in cards for member in card.members if seen[member.id] > 1}
-    return SetPage(
-        row=row,
-        cards=cards,
-        unassigned=[student for student in active_students(course_id) if student.id not in seen],
-        publication=db.session.scalar(select(Publication).where(Publication.group_set_id == set_id)),
-        in_several=tuple(several.values()),
-        shared_with=other_holders(set_id),
-    )
-
-
-def other_holders(set_id: UUID) -> Sequence[str]:
-    """Return the names of the other sets that hold local groups of this one."""
-    of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-    holders = (
-        select(GroupSetEntry.group_set_id)
-        .join(Group, Group.id == GroupSetEntry.group_id)
-        .where(Group.origin == Origin.LOCAL, GroupSetEntry.group_set_id != set_id, Group.id.in_(of_set))
-    )
-    return db.session.scalars(select(GroupSet.name).where(GroupSet.id.in_(holders)).order_by(GroupSet.position)).all()
 
 
 def read_groups(set_id: UUID) -> Sequence[Group]:
@@ -259,26 +198,6 @@ def create_set(viewer: Viewer, name: str) -> Changes:
     return Changes(group_sets=frozenset({set_id}), count=1)
 
 
-def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Make a local set that holds the same groups in the same order; raise NotFound.
-
-    The groups are shared, not doubled: whose they are, and so who may change them, stays as it was.
-    """
-    course_id = viewer.course.id
-    with transaction() as session:
-        source = get_set(course_id, set_id)
-        name = copy_name(source.name, local_names(course_id))
-        copy_id = add_local_set(course_id, name)
-        held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
-        session.execute(
-            insert(GroupSetEntry).from_select(
-                ["group_set_id", "group_id", "position"], held.where(GroupSetEntry.group_set_id == set_id)
-            )
-        )
-        history.note(course_id, viewer.access_id, "group_set_copied", f"{source.name} → {name}", copy_id)
-    return Changes(group_sets=frozenset({copy_id}), count=1)
-
-
 def add_local_set(course_id: UUID, name: str) -> UUID:
     """Store an empty local set after the course's others, inside the caller's transaction.
 
@@ -303,31 +222,15 @@ def add_local_set(course_id: UUID, name: str) -> UUID:
     return row.id
 
 
-def rename_set(viewer: Viewer, set_id: UUID, name: str) -> Changes:
-    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken."""
+def rename_set(viewer: Viewer, set_id: UUID, name: str, revision: int | None = None) -> Changes:
+    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken, Conflict as `lock_set`."""
     tidy = clean_name(name)
     with transaction():
-        row = lock_set(viewer.course.id, set_id)
+        row = lock_set(viewer.course.id, set_id, revision)
         require_free_name(tidy, local_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
     return Changes(group_sets=frozenset({set_id}), count=1)
-
-
-def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Delete a local set with the groups that no other set holds."""
-    with transaction() as session:
-        row = lock_set(viewer.course.id, set_id)
-        held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-        elsewhere = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
-        orphans = session.scalars(
-            select(Group.id).where(Group.id.in_(held), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
-        ).all()
-        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
-        release_sets(viewer.course.id, [set_id])
-        session.execute(delete(GroupSet).where(GroupSet.id == set_id))
-        session.execute(delete(Group).where(Group.id.in_(orphans)))
-    return Changes(deleted_group_sets=frozenset({set_id}), deleted_groups=frozenset(orphans), count=1)
 
 
 def local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:

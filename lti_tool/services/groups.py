@@ -1,6 +1,6 @@
 """Groups of local sets: made, renamed, deleted, and people put into them, moved and taken out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -18,10 +18,12 @@ from lti_tool.domain.groups import (
     require_editable_group,
     require_free_name,
 )
+from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
 
@@ -96,32 +98,72 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     """Add one group of that name, or `count` numbered ones, at the end of a local set."""
     if not 1 <= count <= MOST_AT_ONCE:
         raise RuleViolation("too_many_groups", limit=MOST_AT_ONCE)
-    base = clean_name(name)
-    with transaction() as session:
+    base = normalize_group_name(clean_name(name))
+    with transaction():
         lock_set(viewer.course.id, set_id)
-        names = numbered_names(base, count, [group.name for group in read_groups(set_id)])
-        end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
-        first = 0 if end is None else end + 1
-        ids = [uuid4() for _ in names]
-        fixed = {"course_id": viewer.course.id, "origin": Origin.LOCAL, "description": "", "created_at": now()}
-        session.execute(insert(Group), [{"id": i, "name": n, **fixed} for i, n in zip(ids, names, strict=True)])
-        session.execute(
-            insert(GroupSetEntry),
-            [{"group_set_id": set_id, "group_id": i, "position": first + n} for n, i in enumerate(ids)],
-        )
-        history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id)
+        ids = _add(viewer, set_id, numbered_names(base, count, [group.name for group in read_groups(set_id)]))
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
-def edit_group(viewer: Viewer, set_id: UUID, group_id: UUID, name: str, description: str) -> Changes:
-    """Rename and describe a local group; raise RuleViolation for a name that a set of its has already."""
-    tidy = clean_name(name)
+def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
+    """Add one group with these people in it, in their order; without a name it is named after them and follows them.
+
+    Raise RuleViolation("name_or_people_required") when there is neither, and as `create_groups` and `assign` do.
+    """
+    people = list(dict.fromkeys(member_ids))
+    typed = normalize_group_name(clean_name(name)) if clean_text(name) else None
+    if typed is None and not people:
+        raise RuleViolation("name_or_people_required")
     with transaction():
         lock_set(viewer.course.id, set_id)
+        taken = [group.name for group in read_groups(set_id)]
+        if typed is None:
+            members = _require_active(viewer.course.id, people)
+            made = free_name(generated_name([members[member_id].name for member_id in people]), taken)
+        else:
+            require_free_name(typed, taken)
+            made = typed
+        (group_id,) = _add(viewer, set_id, [made], generated=typed is None)
+        touched, _ = _place(viewer, set_id, dict.fromkeys(people, group_id))
+    return Changes(group_sets=frozenset({set_id}), groups=touched | {group_id}, count=1)
+
+
+def _add(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
+    """Store local groups at the end of a set; their ids are our own."""
+    session = db.session
+    end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
+    first = 0 if end is None else end + 1
+    ids = [uuid4() for _ in names]
+    fixed = {
+        "course_id": viewer.course.id,
+        "name_generated": generated,
+        "origin": Origin.LOCAL,
+        "description": "",
+        "created_at": now(),
+    }
+    session.execute(insert(Group), [{"id": i, "name": n, **fixed} for i, n in zip(ids, names, strict=True)])
+    session.execute(
+        insert(GroupSetEntry),
+        [{"group_set_id": set_id, "group_id": i, "position": first + n} for n, i in enumerate(ids)],
+    )
+    history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id)
+    return ids
+
+
+def edit_group(
+    viewer: Viewer, set_id: UUID, group_id: UUID, name: str, description: str, *, revision: int | None = None
+) -> Changes:
+    """Rename and describe a local group; a name that was edited follows the people no more.
+
+    Raise RuleViolation for a name that a set of its has already, Conflict as `lock_set` does.
+    """
+    with transaction():
+        lock_set(viewer.course.id, set_id, revision)
         group = _editable(set_id, group_id)
-        require_free_name(tidy, _neighbours(group_id))
-        history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {tidy}", group_id)
-        group.name, group.description = tidy, clean_text(description)
+        new = free_edited_name(group, name)
+        history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {new}", group_id)
+        group.name_generated = group.name_generated and new == group.name
+        group.name, group.description = new, clean_text(description)
     return Changes(groups=frozenset({group_id}), count=1)
 
 
@@ -141,29 +183,36 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
 
     One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none.
     """
-    with transaction() as session:
+    with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        groups = {group.id: group for group in read_groups(set_id)}
-        for group_id in set(placements.values()):
-            if group_id not in groups:
-                raise NotFound("group_not_found")
-        members = _require_active(viewer.course.id, placements)
-        rows = session.execute(
-            select(GroupMembership.member_id, GroupMembership.group_id).where(
-                GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
-            )
+        touched, moved = _place(viewer, set_id, placements)
+    return Changes(groups=touched, count=moved)
+
+
+def _place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
+    """Put members into groups of a locked set; return the groups whose people changed, and how many were moved."""
+    groups = {group.id: group for group in read_groups(set_id)}
+    for group_id in set(placements.values()):
+        if group_id not in groups:
+            raise NotFound("group_not_found")
+    members = _require_active(viewer.course.id, placements)
+    rows = db.session.execute(
+        select(GroupMembership.member_id, GroupMembership.group_id).where(
+            GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
         )
-        there = {(member_id, group_id) for member_id, group_id in rows}
-        moves = {m: g for m, g in placements.items() if (m, g) not in there or sum(x == m for x, _ in there) > 1}
-        touched = {g for m, g in there if m in moves} | set(moves.values())
-        for group_id in touched:
-            require_editable_group(Origin(groups[group_id].origin))
-        _take_out(groups, moves)
-        append_members([(group_id, member_id) for member_id, group_id in moves.items()])
-        for member_id, group_id in moves.items():
-            note = f"{members[member_id].name} → {groups[group_id].name}"
-            history.note(viewer.course.id, viewer.access_id, "member_placed", note, group_id)
-    return Changes(groups=frozenset(touched), count=len(moves))
+    )
+    there = {(member_id, group_id) for member_id, group_id in rows}
+    moves = {m: g for m, g in placements.items() if (m, g) not in there or sum(x == m for x, _ in there) > 1}
+    touched = frozenset({g for m, g in there if m in moves} | set(moves.values()))
+    for group_id in touched:
+        require_editable_group(Origin(groups[group_id].origin))
+    _take_out(groups, moves)
+    append_members([(group_id, member_id) for member_id, group_id in moves.items()])
+    for member_id, group_id in moves.items():
+        note = f"{members[member_id].name} → {groups[group_id].name}"
+        history.note(viewer.course.id, viewer.access_id, "member_placed", note, group_id)
+    follow_members(viewer, touched)
+    return touched, len(moves)
 
 
 def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> Changes:
@@ -176,6 +225,7 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
             delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         )
         history.note(viewer.course.id, viewer.access_id, "member_removed", f"{member.name} ← {group.name}", group_id)
+        follow_members(viewer, {group_id})
     return Changes(groups=frozenset({group_id}), count=1)
 
 
@@ -208,16 +258,6 @@ def _editable(set_id: UUID, group_id: UUID) -> Group:
     return group
 
 
-def _neighbours(group_id: UUID) -> Sequence[str]:
-    """Return the names of the other groups in the sets that hold a group."""
-    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)
-    return db.session.scalars(
-        select(Group.name)
-        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
-        .where(GroupSetEntry.group_set_id.in_(holders), Group.id != group_id)
-    ).all()
-
-
 def _member(course_id: UUID, member_id: UUID) -> RosterMember:
     row = db.session.scalar(
         select(RosterMember).where(RosterMember.id == member_id, RosterMember.course_id == course_id)
@@ -227,7 +267,7 @@ def _member(course_id: UUID, member_id: UUID) -> RosterMember:
     return row
 
 
-def _require_active(course_id: UUID, members: Mapping[UUID, UUID]) -> dict[UUID, RosterMember]:
+def _require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, RosterMember]:
     rows = db.session.scalars(
         select(RosterMember).where(RosterMember.course_id == course_id, RosterMember.id.in_(members))
     ).all()

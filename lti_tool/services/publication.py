@@ -22,7 +22,7 @@ from lti_tool.domain.sync import Report, plan_push
 from lti_tool.models import GroupSet, MirroredGroup, Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import connection_of, delete_set, find_set, get_editable_set, get_set, read_groups
+from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.memberships import read_members
 from lti_tool.services.mirror import (
     SENT,
@@ -38,6 +38,7 @@ from lti_tool.services.mirror import (
     read_wanted,
 )
 from lti_tool.services.push import FIRST_RETRY, run_push
+from lti_tool.services.removal import delete_set
 from lti_tool.services.tool import Tool
 
 TURN_SECONDS = 4.0  # how long a page waits for another writer of the course

@@ -30,6 +30,7 @@ from lti_tool.models import (
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.assignment_sets import assignments_of, release_sets
 from lti_tool.services.memberships import append_members
+from lti_tool.services.removal import list_left_out
 from lti_tool.services.roster import fill_report, merge_roster, plan_roster
 from lti_tool.services.tool import Tool
 
@@ -148,6 +149,7 @@ def plan_groups(course_id: UUID, remote: RemoteGroups) -> PullPlan:
                 .where(GroupSet.course_id == course_id)
             )
         ),
+        left_out=frozenset(left_out.lms_group_set_id for left_out in list_left_out(course_id)),
     )
 
 

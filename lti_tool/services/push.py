@@ -26,6 +26,7 @@ from lti_tool.services.mirror import (
     read_wanted,
     store_mirror,
 )
+from lti_tool.services.removal import list_left_out
 from lti_tool.services.tool import Tool
 
 FIRST_RETRY = timedelta(seconds=30)
@@ -143,7 +144,8 @@ def _known_lms_sets(course_id: UUID) -> set[str | None]:
         .join(GroupSet, GroupSet.id == Publication.group_set_id)
         .where(GroupSet.course_id == course_id)
     ).all()
-    return {*connected, *mirrors}
+    left_out = (row.lms_group_set_id for row in list_left_out(course_id))
+    return {*connected, *mirrors, *left_out}
 
 
 def _count(report: Report, push: GroupSetPush, before: Sequence[MirroredState], after: Sequence[MirroredState]) -> None:

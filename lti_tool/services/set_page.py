@@ -3,7 +3,7 @@
 A set may have thousands of groups, so a page reads the people of a block of them only, in a fixed number of queries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, db
-from lti_tool.services.group_sets import GroupCard, connection_of, get_set, other_holders, students_query
+from lti_tool.services.group_sets import GroupCard, connection_of, get_set, students_query
 from lti_tool.services.memberships import members_of_set, read_members
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
@@ -115,7 +115,8 @@ def read_shown_set(
     blocks = _blocks(len(groups), block)
     first = min(max(1, first), blocks)
     last = min(max(first, last), blocks)
-    cards = _cards(groups[(first - 1) * block : last * block])
+    holders = _other_holders(set_id)
+    cards = _cards(groups[(first - 1) * block : last * block], holders)
     if system:
         return ShownSet(row, publication, groups, cards, first, last, block)
     unassigned, waiting = _waiting(course_id, set_id, None if everybody else WAITING)
@@ -130,7 +131,7 @@ def read_shown_set(
         unassigned=unassigned,
         waiting=waiting,
         in_several=_in_several(set_id),
-        shared_with=other_holders(set_id),
+        shared_with=_names_of_sharers(groups, holders),
         without_email=_without_email(set_id),
     )
 
@@ -188,7 +189,7 @@ def _blocks(groups: int, block: int) -> int:
     return max(1, -(-groups // block))
 
 
-def _cards(lines: Sequence[GroupLine]) -> list[GroupCard]:
+def _cards(lines: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) -> list[GroupCard]:
     rows = db.session.execute(
         select(Group, RosterMember)
         .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
@@ -203,7 +204,27 @@ def _cards(lines: Sequence[GroupLine]) -> list[GroupCard]:
         held = members.setdefault(group.id, [])
         if member is not None:
             held.append(member)
-    return [GroupCard(groups[line.id], members[line.id]) for line in lines]
+    return [GroupCard(groups[line.id], members[line.id], holders.get(line.id, ())) for line in lines]
+
+
+def _other_holders(set_id: UUID) -> dict[UUID, list[str]]:
+    """Return the names of the other sets that hold groups of this one, by group."""
+    of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    rows = db.session.execute(
+        select(GroupSetEntry.group_id, GroupSet.name)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(GroupSetEntry.group_set_id != set_id, GroupSetEntry.group_id.in_(of_set))
+        .order_by(GroupSet.position)
+    )
+    holders: dict[UUID, list[str]] = {}
+    for group_id, name in rows:
+        holders.setdefault(group_id, []).append(name)
+    return holders
+
+
+def _names_of_sharers(groups: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) -> list[str]:
+    names = (name for group in groups if group.editable for name in holders.get(group.id, ()))
+    return list(dict.fromkeys(names))
 
 
 def _waiting(course_id: UUID, set_id: UUID, limit: int | None) -> tuple[list[RosterMember], int]:

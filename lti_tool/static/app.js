@@ -39,6 +39,14 @@
     if (boxes.length) countTicks(boxes[0].form);
   });
 
+  // What the server said a typed name is stored as takes its place when the field is left, typed text only.
+  document.addEventListener("focusout", (event) => {
+    const told = document.querySelector("#stored-name [data-name]");
+    const field = event.target;
+    if (!told || field.id !== "name" || !field.value.trim() || field.value === field.defaultValue) return;
+    if (told.dataset.typed === field.value) field.value = told.dataset.name;
+  });
+
   function untick() {
     for (const box of document.querySelectorAll("main input[type=checkbox]:checked")) box.checked = false;
   }

@@ -19,6 +19,7 @@ def register(app: Flask) -> None:
         members,
         presets,
         publication,
+        references,
         roster,
         roster_files,
         runs,
@@ -30,6 +31,6 @@ def register(app: Flask) -> None:
     pages.register(app)
     set_place.register(app)
     of_people = (roster, members, roster_files)
-    of_sets = (group_sets, groups, imports, presets, publication, matrix)
+    of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
     for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
         app.register_blueprint(module.blueprint)

@@ -3,7 +3,7 @@
 import secrets
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.domain.errors import (
@@ -17,6 +17,7 @@ from lti_tool.domain.errors import (
     RuleViolation,
     ToolError,
 )
+from lti_tool.web.answers import prefers_json
 from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
@@ -41,12 +42,13 @@ def status_of(error: ToolError) -> int:
 
 def register(app: Flask) -> None:
     """Answer every error with a page in plain words and a reference id that the log has too."""
-    app.register_error_handler(ToolError, _tool_error)
+    app.register_error_handler(ToolError, answer_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _tool_error(error: ToolError) -> Response:
+def answer_error(error: ToolError) -> Response:
+    """Answer an error with the page of its code."""
     return _page(error.code, status_of(error), error.facts)
 
 
@@ -65,4 +67,6 @@ def _unexpected(error: Exception) -> Response:
 def _page(code: str, status: int, facts: dict[str, object]) -> Response:
     reference = secrets.token_hex(4)
     log.info("refused", code=code, status=status, reference=reference, endpoint=request.endpoint)
+    if prefers_json():
+        return make_response(jsonify(error=code, reference=reference), status)
     return page("error.html", status, code=code, facts=facts, status=status, reference=reference)

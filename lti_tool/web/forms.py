@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import request
 from werkzeug.datastructures import CombinedMultiDict
-from wtforms import FileField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import FileField, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms import Form as WTForm
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
@@ -39,16 +39,29 @@ def _uuid(text: object) -> UUID:
     return UUID(str(text))
 
 
+def _revision(text: object) -> int | None:
+    return int(text) if isinstance(text, int | str) and str(text).isdecimal() else None
+
+
+class Revision(HiddenField):  # type: ignore[misc] # wtforms has no types
+    """The revision of the set that the form was shown for; None: it was not said, and nothing is compared."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what was sent as a number."""
+        self.data = _revision(valuelist[0]) if valuelist else None
+
+
 class GroupSetForm(Form):
     """The name of a local group set."""
 
     name = _name("Name", "For example “Project teams”. Only this tool’s own sets need different names.")
+    revision = Revision()
 
 
 class AddGroupsForm(Form):
     """One group, or several numbered ones."""
 
-    name = _name("Name of the groups", "Several are numbered: Team 1, Team 2 …")
+    name = _name("Name of the groups", "Several are numbered: team-1, team-2 …")
     count = IntegerField(
         "How many", [InputRequired("too_many_groups"), NumberRange(1, MOST_AT_ONCE, "too_many_groups")], default=1
     )
@@ -65,6 +78,32 @@ class EditGroupForm(Form):
 
     name = _name("Name")
     description = TextAreaField("Description (optional)", [Length(max=DESCRIPTION_LENGTH, message="text_too_long")])
+    revision = Revision()
+
+
+class GroupOfPeopleForm(Form):
+    """One group with certain people in it; without a name it is named after them."""
+
+    name = StringField(
+        "Name (optional)",
+        [Length(max=NAME_LENGTH, message="name_too_long")],
+        description="Left empty, the group is named after its people, and the name follows them.",
+    )
+    member_ids = SelectMultipleField("People", coerce=_uuid, validate_choice=False)
+
+
+class NameForm(Form):
+    """A name while it is typed: of new groups, of a group for people, or of a group that is edited."""
+
+    name = StringField("Name", [Length(max=NAME_LENGTH, message="name_too_long")])
+    count = IntegerField("How many", default=1)
+    member_ids = SelectMultipleField("People", coerce=_uuid, validate_choice=False)
+
+
+class ReferencesForm(Form):
+    """Existing groups for a set."""
+
+    group_ids = SelectMultipleField("Groups", [DataRequired("groups_required")], coerce=_uuid, validate_choice=False)
 
 
 class PlaceForm(Form):

@@ -6,16 +6,17 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
+from lti_tool.services import copies, publication, removal
 from lti_tool.services import group_sets as sets
-from lti_tool.services import publication
 from lti_tool.services.assignment_sets import assignments_of
 from lti_tool.services.presets import presets_for
 from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.web.access import requires, tool, viewer
-from lti_tool.web.answers import changed
+from lti_tool.web.answers import changed, prefers_json
+from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
 from lti_tool.web.set_place import blocks_shown, everybody_shown, next_query, place_queries
@@ -27,7 +28,7 @@ blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_
 @requires(Permission.VIEW_GROUP_SETS)
 def group_sets(course_id: UUID) -> Response:
     """List the group sets of the course."""
-    return page("group_sets/list.html", sets=visible_sets(course_id))
+    return page("group_sets/list.html", sets=visible_sets(course_id), left_out=removal.list_left_out(course_id))
 
 
 def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
@@ -70,6 +71,7 @@ def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> 
         mirror=publication.read_publication(course_id, set_id),
         groups_form=forms.get("groups_form") or AddGroupsForm(),
         place_form=forms.get("place_form"),
+        conflict=forms.get("conflict"),
     )
 
 
@@ -96,11 +98,20 @@ def _read_set(course_id: UUID, set_id: UUID, first: int, last: int, *, everybody
     return shown
 
 
+@blueprint.errorhandler(Conflict)
+def show_conflict(error: Conflict) -> Response:
+    """Answer 409 with the present state of the set that somebody else changed, and the words of the conflict."""
+    values = request.view_args or {}
+    if "set_id" not in values or prefers_json():
+        return answer_error(error)
+    return show_set(values["course_id"], values["set_id"], 409, conflict=error)
+
+
 @blueprint.post("/<uuid:set_id>/copy")
 @requires(Permission.EDIT_GROUPS)
 def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Make a local set with the same groups, whoever's set it is."""
-    made = sets.copy_set(viewer(), set_id)
+    made = copies.copy_set(viewer(), set_id)
     return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_copied")
 
 
@@ -108,10 +119,12 @@ def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Rename a local group set, in the LMS too when it is published."""
-    form = GroupSetForm(name=sets.get_editable_set(course_id, set_id).name)
+    row = sets.get_editable_set(course_id, set_id)
+    form = GroupSetForm(name=row.name, revision=row.revision)
     if request.method == "POST" and form.validate():
         try:
-            return after_change(set_id, sets.rename_set(viewer(), set_id, form.name.data), "set_renamed")
+            renamed = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
+            return after_change(set_id, renamed, "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)
     row = sets.get_set(course_id, set_id)  # read anew: a refused change forgets what was read before
@@ -129,8 +142,27 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     if request.form.get("where") == "everywhere":
         gone = publication.delete_everywhere(tool(), viewer(), set_id)
     else:
-        gone = sets.delete_set(viewer(), set_id)
+        gone = removal.delete_set(viewer(), set_id)
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
+
+
+@blueprint.route("/<uuid:set_id>/remove", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def remove_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Ask, then remove a set of the LMS from this tool; the LMS keeps it (ruling C29)."""
+    if request.method == "GET":
+        removal.get_removable_set(course_id, set_id)
+        leaving = removal.read_removal(course_id, set_id)
+        return page("group_sets/remove.html", leaving=leaving, assignments=assignments_of([set_id]))
+    return changed(removal.remove_connected_set(viewer(), set_id), "group_sets.group_sets", notice="set_removed")
+
+
+@blueprint.post("/left-out")
+@requires(Permission.EDIT_GROUPS)
+def bring_back_group_set(course_id: UUID) -> Response:
+    """Let the next sync fetch a removed set of the LMS again."""
+    back = removal.bring_back(viewer(), request.form.get("lms_group_set_id", ""))
+    return changed(back, "group_sets.group_sets", notice="set_wanted_back")
 
 
 def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:

@@ -6,16 +6,25 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
-from lti_tool.services import group_sets, groups
-from lti_tool.services.set_page import read_group_page, read_move
+from lti_tool.services import group_names, group_sets, groups
+from lti_tool.services.set_page import read_group_page, read_move, read_shown_set
 from lti_tool.web.access import requires, viewer
-from lti_tool.web.forms import AddGroupsForm, AddStudentForm, DrawForm, EditGroupForm, PlaceForm
-from lti_tool.web.group_sets import after_change, show_set
+from lti_tool.web.forms import (
+    AddGroupsForm,
+    AddStudentForm,
+    DrawForm,
+    EditGroupForm,
+    GroupOfPeopleForm,
+    NameForm,
+    PlaceForm,
+)
+from lti_tool.web.group_sets import after_change, show_conflict, show_set
 from lti_tool.web.pages import fragment, page, see_other, wants_fragment
 
 blueprint = Blueprint("groups", __name__, url_prefix="/courses/<uuid:course_id>/group-sets/<uuid:set_id>")
+blueprint.register_error_handler(Conflict, show_conflict)
 SEEDS = 1_000_000
 
 
@@ -33,15 +42,49 @@ def create_group(course_id: UUID, set_id: UUID) -> Response:
     return show_set(course_id, set_id, 422, groups_form=form)
 
 
+@blueprint.route("/groups/new", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def create_group_of_people(course_id: UUID, set_id: UUID) -> Response:
+    """Make one group of certain people, named after them unless a name is typed."""
+    form = GroupOfPeopleForm()
+    group_sets.get_editable_set(course_id, set_id)
+    if request.method == "POST" and form.validate():
+        try:
+            made = groups.create_group_of(viewer(), set_id, form.name.data or "", form.member_ids.data or [])
+            return after_change(set_id, made, "group_created")
+        except RuleViolation as error:
+            form.refuse(form.name, error)
+    shown = read_shown_set(course_id, set_id, everybody=True)
+    return page("groups/new.html", 422 if form.errors else 200, shown=shown, form=form)
+
+
+@blueprint.post("/groups/name", defaults={"group_id": None})
+@blueprint.post("/groups/<uuid:group_id>/name")
+@requires(Permission.EDIT_GROUPS)
+def normalize_group_name(course_id: UUID, set_id: UUID, group_id: UUID | None) -> Response:
+    """Say what the name that is being typed will be stored as (seed 003, "Manual override")."""
+    form = NameForm()
+    form.validate()
+    name, people = form.name.data or "", form.member_ids.data or []
+    if group_id:
+        preview = group_names.preview_edited_name(course_id, set_id, group_id, name)
+    else:
+        count = min(max(form.count.data or 1, 1), groups.MOST_AT_ONCE)
+        preview = group_names.preview_new_name(course_id, set_id, name, count, people)
+    return fragment("groups/name.html", "preview", preview=preview, typed=name, follows=not name.strip())
+
+
 @blueprint.route("/groups/<uuid:group_id>/edit", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Rename and describe a group."""
     row = groups.read_group(course_id, set_id, group_id)
-    form = EditGroupForm(name=row.name, description=row.description)
+    revision = group_sets.get_set(course_id, set_id).revision
+    form = EditGroupForm(name=row.name, description=row.description, revision=revision)
     if request.method == "POST" and form.validate():
         try:
-            saved = groups.edit_group(viewer(), set_id, group_id, form.name.data, form.description.data or "")
+            name, description = form.name.data, form.description.data or ""
+            saved = groups.edit_group(viewer(), set_id, group_id, name, description, revision=form.revision.data)
             return after_change(set_id, saved, "group_saved")
         except RuleViolation as error:
             form.refuse(form.name, error)

@@ -184,7 +184,7 @@ class Taught:
         with opened():
             people = len(db.session.scalars(select(RosterMember.id)).all())
             sets = [s for s in group_sets.list_sets(self.course_id) if not s.follows_roster]
-            groups = sum(len(group_sets.read_set(self.course_id, s.row.id).cards) for s in sets)
+            groups = sum(s.groups for s in sets)
         return people, len(sets), groups
 
     def queue(self, kind: str = "pull", *, ring: bool = True) -> UUID:

@@ -68,13 +68,13 @@ def test_a_taken_name_is_refused_whatever_its_case() -> None:
 
 
 def test_numbered_names_skip_the_numbers_in_use() -> None:
-    assert numbered_names("Team", 3, ["team 2", "Other"]) == ["Team 1", "Team 3", "Team 4"]
+    assert numbered_names("team", 3, ["Team-2", "other"]) == ["team-1", "team-3", "team-4"]
 
 
 def test_one_group_keeps_its_plain_name() -> None:
-    assert numbered_names("Team", 1, ["Team 1"]) == ["Team"]
+    assert numbered_names("team", 1, ["team-1"]) == ["team"]
     with pytest.raises(RuleViolation, match="name_taken"):
-        numbered_names("Team 1", 1, ["Team 1"])
+        numbered_names("team-1", 1, ["team-1"])
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,20 @@ def test_what_the_lms_no_longer_has_is_removed() -> None:
     assert (plan.remove_groups, plan.remove_group_sets) == ((gone.id,), (empty_set.id,))
 
 
+@pytest.mark.parametrize("kept", [("s",), ("s", "t")])
+def test_a_set_that_is_left_out_brings_nothing_but_what_others_hold_too(kept: tuple[str, ...]) -> None:
+    sets = tuple(RemoteGroupSet(lms_id, lms_id, ("a", "b") if lms_id == "s" else ("b",)) for lms_id in kept)
+    fetched = remote(RemoteGroup("a", "A"), RemoteGroup("b", "B"), RemoteGroup("c", "C"), sets=sets)
+    known = [known_group("a", "A"), known_group("b", "B")]
+    plan = plan_pull([], known, fetched, PEOPLE, left_out=frozenset({"s"}))
+    stays = ["b"] if "t" in kept else []
+    assert [group.lms_group_id for group in plan.groups] == [*stays, "c"]
+    assert [s.lms_group_set_id for s in plan.group_sets] == [*kept[1:], UNGROUPED_SET_ID]
+    assert plan.remove_groups == tuple(group.id for group in known if group.lms_group_id not in stays)
+    plan = plan_pull([], [], fetched, PEOPLE, left_out=frozenset({"s", UNGROUPED_SET_ID}))
+    assert [group.lms_group_id for group in plan.groups] == stays
+
+
 @pytest.mark.shows("MODEL-25", "MODEL-34")
 def test_strangers_and_inactive_people_are_left_out_and_counted_apart() -> None:
     plan = plan_pull([], [], remote(RemoteGroup("a", "A", member_ids=("1", "3", "99", "98"))), PEOPLE)

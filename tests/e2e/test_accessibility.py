@@ -91,7 +91,12 @@ def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules
     set_at = page.url
     tool.go("Assign at random")
     look("Assign at random")
-    for path, heading in (("edit", "Rename “For everybody”"), ("delete", "Delete “For everybody”?")):
+    for path, heading in (
+        ("edit", "Rename “For everybody”"),
+        ("delete", "Delete “For everybody”?"),
+        ("groups/new", "One group of certain people"),
+        ("references", "Groups of other sets"),
+    ):
         page.goto(f"{set_at}/{path}")
         look(heading)
     page.goto(set_at)

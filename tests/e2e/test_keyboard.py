@@ -78,7 +78,7 @@ def test_a_set_is_made_and_filled_by_keyboard(visitor) -> None:
     keyboard.reach("Move", key="Shift+Tab")
     keyboard.keys.press("Enter")
     tool.see("One person is placed.")
-    assert tool.people_in("Key 2") == ["Wei Zhang"]
+    assert tool.people_in("key-2") == ["Wei Zhang"]
     assert keyboard.focused() is not None
 
     keyboard.reach("Move Wei Zhang")
@@ -87,5 +87,5 @@ def test_a_set_is_made_and_filled_by_keyboard(visitor) -> None:
     keyboard.keys.press("ArrowDown")
     keyboard.reach("Move")
     keyboard.keys.press("Enter")
-    expect(tool.card("Key 3").get_by_label("Wei Zhang", exact=True)).to_be_visible()
+    expect(tool.card("key-3").get_by_label("Wei Zhang", exact=True)).to_be_visible()
     assert keyboard.focused() is not None

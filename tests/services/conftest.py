@@ -21,6 +21,7 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import Course, CourseAccess, RosterMember, SyncRun, db, transaction
 from lti_tool.services import group_sets, groups, pull, registrations, runs, tokens
 from lti_tool.services.access import CourseFacts, Viewer
+from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.services.tool import Tool
 
 
@@ -88,13 +89,17 @@ class Classroom:
     def students(self) -> list[RosterMember]:
         return list(group_sets.active_students(self.course_id))
 
+    def read_set(self, set_id: UUID) -> ShownSet:
+        """A whole set as its page shows it, every block of groups and everybody who waits."""
+        return read_shown_set(self.course_id, set_id, last=10**6, everybody=True)
+
     def shape(self) -> dict[str, dict[str, set[str]]]:
         """The store's sets → groups → LMS user ids, without the sets of the roster."""
         found: dict[str, dict[str, set[str]]] = {}
         for summary in group_sets.list_sets(self.course_id):
             if summary.follows_roster:
                 continue
-            page = group_sets.read_set(self.course_id, summary.row.id)
+            page = self.read_set(summary.row.id)
             found[page.row.name] = {
                 card.row.lms_group_id or card.row.name: {m.lms_user_id or "" for m in card.members}
                 for card in page.cards

@@ -15,7 +15,7 @@ from lti_tool.domain.sync import Report
 from lti_tool.domain.system_sets import INDIVIDUALS
 from lti_tool.models import Assignment, AssignmentExclusion, GroupMembership, GroupSet, HistoryEntry, db, transaction
 from lti_tool.services import assignment_pages as pages
-from lti_tool.services import assignments, group_sets, groups, pull
+from lti_tool.services import assignments, copies, group_sets, groups, pull, removal
 from lti_tool.services.assignments import Draft
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
@@ -95,7 +95,7 @@ def test_an_assignment_uses_a_set_of_the_lms_and_follows_it(classroom: Any) -> N
     classroom.pull("groups")
     page = read(classroom, assignment_id)
     assert {group.name for group in page.groups} == {"Zebra", "Brand new", *before[2:]}
-    assert [g.name for g in page.groups] == [c.row.name for c in group_sets.read_set(classroom.course_id, row.id).cards]
+    assert [g.name for g in page.groups] == [c.row.name for c in classroom.read_set(row.id).cards]
     assert not next(group for group in page.groups if group.name == "Brand new").member_ids
 
 
@@ -103,8 +103,8 @@ def test_an_assignment_uses_a_set_of_the_lms_and_follows_it(classroom: Any) -> N
 @pytest.mark.shows("MODEL-85", "MODEL-88", "MODEL-89")
 def test_exclusions_hold_by_id_through_renaming_and_deleting(classroom: Any) -> None:
     set_id, (one, two, three) = local_set(classroom)
-    assignment_id = make(classroom, "Essay", set_id, pattern="Team *", excluded=frozenset({one, two, uuid4()}))
-    assert [g.name for g in read(classroom, assignment_id).groups] == ["Team 3"]
+    assignment_id = make(classroom, "Essay", set_id, pattern="team-*", excluded=frozenset({one, two, uuid4()}))
+    assert [g.name for g in read(classroom, assignment_id).groups] == ["team-3"]
     groups.edit_group(classroom.viewer, set_id, one, "Team 9", "")
     groups.delete_group(classroom.viewer, set_id, two)
     classroom.new_groups(set_id, "Team new")
@@ -115,7 +115,7 @@ def test_exclusions_hold_by_id_through_renaming_and_deleting(classroom: Any) -> 
     assert page.groups[0].id == three
     # The id of the deleted group stays, in case it comes back; that of no group was never stored.
     assert assignments.read_exclusions(assignment_id) == {one, two}
-    edit(classroom, assignment_id, set_id, pattern="Team *", excluded=frozenset())
+    edit(classroom, assignment_id, set_id, pattern="team-*", excluded=frozenset())
     assert assignments.read_exclusions(assignment_id) == {two}
 
 
@@ -123,7 +123,7 @@ def test_exclusions_hold_by_id_through_renaming_and_deleting(classroom: Any) -> 
 @pytest.mark.shows("MODEL-90", "MODEL-91")
 def test_another_set_asks_before_exclusions_end(classroom: Any) -> None:
     set_id, (one, two, _) = local_set(classroom)
-    other = group_sets.copy_set(classroom.viewer, set_id).group_set  # a copy holds the very same groups
+    other = copies.copy_set(classroom.viewer, set_id).group_set  # a copy holds the very same groups
     assignment_id = make(classroom, "Essay", set_id, excluded=frozenset({one, two}))
     with pytest.raises(RuleViolation, match="exclusions_end") as refused:
         edit(classroom, assignment_id, other, excluded=frozenset({one}))
@@ -195,11 +195,11 @@ def test_assignments_of_a_deleted_set_use_individual_students(classroom: Any, ro
         classroom.pull("roster")
     set_id, (one, *_) = local_set(classroom)
     other, _ = local_set(classroom, "Labs")
-    moved = make(classroom, "Essay", set_id, pattern="Team *", excluded=frozenset({one}))
+    moved = make(classroom, "Essay", set_id, pattern="team-*", excluded=frozenset({one}))
     stays = make(classroom, "Lab", other)
-    group_sets.delete_set(classroom.viewer, set_id)
+    removal.delete_set(classroom.viewer, set_id)
     page = read(classroom, moved)
-    assert (page.group_set.name, page.row.pattern, page.row.revision) == (INDIVIDUALS, "Team *", 1)
+    assert (page.group_set.name, page.row.pattern, page.row.revision) == (INDIVIDUALS, "team-*", 1)
     assert not db.session.query(AssignmentExclusion).all()
     assert read(classroom, stays).group_set.id == other
     assert "assignment_set_gone" in {entry.action for entry in db.session.query(HistoryEntry).all()}
@@ -209,7 +209,7 @@ def test_assignments_of_a_deleted_set_use_individual_students(classroom: Any, ro
 def test_a_set_that_vanished_in_the_lms_leaves_no_assignment_behind(classroom: Any) -> None:
     classroom.pull()
     target, row = lms_set(classroom)
-    excluded = frozenset({group_sets.read_set(classroom.course_id, row.id).cards[0].row.id})
+    excluded = frozenset({classroom.read_set(row.id).cards[0].row.id})
     assignment_id = make(classroom, "Lab report", row.id, excluded=excluded)
     classroom.outsider("delete_set", set_id=target["id"])
     shown = Report()
@@ -229,7 +229,7 @@ def test_coverage_names_who_is_left_out_and_who_stands_twice(classroom: Any) -> 
     ana, bo, *others = classroom.students()
     set_id, (one, two, three) = local_set(classroom)
     groups.assign(classroom.viewer, set_id, {ana.id: one, bo.id: two})
-    copy_id = group_sets.copy_set(classroom.viewer, set_id).group_set
+    copy_id = copies.copy_set(classroom.viewer, set_id).group_set
     twice = classroom.new_groups(copy_id, "Again")[0]
     with transaction() as session:  # as an import or a sync would
         session.add(GroupMembership(group_id=twice, member_id=ana.id, position=0))
@@ -337,7 +337,7 @@ def test_a_set_chosen_while_it_is_deleted_leaves_no_assignment_behind(app_on_bot
         outcomes = in_threads(
             app_on_both,
             lambda s=set_id, n=turn: make(classroom, f"Essay {n}", s),
-            lambda s=set_id: group_sets.delete_set(classroom.viewer, s),
+            lambda s=set_id: removal.delete_set(classroom.viewer, s),
         )
         assert len(outcomes) == 2
         assert {o for o in outcomes if isinstance(o, str)} <= {"group_set_not_found"}

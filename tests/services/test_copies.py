@@ -7,7 +7,7 @@ import pytest
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun, db
-from lti_tool.services import group_sets, groups, publication, push, runs
+from lti_tool.services import copies, group_sets, groups, publication, push, removal, runs
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
 
@@ -24,7 +24,7 @@ def source_of(classroom: Any, kind: str) -> Any:
 
 def group_ids(classroom: Any, set_id: Any) -> list[Any]:
     db.session.rollback()
-    return [card.row.id for card in group_sets.read_set(classroom.course_id, set_id).cards]
+    return [card.row.id for card in classroom.read_set(set_id).cards]
 
 
 @flavours
@@ -33,22 +33,22 @@ def group_ids(classroom: Any, set_id: Any) -> list[Any]:
 def test_a_copy_is_a_local_set_of_the_same_groups_in_the_same_order(classroom: Any, kind: str) -> None:
     set_id = source_of(classroom, kind)
     name = group_sets.get_set(classroom.course_id, set_id).name
-    copies = [group_sets.copy_set(classroom.viewer, set_id).group_set for _ in range(2)]
-    rows = [group_sets.get_set(classroom.course_id, copy_id) for copy_id in copies]
+    made = [copies.copy_set(classroom.viewer, set_id).group_set for _ in range(2)]
+    rows = [group_sets.get_set(classroom.course_id, copy_id) for copy_id in made]
     assert [(row.name, row.connection, row.lms_group_set_id) for row in rows] == [
         (f"{name} (copy)", None, None),
         (f"{name} (copy 2)", None, None),
     ]
-    assert group_ids(classroom, copies[0]) == group_ids(classroom, copies[1]) == group_ids(classroom, set_id) != []
+    assert group_ids(classroom, made[0]) == group_ids(classroom, made[1]) == group_ids(classroom, set_id) != []
 
 
 @flavours
 @pytest.mark.shows("MODEL-14", "MODEL-15", "MODEL-105", "MODEL-106")
 @pytest.mark.parametrize("kind", ["canvas", "system"])
 def test_groups_of_others_stay_theirs_in_a_copy_and_own_ones_can_be_added(classroom: Any, kind: str) -> None:
-    viewer, copy_id = classroom.viewer, group_sets.copy_set(classroom.viewer, source_of(classroom, kind)).group_set
-    before = [[m.id for m in card.members] for card in group_sets.read_set(classroom.course_id, copy_id).cards]
-    foreign = next(c for c in group_sets.read_set(classroom.course_id, copy_id).cards if c.members)
+    viewer, copy_id = classroom.viewer, copies.copy_set(classroom.viewer, source_of(classroom, kind)).group_set
+    before = [[m.id for m in card.members] for card in classroom.read_set(copy_id).cards]
+    foreign = next(c for c in classroom.read_set(copy_id).cards if c.members)
     inside, group_id = foreign.members[0].id, foreign.row.id
     (own,) = groups.create_groups(viewer, copy_id, "Own").groups
     for change in (
@@ -61,9 +61,9 @@ def test_groups_of_others_stay_theirs_in_a_copy_and_own_ones_can_be_added(classr
         with pytest.raises(RuleViolation, match="group_not_editable"):
             change()
     groups.edit_group(viewer, copy_id, own, "Our own", "")
-    page = group_sets.read_set(classroom.course_id, copy_id)
+    page = classroom.read_set(copy_id)
     assert [[m.id for m in card.members] for card in page.cards] == [*before, []]
-    assert (page.cards[-1].row.name, page.has_foreign_groups) == ("Our own", True)
+    assert (page.cards[-1].row.name, page.has_foreign_groups) == ("our-own", True)
 
 
 @flavours
@@ -72,7 +72,7 @@ def test_a_copy_shows_what_the_lms_changes_but_takes_no_new_groups(classroom: An
     classroom.pull()
     target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and len(s["groups"]) > 2)
     row = next(s.row for s in group_sets.list_sets(classroom.course_id) if s.row.lms_group_set_id == str(target["id"]))
-    set_id, copy_id = row.id, group_sets.copy_set(classroom.viewer, row.id).group_set
+    set_id, copy_id = row.id, copies.copy_set(classroom.viewer, row.id).group_set
     before = group_ids(classroom, copy_id)
     (own,) = groups.create_groups(classroom.viewer, copy_id, "Own").groups
     classroom.outsider("rename_group", group_id=target["groups"][0]["id"], name="Renamed by an outsider")
@@ -80,7 +80,7 @@ def test_a_copy_shows_what_the_lms_changes_but_takes_no_new_groups(classroom: An
     classroom.pull()
     assert group_ids(classroom, set_id) == [before[0], *before[2:]]
     assert group_ids(classroom, copy_id) == [before[0], *before[2:], own]
-    cards = group_sets.read_set(classroom.course_id, copy_id).cards
+    cards = classroom.read_set(copy_id).cards
     assert cards[0].row.name == "Renamed by an outsider"
 
 
@@ -89,10 +89,10 @@ def test_a_copy_shows_what_the_lms_changes_but_takes_no_new_groups(classroom: An
 @pytest.mark.parametrize("kind", ["canvas", "system", "local"])
 def test_deleting_a_copy_keeps_what_its_source_holds(classroom: Any, kind: str) -> None:
     set_id = source_of(classroom, kind)
-    copy_id = group_sets.copy_set(classroom.viewer, set_id).group_set
+    copy_id = copies.copy_set(classroom.viewer, set_id).group_set
     (own,) = groups.create_groups(classroom.viewer, copy_id, "Own").groups
     before = group_ids(classroom, set_id)
-    group_sets.delete_set(classroom.viewer, copy_id)
+    removal.delete_set(classroom.viewer, copy_id)
     assert group_ids(classroom, set_id) == before
     with pytest.raises(NotFound):
         groups.get_group(copy_id, own)
@@ -102,24 +102,24 @@ def test_deleting_a_copy_keeps_what_its_source_holds(classroom: Any, kind: str) 
 @pytest.mark.shows("MODEL-109")
 def test_a_copy_of_a_local_set_shares_its_groups_and_says_so(classroom: Any) -> None:
     viewer, set_id = classroom.viewer, source_of(classroom, "local")
-    copy_id = group_sets.copy_set(viewer, set_id).group_set
+    copy_id = copies.copy_set(viewer, set_id).group_set
     first, second, _ = group_ids(classroom, set_id)
     groups.create_groups(viewer, copy_id, "Extra")
     groups.edit_group(viewer, copy_id, first, "Renamed in the copy", "")
-    assert group_sets.read_set(classroom.course_id, set_id).cards[0].row.name == "Renamed in the copy"
-    assert group_sets.read_set(classroom.course_id, set_id).shared_with == ["Mine (copy)"]
-    assert group_sets.read_set(classroom.course_id, copy_id).shared_with == ["Mine"]
+    assert classroom.read_set(set_id).cards[0].row.name == "renamed-in-the-copy"
+    assert classroom.read_set(set_id).shared_with == ["Mine (copy)"]
+    assert classroom.read_set(copy_id).shared_with == ["Mine"]
     with pytest.raises(RuleViolation, match="name_taken"):
         groups.edit_group(viewer, set_id, second, "extra", "")  # the copy has it
-    group_sets.delete_set(viewer, set_id)
+    removal.delete_set(viewer, set_id)
     assert group_ids(classroom, copy_id)[:2] == [first, second]
 
 
 @flavours
 def test_a_draw_leaves_out_who_is_in_a_group_of_others(classroom: Any) -> None:
-    copy_id = group_sets.copy_set(classroom.viewer, source_of(classroom, "canvas")).group_set
+    copy_id = copies.copy_set(classroom.viewer, source_of(classroom, "canvas")).group_set
     groups.create_groups(classroom.viewer, copy_id, "Own", 2)
-    waiting = {student.id for student in group_sets.read_set(classroom.course_id, copy_id).unassigned}
+    waiting = {student.id for student in classroom.read_set(copy_id).unassigned}
     shown = groups.draw(classroom.course_id, copy_id, seed=7)
     assert {member.id for group in shown.groups for member in group.incoming} == waiting
     assert groups.apply_draw(classroom.viewer, copy_id, 7, shown.revision).count == len(waiting)
@@ -127,7 +127,7 @@ def test_a_draw_leaves_out_who_is_in_a_group_of_others(classroom: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["lms", "system"])
 def test_groups_of_others_are_not_published(classroom: Any, kind: str) -> None:
-    copy_id = group_sets.copy_set(
+    copy_id = copies.copy_set(
         classroom.viewer, source_of(classroom, classroom.flavour if kind == "lms" else "system")
     ).group_set
     calls = classroom.calls()
@@ -144,7 +144,7 @@ def test_a_published_set_follows_what_its_copy_changes(classroom: Any, change: s
     run = runs.claim(publication.queue_publication(classroom.tool, set_id))
     assert run is not None
     push.run_push(classroom.tool, run, Report())
-    copy_id = group_sets.copy_set(viewer, set_id).group_set
+    copy_id = copies.copy_set(viewer, set_id).group_set
     first = group_ids(classroom, copy_id)[0]
     if change == "rename":
         groups.edit_group(viewer, copy_id, first, "Renamed", "")
@@ -160,4 +160,4 @@ def test_a_published_set_follows_what_its_copy_changes(classroom: Any, change: s
     after = publication.read_publication(classroom.course_id, set_id)
     assert (after.state, after.differences) == ("sent", [])
     names = {g["name"] for s in classroom.state()["group_sets"] if s["name"] == "Mine" for g in s["groups"]}
-    assert names == ({"Renamed", "Team 2", "Team 3"} if change == "rename" else {"Team 2", "Team 3"})
+    assert names == ({"renamed", "team-2", "team-3"} if change == "rename" else {"team-2", "team-3"})

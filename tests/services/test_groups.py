@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.models import GroupMembership, HistoryEntry, RosterMember, db, transaction
-from lti_tool.services import group_sets, groups
+from lti_tool.services import group_sets, groups, removal
+from lti_tool.services.set_page import read_shown_set
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def test_groups_keep_the_order_in_which_they_were_made(ready: Any) -> None:
     classroom, set_id, ids = ready
     groups.create_groups(classroom.viewer, set_id, "Alpha")
     groups.edit_group(classroom.viewer, set_id, ids[0], "Zulu", "last by name, first in place")
-    names = [card.row.name for card in group_sets.read_set(classroom.course_id, set_id).cards]
-    assert names == ["Zulu", "Team 2", "Team 3", "Alpha"]
+    names = [card.row.name for card in classroom.read_set(set_id).cards]
+    assert names == ["zulu", "team-2", "team-3", "alpha"]
 
 
 @flavours
@@ -42,7 +43,7 @@ def test_placing_somebody_takes_them_out_of_the_sets_other_group(ready: Any) -> 
     assert groups.assign(classroom.viewer, set_id, {student: ids[0]}).count == 1
     assert groups.assign(classroom.viewer, set_id, {student: ids[1]}).count == 1
     assert groups.assign(classroom.viewer, set_id, {student: ids[1]}).count == 0
-    page = group_sets.read_set(classroom.course_id, set_id)
+    page = classroom.read_set(set_id)
     assert [[m.id for m in card.members] for card in page.cards] == [[], [student], []]
 
 
@@ -54,8 +55,8 @@ def test_who_is_not_active_is_in_no_group(ready: Any) -> None:
     groups.assign(classroom.viewer, set_id, {student.id: ids[0]})
     classroom.outsider("unenrol", user_id=int(student.lms_user_id))
     classroom.pull("roster")
-    page = group_sets.read_set(classroom.course_id, set_id)
-    assert page.cards[0].members == ()
+    page = classroom.read_set(set_id)
+    assert page.cards[0].members == []
     with pytest.raises(RuleViolation, match="member_not_active"):
         groups.assign(classroom.viewer, set_id, {student.id: ids[0]})
 
@@ -65,12 +66,12 @@ def test_who_is_not_active_is_in_no_group(ready: Any) -> None:
 def test_groups_of_the_lms_are_not_changed_here(classroom: Any) -> None:
     classroom.pull()
     summary = next(s for s in group_sets.list_sets(classroom.course_id) if s.groups)
-    page = group_sets.read_set(classroom.course_id, summary.row.id)
+    page = classroom.read_set(summary.row.id)
     group, viewer = page.cards[0].row.id, classroom.viewer
     student = classroom.students()[0].id
     for change in (
         lambda: group_sets.rename_set(viewer, summary.row.id, "x"),
-        lambda: group_sets.delete_set(viewer, summary.row.id),
+        lambda: removal.delete_set(viewer, summary.row.id),
         lambda: groups.create_groups(viewer, summary.row.id, "x"),
         lambda: groups.edit_group(viewer, summary.row.id, group, "x", ""),
         lambda: groups.delete_group(viewer, summary.row.id, group),
@@ -79,7 +80,7 @@ def test_groups_of_the_lms_are_not_changed_here(classroom: Any) -> None:
     ):
         with pytest.raises(RuleViolation, match="set_not_editable"):
             change()
-    assert group_sets.read_set(classroom.course_id, summary.row.id).row.name == summary.row.name
+    assert classroom.read_set(summary.row.id).row.name == summary.row.name
 
 
 @flavours
@@ -91,7 +92,7 @@ def test_ids_of_elsewhere_are_not_found(ready: Any) -> None:
         lambda: groups.assign(classroom.viewer, other_set, {student: ids[0]}),
         lambda: groups.assign(classroom.viewer, set_id, {uuid4(): ids[0]}),
         lambda: groups.edit_group(classroom.viewer, other_set, ids[0], "x", ""),
-        lambda: group_sets.read_set(uuid4(), set_id),
+        lambda: read_shown_set(uuid4(), set_id),
     ):
         with pytest.raises(NotFound):
             act()
@@ -103,7 +104,7 @@ def test_a_draw_is_made_exactly_as_it_was_shown_or_not_at_all(ready: Any) -> Non
     shown = groups.draw(classroom.course_id, set_id, seed=7)
     assert shown.people == len(classroom.students())
     groups.apply_draw(classroom.viewer, set_id, 7, shown.revision)
-    page = group_sets.read_set(classroom.course_id, set_id)
+    page = classroom.read_set(set_id)
     drawn = [{m.id for m in group.incoming} for group in shown.groups]
     assert [{m.id for m in card.members} for card in page.cards] == drawn
     assert page.unassigned == []
@@ -154,7 +155,7 @@ def test_a_member_who_is_deleted_leaves_the_group_standing(ready: Any) -> None:
     groups.assign(classroom.viewer, set_id, {student: ids[0]})
     with transaction() as session:
         session.delete(session.get(RosterMember, student))
-    page = group_sets.read_set(classroom.course_id, set_id)
+    page = classroom.read_set(set_id)
     assert [len(card.members) for card in page.cards] == [0, 0, 0]
 
 
@@ -162,7 +163,7 @@ def test_a_member_who_is_deleted_leaves_the_group_standing(ready: Any) -> None:
 @pytest.mark.shows("MODEL-110")
 def test_deleting_a_set_deletes_the_groups_that_no_other_set_holds(ready: Any) -> None:
     classroom, set_id, ids = ready
-    group_sets.delete_set(classroom.viewer, set_id)
+    removal.delete_set(classroom.viewer, set_id)
     from lti_tool.models import Group
 
     assert db.session.scalars(select(Group).where(Group.id.in_(ids))).all() == []

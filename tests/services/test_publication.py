@@ -8,7 +8,7 @@ import pytest
 from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import transaction
-from lti_tool.services import group_sets, groups, publication, push, runs
+from lti_tool.services import group_sets, groups, publication, push, removal, runs
 from lti_tool.services.mirror import find_publication
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -42,7 +42,7 @@ def in_lms(classroom: Any, name: str) -> dict[str, set[str]] | None:
 
 
 def in_store(classroom: Any, set_id: UUID) -> dict[str, set[str]]:
-    page = group_sets.read_set(classroom.course_id, set_id)
+    page = classroom.read_set(set_id)
     return {card.row.name: {m.lms_user_id or "" for m in card.members} for card in page.cards}
 
 
@@ -57,7 +57,7 @@ def test_a_published_set_is_in_the_lms_with_its_groups_and_people(classroom: Any
     set_id = fill(classroom)
     report = publish(classroom, set_id)
     assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
-    assert in_store(classroom, set_id)["Crew 3"] == set()
+    assert in_store(classroom, set_id)["crew-3"] == set()
     assert (report.complete, report.errors, report.groups.created) == (True, [], 3)
     assert state_of(set_id) == "sent"
     assert publication.read_publication(classroom.course_id, set_id).differences == []
@@ -69,12 +69,12 @@ def test_a_pull_makes_no_second_set_of_a_mirror(classroom: Any) -> None:
     classroom.pull()
     names = [summary.row.name for summary in group_sets.list_sets(classroom.course_id)]
     assert names.count("Lab teams") == 1
-    assert "Crew 1" not in {c.row.name for s in names for c in cards(classroom, s) if s != "Lab teams"}
+    assert "crew-1" not in {c.row.name for s in names for c in cards(classroom, s) if s != "Lab teams"}
 
 
 def cards(classroom: Any, name: str) -> Any:
     row = next(s.row for s in group_sets.list_sets(classroom.course_id) if s.row.name == name)
-    return group_sets.read_set(classroom.course_id, row.id).cards
+    return classroom.read_set(row.id).cards
 
 
 @pytest.mark.shows("PUSH-33", "PUSH-34", "PUSH-39")
@@ -82,8 +82,8 @@ def test_every_later_change_is_in_the_lms_when_the_call_returns(classroom: Any) 
     set_id = fill(classroom)
     publish(classroom, set_id)
     viewer, course_id = classroom.viewer, classroom.course_id
-    first, second, third = (card.row.id for card in group_sets.read_set(course_id, set_id).cards)
-    student = group_sets.read_set(course_id, set_id).cards[0].members[0].id
+    first, second, third = (card.row.id for card in classroom.read_set(set_id).cards)
+    student = classroom.read_set(set_id).cards[0].members[0].id
     changes = (
         lambda: groups.assign(viewer, set_id, {student: third}),
         lambda: groups.edit_group(viewer, set_id, second, "Renamed crew", ""),
@@ -112,13 +112,13 @@ def test_a_change_that_the_lms_does_not_take_is_kept_shown_and_sent_later(
     set_id = fill(classroom)
     publish(classroom, set_id)
     before = in_lms(classroom, "Lab teams")
-    page = group_sets.read_set(classroom.course_id, set_id)
+    page = classroom.read_set(set_id)
     classroom.lms.faults(fault)
     groups.assign(classroom.viewer, set_id, {page.cards[0].members[0].id: page.cards[2].row.id})
     view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
     assert view.state == state
     assert view.error_code
-    assert {(d.kind, d.group) for d in view.differences} == {("member_missing", "Crew 3"), ("member_extra", "Crew 1")}
+    assert {(d.kind, d.group) for d in view.differences} == {("member_missing", "crew-3"), ("member_extra", "crew-1")}
     assert in_lms(classroom, "Lab teams") == before
     classroom.lms.faults({})
     rung: list[UUID] = []
@@ -152,10 +152,10 @@ def test_an_answer_that_is_lost_doubles_nothing(classroom: Any, cut: int) -> Non
 @pytest.mark.shows("PUSH-14")
 def test_people_whom_the_lms_does_not_take_are_named(classroom: Any) -> None:
     set_id = fill(classroom)
-    gone = group_sets.read_set(classroom.course_id, set_id).cards[0].members[0]
+    gone = classroom.read_set(set_id).cards[0].members[0]
     classroom.outsider("unenrol", user_id=int(gone.lms_user_id))
     report = publish(classroom, set_id)
-    assert report.not_placed == [{"group": "Crew 1", "person": gone.name}]
+    assert report.not_placed == [{"group": "crew-1", "person": gone.name}]
     row = find_publication(set_id)
     assert (row.state, row.error_code) == ("refused", "people_not_placed")
     missing = publication.read_publication(classroom.course_id, set_id).differences
@@ -177,7 +177,7 @@ def test_a_mirror_that_was_deleted_in_the_lms_is_said_and_can_be_made_anew(class
     publish(classroom, set_id)
     lms_id = next(s["id"] for s in classroom.state()["group_sets"] if s["name"] == "Lab teams")
     classroom.outsider("delete_set", set_id=lms_id)
-    page = group_sets.read_set(classroom.course_id, set_id)
+    page = classroom.read_set(set_id)
     groups.create_groups(classroom.viewer, set_id, "One more")
     view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
     assert (view.state, view.error_code) == ("refused", "set_gone")
@@ -196,7 +196,7 @@ def test_deleting_here_keeps_the_lms_set_and_deleting_everywhere_does_not(classr
     if where == "everywhere":
         publication.delete_everywhere(classroom.tool, classroom.viewer, set_id)
     else:
-        group_sets.delete_set(classroom.viewer, set_id)
+        removal.delete_set(classroom.viewer, set_id)
     assert set_id not in {summary.row.id for summary in group_sets.list_sets(classroom.course_id)}
     assert (in_lms(classroom, "Lab teams") is None) is (where == "everywhere")
 

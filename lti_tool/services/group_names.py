@@ -1,0 +1,131 @@
+"""Names of groups that follow their people, and what a typed name would be stored as."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.groups import clean_name, clean_text, numbered_names, require_free_name
+from lti_tool.domain.naming import edited_name, free_name, generated_name, normalize_group_name
+from lti_tool.models import Group, GroupSetEntry, RosterMember, db
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_sets import get_editable_set, read_groups
+from lti_tool.services.memberships import read_members
+
+
+@dataclass(frozen=True)
+class NamePreview:
+    """What a name would be stored as (several for numbered groups), or the code of what is wrong with it."""
+
+    names: Sequence[str] = ()
+    problem: str | None = None
+
+
+def names_beside(group_id: UUID) -> Sequence[str]:
+    """Return the names of the other groups in the sets that hold a group."""
+    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)
+    return db.session.scalars(
+        select(Group.name)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .where(GroupSetEntry.group_set_id.in_(holders), Group.id != group_id)
+    ).all()
+
+
+def preview_new_name(
+    course_id: UUID, set_id: UUID, name: str, count: int, member_ids: Sequence[UUID] = ()
+) -> NamePreview:
+    """Show how new groups of a set would be called; without a name one group is named after its people.
+
+    Raise NotFound and RuleViolation for a set that is not ours to change.
+    """
+    get_editable_set(course_id, set_id)
+    taken = [group.name for group in read_groups(set_id)]
+    if not clean_text(name):
+        people = _people_names(course_id, member_ids)
+        return NamePreview([free_name(generated_name(people), taken)] if people else ())
+    if count > 1:
+        return _preview(lambda: numbered_names(normalize_group_name(clean_name(name)), count, taken))
+    return _preview(lambda: [_require_free(normalize_group_name(clean_name(name)), taken)])
+
+
+def preview_edited_name(course_id: UUID, set_id: UUID, group_id: UUID, name: str) -> NamePreview:
+    """Show what an edit of a group's name would store; the present name stays as it is while nothing else is typed."""
+    get_editable_set(course_id, set_id)
+    group = next((group for group in read_groups(set_id) if group.id == group_id), None)
+    if group is None:
+        raise NotFound("group_not_found")
+    if not clean_text(name):
+        return NamePreview()
+    return _preview(lambda: [free_edited_name(group, name)])
+
+
+def free_edited_name(group: Group, typed: str) -> str:
+    """Return the name that an edit of a group stores; raise RuleViolation when it is wrong or taken."""
+    name = edited_name(typed, group.name)
+    return name if name == group.name else _require_free(name, names_beside(group.id))
+
+
+def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
+    """Name those of the groups whose names are generated after their present people, in the caller's transaction.
+
+    A group without people keeps its name. The groups' own old names count as free, and the number of queries does
+    not depend on how many groups there are. Called after every change of members that people make here; what the
+    roster takes out renames nothing (seed 003, "Group.name is stable").
+    """
+    generated = select(Group).where(Group.id.in_(group_ids), Group.name_generated)
+    following = {group.id: group for group in db.session.scalars(generated)}
+    members = read_members(list(following)) if following else {}
+    if not members:
+        return
+    names: dict[UUID, str] = {}
+    held: dict[UUID, list[UUID]] = {}
+    for set_id, group_id, name in _beside_all(members):
+        held.setdefault(set_id, []).append(group_id)
+        if group_id not in members:
+            names[group_id] = name
+    order = dict.fromkeys(group_id for ids in held.values() for group_id in ids if group_id in members)
+    for group_id in order:
+        beside = {other for ids in held.values() if group_id in ids for other in ids}
+        people = [member.name for member in members[group_id]]
+        names[group_id] = free_name(generated_name(people), [names[other] for other in beside if other in names])
+        group = following[group_id]
+        if group.name != names[group_id]:
+            change = f"{group.name} → {names[group_id]}"
+            history.note(viewer.course.id, viewer.access_id, "group_name_followed", change, group_id)
+            group.name = names[group_id]
+
+
+def _beside_all(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:
+    """Return (set, group, name) for every group of the sets that hold some of these, in order."""
+    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
+    rows = db.session.execute(
+        select(GroupSetEntry.group_set_id, Group.id, Group.name)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .where(GroupSetEntry.group_set_id.in_(holders))
+        .order_by(GroupSetEntry.group_set_id, GroupSetEntry.position)
+    )
+    return [(set_id, group_id, name) for set_id, group_id, name in rows]
+
+
+def _people_names(course_id: UUID, member_ids: Sequence[UUID]) -> list[str]:
+    if not member_ids:
+        return []
+    of_course = (RosterMember.course_id == course_id, RosterMember.id.in_(member_ids))
+    rows = db.session.execute(select(RosterMember.id, RosterMember.name).where(*of_course))
+    names = {member_id: name for member_id, name in rows}  # noqa: C416 - typed rows on SQLAlchemy 2.0 too
+    return [names[member_id] for member_id in dict.fromkeys(member_ids) if member_id in names]
+
+
+def _preview(names: Callable[[], Sequence[str]]) -> NamePreview:
+    try:
+        return NamePreview(names())
+    except RuleViolation as error:
+        return NamePreview((str(error.facts.get("name", "")),), error.code)
+
+
+def _require_free(name: str, taken: Collection[str]) -> str:
+    require_free_name(name, taken)
+    return name

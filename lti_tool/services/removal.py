@@ -1,0 +1,129 @@
+"""Removes group sets: our own for good, those of the LMS from this tool only, until somebody wants them back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
+from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, SyncRun, db, transaction
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.assignment_sets import release_sets
+from lti_tool.services.group_sets import get_set, lock_set
+from lti_tool.services.runs import OPEN
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What leaves with a set: its row, the groups deleted with it, how many stay, and the sets that lose some too."""
+
+    row: GroupSet
+    doomed: Sequence[str]
+    staying: int
+    copies: Sequence[str]
+
+
+def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
+    """Delete a local or imported set with the groups that no other set holds; raise as `lock_set` does."""
+    with transaction():
+        row = lock_set(viewer.course.id, set_id)
+        history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
+        return drop_set(viewer.course.id, set_id)
+
+
+def read_removal(course_id: UUID, set_id: UUID) -> Removal:
+    """Tell what the removal of a set would delete; raise NotFound."""
+    row = get_set(course_id, set_id)
+    doomed = db.session.execute(select(Group.id, Group.name).where(_doomed(set_id))).all()
+    ids = [group_id for group_id, _ in doomed]
+    held = db.session.scalar(select(func.count()).where(GroupSetEntry.group_set_id == set_id)) or 0
+    copies = select(GroupSet.name).where(GroupSet.id.in_(_holders(ids, besides=set_id))).order_by(GroupSet.position)
+    return Removal(row, [name for _, name in doomed], held - len(doomed), db.session.scalars(copies).all())
+
+
+def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
+    """Remove a set of the LMS from this tool and leave it out of later pulls; the LMS keeps it (ruling C29).
+
+    Raise NotFound, RuleViolation("set_not_connected") for any other set, Conflict("run_open") while a run is at work
+    on the course.
+    """
+    course_id = viewer.course.id
+    with transaction() as session:
+        # As in lock_set, the update takes the row's lock.
+        session.execute(update(GroupSet).where(GroupSet.id == set_id).values(revision=GroupSet.revision + 1))
+        row = get_removable_set(course_id, set_id)
+        session.merge(LeftOutGroupSet(course_id=course_id, lms_group_set_id=row.lms_group_set_id, name=row.name))
+        history.note(course_id, viewer.access_id, "group_set_left_out", row.name, set_id)
+        return drop_set(course_id, set_id)
+
+
+def get_removable_set(course_id: UUID, set_id: UUID) -> GroupSet:
+    """Return a set of the LMS that may be removed from this tool now; raise as `remove_connected_set` does."""
+    row = get_set(course_id, set_id)
+    if row.connection not in LMS_CONNECTIONS:
+        raise RuleViolation("set_not_connected")
+    if db.session.scalar(select(func.count()).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))):
+        raise Conflict("run_open")
+    return row
+
+
+def drop_set(course_id: UUID, set_id: UUID) -> Changes:
+    """Delete a locked set and the groups that must not outlive it, inside the caller's transaction.
+
+    A local group goes with the last set that holds it, a group of the LMS with the last connected one: a copy would
+    show for ever what nothing brings up to date any more.
+    """
+    session = db.session
+    doomed = session.scalars(select(Group.id).where(_doomed(set_id))).all()
+    others = _holders(doomed, besides=set_id)
+    session.execute(update(GroupSet).where(GroupSet.id.in_(others)).values(revision=GroupSet.revision + 1))
+    release_sets(course_id, [set_id])
+    session.execute(delete(GroupSet).where(GroupSet.id == set_id))
+    session.execute(delete(Group).where(Group.id.in_(doomed)))
+    return Changes(
+        group_sets=frozenset(others),
+        deleted_group_sets=frozenset({set_id}),
+        deleted_groups=frozenset(doomed),
+        count=1,
+    )
+
+
+def list_left_out(course_id: UUID) -> Sequence[LeftOutGroupSet]:
+    """Return the sets of the LMS that were removed from this tool, by name."""
+    query = select(LeftOutGroupSet).where(LeftOutGroupSet.course_id == course_id)
+    return db.session.scalars(query.order_by(LeftOutGroupSet.name)).all()
+
+
+def bring_back(viewer: Viewer, lms_group_set_id: str) -> Changes:
+    """Let the next pull bring a removed set again; one that is not left out (any more) is no error."""
+    course_id = viewer.course.id
+    with transaction() as session:
+        row = session.get(LeftOutGroupSet, (course_id, lms_group_set_id))
+        if row is not None:
+            history.note(course_id, viewer.access_id, "group_set_wanted_back", row.name)
+            session.delete(row)
+    return Changes(count=int(row is not None))
+
+
+def _doomed(set_id: UUID) -> ColumnElement[bool]:
+    held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    elsewhere = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
+    connected = elsewhere.join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id).where(
+        GroupSet.connection.in_(LMS_CONNECTIONS)
+    )
+    return and_(
+        Group.id.in_(held),
+        or_(
+            and_(Group.origin == Origin.LOCAL, Group.id.not_in(elsewhere)),
+            and_(Group.origin == Origin.LMS, Group.id.not_in(connected)),
+        ),
+    )
+
+
+def _holders(group_ids: Sequence[UUID], *, besides: UUID) -> list[UUID]:
+    entries = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
+    return list(db.session.scalars(entries.where(GroupSetEntry.group_set_id != besides).distinct()))

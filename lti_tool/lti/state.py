@@ -4,16 +4,16 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, Signer, URLSafeSerializer
 
 from lti_tool.domain.errors import LaunchError
 from lti_tool.settings import Settings
 
 COOKIE_PREFIX = "__Host-lti-"
 LONGEST_STATE = 1024
+SEPARATOR = "~"  # in no field
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def digest(secret: str) -> str:
 
 def seal(settings: Settings, state: LoginState) -> str:
     """Return the state as a signed token (lti.md 6.3, stateless alternative)."""
-    fields = [state.registration_id.hex, state.nonce, state.bind_hash, int(state.expires_at.timestamp())]
-    return _sealed(settings, "lti-login", fields)
+    fields = (state.registration_id.hex, state.nonce, state.bind_hash, str(int(state.expires_at.timestamp())))
+    return _signer(settings).sign(SEPARATOR.join(fields)).decode()
 
 
 def unseal(settings: Settings, token: object, now: datetime) -> LoginState:
@@ -49,10 +49,11 @@ def unseal(settings: Settings, token: object, now: datetime) -> LoginState:
     if len(token) > LONGEST_STATE:
         raise LaunchError("state_invalid", 401)
     try:
-        registration, nonce, bind_hash, expires = _serializer(settings, "lti-login").loads(token)
+        fields = _signer(settings).unsign(token).decode()
     except (BadData, UnicodeError):
         raise LaunchError("state_invalid", 401) from None
-    state = LoginState(UUID(registration), nonce, bind_hash, datetime.fromtimestamp(expires, UTC))
+    registration, nonce, bind_hash, expires = fields.split(SEPARATOR)
+    state = LoginState(UUID(registration), nonce, bind_hash, datetime.fromtimestamp(int(expires), UTC))
     if now >= state.expires_at:
         raise LaunchError("state_expired", 401)
     return state
@@ -61,23 +62,24 @@ def unseal(settings: Settings, token: object, now: datetime) -> LoginState:
 @lru_cache(maxsize=1024)
 def seal_origins(settings: Settings, origins: tuple[str, ...]) -> str:
     """Return the origins that a launch proved, signed for one more address: no credential, only not to be forged."""
-    return _sealed(settings, "lti-origins", list(origins))
+    sealed = _serializer(settings).dumps(list(origins))
+    return sealed if isinstance(sealed, str) else sealed.decode()
 
 
 def unseal_origins(settings: Settings, token: str) -> tuple[str, ...]:
     """Return the origins of a signed text; none for one that this tool did not sign."""
     try:
-        return tuple(_serializer(settings, "lti-origins").loads(token))
+        return tuple(_serializer(settings).loads(token))
     except (BadData, UnicodeError):
         return ()
 
 
-def _sealed(settings: Settings, purpose: str, value: list[Any]) -> str:
-    sealed = _serializer(settings, purpose).dumps(value)
-    return sealed if isinstance(sealed, str) else sealed.decode()
+@lru_cache(maxsize=8)
+def _signer(settings: Settings) -> Signer:
+    return Signer(settings.secret_key, salt="lti-login", key_derivation="hmac", digest_method=hashlib.sha256)
 
 
 @lru_cache(maxsize=8)
-def _serializer(settings: Settings, purpose: str) -> URLSafeSerializer:
+def _serializer(settings: Settings) -> URLSafeSerializer:
     options = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-    return URLSafeSerializer(settings.secret_key, salt=purpose, signer_kwargs=options)
+    return URLSafeSerializer(settings.secret_key, salt="lti-origins", signer_kwargs=options)

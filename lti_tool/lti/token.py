@@ -21,6 +21,13 @@ SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 RS256 = RSAAlgorithm(RSAAlgorithm.SHA256)
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse)  # NaN and infinity are no JSON
+
+
 @dataclass(frozen=True)
 class IdToken:
     """A token taken apart; nothing in it is proved before the signature is."""
@@ -53,7 +60,7 @@ def parse(text: object) -> IdToken:
 
 def _object(segment: str) -> dict[str, Any]:
     try:
-        value = json.loads(_bytes(segment).decode("utf-8"), parse_constant=_refuse)
+        value = DECODER.decode(_bytes(segment).decode("utf-8"))
     except (ValueError, RecursionError):
         raise LaunchError("token_malformed") from None
     if not isinstance(value, dict):
@@ -66,10 +73,6 @@ def _bytes(segment: str) -> bytes:
         return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except binascii.Error:
         raise LaunchError("token_malformed") from None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def check_signature(token: IdToken, keys: tuple[RSAPublicKey, ...]) -> None:

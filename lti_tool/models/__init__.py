@@ -2,7 +2,7 @@
 
 from lti_tool.models.assignment import Assignment, AssignmentExclusion
 from lti_tool.models.course import Course, CourseAccess
-from lti_tool.models.database import db, release, transaction
+from lti_tool.models.database import bare_transaction, db, release, transaction
 from lti_tool.models.group import Group, GroupMembership
 from lti_tool.models.group_set import GroupSet, GroupSetEntry, LeftOutGroupSet
 from lti_tool.models.history import HistoryEntry
@@ -37,6 +37,7 @@ __all__ = [
     "SectionMembership",
     "ServiceToken",
     "SyncRun",
+    "bare_transaction",
     "db",
     "release",
     "transaction",

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Uuid, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, RootTransaction, Uuid, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, scoped_session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -90,6 +90,17 @@ def transaction() -> Iterator[scoped_session[Session]]:
         except BaseException:
             session.rollback()
             raise
+
+
+@contextmanager
+def bare_transaction() -> Iterator[RootTransaction]:
+    """Open one write transaction on a connection alone, for the few statements of every launch.
+
+    A session costs more than they do. Whoever finds more to do takes it back and opens a `transaction`.
+    """
+    engine = db.engine
+    with engine.connect().execution_options(**WRITING) as connection, _turn(engine), connection.begin() as begun:
+        yield begun
 
 
 @contextmanager

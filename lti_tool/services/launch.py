@@ -14,7 +14,7 @@ from lti_tool.domain.roster import MemberSource, MemberStatus
 from lti_tool.lti.launch import ContextFacts, LaunchFacts
 from lti_tool.lti.once import insert_once
 from lti_tool.lti.session import open_session
-from lti_tool.models import Course, CourseAccess, RosterMember, db, transaction
+from lti_tool.models import Course, CourseAccess, RosterMember, bare_transaction, db, transaction
 from lti_tool.models.database import Base
 from lti_tool.services import history, runs
 
@@ -77,9 +77,23 @@ def record(facts: LaunchFacts) -> RecordedLaunch:
     """Store what a launch proved, use it up and open a session; raise LaunchError("launch_used") the second time.
 
     Course and roles are replaced by what this launch says. A roster refresh is queued when the last one is older
-    than its window; the caller rings the worker after the commit. One transaction with one read: a launch that
-    brings nothing new takes two statements.
+    than its window; the caller rings the worker after the commit.
     """
+    return (_record_known(facts, facts.context) if facts.context else None) or _record_all(facts)
+
+
+def _record_known(facts: LaunchFacts, context: ContextFacts) -> RecordedLaunch | None:
+    """Open the session of a launch that brings nothing new, as nearly every one; otherwise store nothing: None."""
+    with bare_transaction() as begun:
+        token = open_session(begun.connection, facts)
+        known = _read(begun.connection, facts, context)
+        if known and not (_is_stale(known) or _wants_refresh(known) or _brings_news(facts, context, known)):
+            return RecordedLaunch(token, known.course_id, None)
+        begun.rollback()
+    return None
+
+
+def _record_all(facts: LaunchFacts) -> RecordedLaunch:
     context = facts.context
     with transaction() as session:
         connection = session.connection()
@@ -89,7 +103,7 @@ def record(facts: LaunchFacts) -> RecordedLaunch:
         known = _read(connection, facts, context)
         if known is None or _brings_news(facts, context, known):
             known = _store(connection, facts, context, known)
-        elif now() - known.launched_at > LAUNCHED_TO:
+        elif _is_stale(known):
             _update(connection, CourseAccess, known.access_id, {"launched_at": now()})
         return RecordedLaunch(token, known.course_id, _refresh(known))
 
@@ -277,9 +291,18 @@ def _update(connection: Connection, row: type[Base], row_id: UUID, values: dict[
     connection.execute(statement, {"row_id": row_id, **values})
 
 
-def _refresh(known: Row[Any]) -> UUID | None:
+def _is_stale(known: Row[Any]) -> bool:
+    return known.launched_at is not None and now() - known.launched_at > LAUNCHED_TO
+
+
+def _wants_refresh(known: Row[Any]) -> bool:
     if not known.memberships_url:
-        return None
-    if known.roster_refreshed_at and now() - known.roster_refreshed_at < ROSTER_WINDOW:
+        return False
+    return known.roster_refreshed_at is None or now() - known.roster_refreshed_at >= ROSTER_WINDOW
+
+
+def _refresh(known: Row[Any]) -> UUID | None:
+    """Queue a refresh of the roster when one is due; None when it is not, or when one is queued already."""
+    if not _wants_refresh(known):
         return None
     return runs.queue_unless_open(known.course_id, "roster", requested_by=known.access_id)

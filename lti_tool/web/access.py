@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 V = TypeVar("V", bound=Callable[..., object])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFETY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "strict-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+)
 CSRF_FIELD = "csrf_token"
 
 
@@ -108,9 +113,7 @@ def _require_same_origin() -> None:
 def _send_headers(response: Response) -> Response:
     framed_by = None if g.get("framed_by_anybody") else tuple(g.get("frame_origins", ()))
     response.headers["Content-Security-Policy"] = _content_policy(framed_by)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "strict-origin"
-    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    response.headers.extend(SAFETY)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

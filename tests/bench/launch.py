@@ -214,11 +214,20 @@ class Browser:
         }
 
     def launch(self, body, cookies):
-        """Post by a bare socket: the drivers share the tools' processors and shall take as little of them as can be."""
+        """Post what a login gave, and read the answer to its end."""
+        self.post(self.posted(body, cookies))
+
+    def posted(self, body, cookies):
+        """Return a launch as the bytes of its request."""
         head = f"POST {self.base}/launch HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nCookie: {cookies}\r\n"
         sized = f"{head}Content-Type: {FORM['Content-Type']}\r\nContent-Length: {len(body)}\r\n"
-        with socket.create_connection(("127.0.0.1", self.port), 20) as connection:
-            connection.sendall(f"{sized}Connection: close\r\n\r\n{body}".encode())
+        return f"{sized}Connection: close\r\n\r\n{body}".encode()
+
+    def post(self, request):
+        """Post by a bare socket: the drivers share the tools' processors and shall take as little of them as can be."""
+        with socket.socket() as connection:
+            connection.connect(("127.0.0.1", self.port))
+            connection.sendall(request)
             answer = connection.recv(65536)
             while connection.recv(65536):
                 pass
@@ -248,18 +257,18 @@ def rate(work, items):
 
 def measure(browser, label):
     """Return launches per second with the key set as it is: the launch alone, and with its login."""
-    launches = [browser.login(number) for number in range(LAUNCHES)]
+    launches = [browser.posted(*browser.login(number)) for number in range(LAUNCHES)]
     return {
-        f"launch, {label}": rate(lambda item: browser.launch(*item), launches),
+        f"launch, {label}": rate(browser.post, launches),
         f"login and launch, {label}": rate(lambda number: browser.launch(*browser.login(number)), range(LAUNCHES)),
     }
 
 
 def measure_far(browser, host):
     """Return launches per second when the platform is a network away."""
-    launches = [browser.login(number) for number in range(LAUNCHES // 3)]
+    launches = [browser.posted(*browser.login(number)) for number in range(LAUNCHES // 3)]
     host.delay = FAR_SECONDS
-    far = rate(lambda item: browser.launch(*item), launches)
+    far = rate(browser.post, launches)
     host.delay = 0.0
     return {f"launch, {FAR}": far}
 

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID, uuid4
 
@@ -54,7 +55,7 @@ def verify(
         platform,
         launch.claims,
         launch.state,
-        target_path=_target_path(settings, launch.claims.get(f"{CLAIM}target_link_uri")),
+        target_path=_target_path(settings, web_address(launch.claims.get(f"{CLAIM}target_link_uri"))),
     )
     _check_browser(launch.state, form, cookies, facts)
     return facts
@@ -69,10 +70,10 @@ def _check_browser(state: LoginState, form: Mapping[str, str], cookies: Mapping[
         raise LaunchError("browser_mismatch", 401)
 
 
-def _target_path(settings: Settings, target: object) -> str:
+@lru_cache(maxsize=1024)
+def _target_path(settings: Settings, address: str | None) -> str:
     """Return path and query of the signed destination; raise LaunchError("target_foreign") when it is not ours."""
     base = urlsplit(settings.base_url)
-    address = web_address(target)
     if address is None or "\\" in address or "@" in address.split("?")[0]:
         raise LaunchError("target_foreign")
     parts = urlsplit(address)

@@ -13,7 +13,7 @@ class BrowserSession(Base):
     """A person (registration, LTI user id) in one browser; the courses come from the URL, never from here."""
 
     __tablename__ = "browser_session"
-    __table_args__ = ({"sqlite_with_rowid": False},)  # every launch writes here: one tree less
+    __table_args__ = ({"sqlite_with_rowid": False},)  # every launch writes here: no tree more than two
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the cookie's secret, hex
     registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
@@ -21,4 +21,4 @@ class BrowserSession(Base):
     nonce_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex: a launch opens one session
     frame_origins: Mapped[str] = mapped_column(String(1024))  # who may frame the pages, space-separated
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
+    expires_at: Mapped[datetime]  # no index: the purge, now and then, reads all

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import timedelta
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
 import structlog
@@ -122,7 +122,7 @@ def _landing(facts: LaunchFacts, course_id: UUID) -> str:
     """Return the address that looks whether the session's cookie came back before it goes on."""
     course = f"/courses/{course_id}/"
     to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else course
-    return f"/lti/landing?{urlencode({'to': to, 'frame': seal_origins(tool().settings, facts.platform_origins)})}"
+    return f"/lti/landing?to={quote(to)}&frame={seal_origins(tool().settings, facts.platform_origins)}"
 
 
 @blueprint.get("/lti/landing")

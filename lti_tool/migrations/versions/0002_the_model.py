@@ -113,6 +113,7 @@ def downgrade() -> None:
         sa.PrimaryKeyConstraint('id', name=op.f('pk_browser_session')),
         sa.UniqueConstraint('token_hash', name=op.f('uq_browser_session_token_hash')),
     )
+    op.create_index(op.f('ix_browser_session_expires_at'), 'browser_session', ['expires_at'])
 
 
 def _create_sessions(*keys: sa.schema.SchemaItem, **options: object) -> None:
@@ -129,7 +130,6 @@ def _create_sessions(*keys: sa.schema.SchemaItem, **options: object) -> None:
     *keys,
     **options,
     )
-    op.create_index(op.f('ix_browser_session_expires_at'), 'browser_session', ['expires_at'])
 
 
 def _index_own_names(where: str, *, old: str, new: str) -> None:

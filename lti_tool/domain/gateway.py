@@ -100,12 +100,17 @@ class NewGroup:
 
 @dataclass(frozen=True)
 class GroupChange:
-    """How one group of an LMS set is to differ: a new name (None = as it is), people in and people out."""
+    """How one group of an LMS set is to differ: a new name (None = as it is), people in and people out.
+
+    `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
+    LMS's answers prove the change.
+    """
 
     lms_group_id: str
     name: str | None = None
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    known: RemoteGroup | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,8 @@ class LmsGateway(Protocol):
         """Bring the set to the wanted state in few calls and return the set as the LMS has it afterwards.
 
         A small push may return only the groups it touched (created or changed); the returned groups are what the
-        LMS answered or a re-read, never what was asked. People whom the LMS did not take are simply absent.
+        LMS answered, a re-read, or what is known of a group with the changes that an answer proved one by one;
+        never what was only asked. People whom the LMS did not take are simply absent.
         """
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:

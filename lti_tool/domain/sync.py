@@ -220,7 +220,10 @@ def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | Non
     name = group.name if group.name != state.name else None
     add = tuple(sorted(group.member_ids - state.member_ids))
     remove = tuple(sorted(state.member_ids - group.member_ids))
-    return GroupChange(state.lms_group_id, name, add, remove) if name or add or remove else None
+    if not (name or add or remove):
+        return None
+    known = RemoteGroup(state.lms_group_id, state.name, "", tuple(sorted(state.member_ids)))
+    return GroupChange(state.lms_group_id, name, add, remove, known)
 
 
 def mirror_after(

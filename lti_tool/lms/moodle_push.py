@@ -1,14 +1,15 @@
-"""Brings a Moodle grouping to the wanted state: batches, and a re-read instead of trust in their answers.
+"""Brings a Moodle grouping to the wanted state: batches, and a re-read where their answers prove too little.
 
 Deletes, then renames, then new groups, then people in, people out: names are unique in the course, so a new group
 may need the name that another one just lost; and who moves is in two groups for a moment rather than in none.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import GroupSetPush, NewGroup, Progress, RemoteGroups, Step
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Progress, RemoteGroup, RemoteGroups, Step
 from lti_tool.lms import moodle_sets
 from lti_tool.lms.moodle_client import MEMBERS_PER_CALL, Json, MoodleClient, portions
 from lti_tool.lms.moodle_names import checked, ordered_renames, require_free
@@ -16,6 +17,9 @@ from lti_tool.lms.moodle_names import checked, ordered_renames, require_free
 Pair = tuple[str, str]
 # Up to so many changed groups are re-read by themselves, more with their whole grouping.
 MOST_SINGLE_READS = 50
+# Up to so many people in and out are taken on Moodle's answers alone, which a page waits for. A re-read of more costs
+# little in comparison, and shows what others changed in the LMS meanwhile.
+MOST_ON_ANSWERS = 10
 # Our mark on the groups that we make for a grouping: it tells them from a teacher's own when a push whose answer
 # was lost is made again before they were put into the grouping.
 MARK = "lti-groups:{}:"
@@ -42,12 +46,14 @@ class MoodlePush:
         # Names of groups as Moodle last answered them; spares asking again.
         self._names = names
         self._enrolled: set[str] | None = None
+        self._was_refused = False
         self._done = 0
 
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Moodle has afterwards.
 
-        One person moved takes three calls, four when the groups' names were not read before with this gateway.
+        One person moved takes two calls when the change says what is known of the groups; three without that, and
+        four when the groups' names were not read before with this gateway.
         Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone" or "group_gone"), and what
         every call of the client raises.
         """
@@ -126,6 +132,7 @@ class MoodlePush:
         except LmsRefused as error:
             if error.code not in ("value_refused", "membership_protected"):
                 raise
+            self._was_refused = True
             if len(pairs) == 1:
                 return
             enrolled = self._enrolled_only(pairs) if error.code == "value_refused" else pairs
@@ -145,6 +152,8 @@ class MoodlePush:
     # -- proof ---------------------------------------------------------------------------------------------
 
     def _proof(self, *, whole: bool) -> RemoteGroups:
+        if answered := self._answered():
+            return RemoteGroups(groups=answered)
         touched = [change.lms_group_id for change in self._push.change]
         if whole or len(touched) > MOST_SINGLE_READS:
             found = moodle_sets.read_set(self._client, self._course_id, self._set_id)
@@ -157,6 +166,24 @@ class MoodlePush:
         groups = [{"id": group_id, "name": self._names[group_id]} for group_id in touched]
         return RemoteGroups(groups=moodle_sets.remote_groups(groups, members))
 
+    def _answered(self) -> tuple[RemoteGroup, ...]:
+        """Return the groups as answers alone prove them; empty when a re-read must.
+
+        A batch is done as a whole or refused with an error: Moodle answers null only after the last of its people is
+        in, or out (moodle.md 2.3). A name is not proved by that, nor is a push of which anything was refused.
+        """
+        changes = self._push.change
+        few = sum(len(change.add) + len(change.remove) for change in changes) <= MOST_ON_ANSWERS
+        if self._was_refused or self._push.create or not few or any(change.name is not None for change in changes):
+            return ()
+        groups = tuple(_changed(change.known, change) for change in changes if change.known is not None)
+        return groups if len(groups) == len(changes) else ()
+
     def _tell(self, step: Step) -> None:
         self._done += 1
         self._progress(step, self._done, 0)
+
+
+def _changed(known: RemoteGroup, change: GroupChange) -> RemoteGroup:
+    members = dict.fromkeys((*known.member_ids, *change.add))
+    return replace(known, member_ids=tuple(user for user in members if user not in change.remove))

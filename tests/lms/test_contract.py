@@ -220,6 +220,32 @@ def test_people_whom_the_lms_does_not_take_are_absent(filled):
     assert {*students[:3], *students[6:9]} <= answer[two]
 
 
+@pytest.mark.shows("PUSH-14", "PUSH-40")
+@pytest.mark.parametrize("case", ["stranger", "unenrolled", "gone"])
+def test_what_is_known_of_a_group_hides_nothing_that_did_not_arrive(filled, case):
+    site, gateway, set_id, one, two, students = filled
+    known = {group.lms_group_id: group for group in gateway.read_group_set(set_id).groups}
+    person = site.stranger() if case == "stranger" else students[8]
+    if case == "unenrolled":
+        site.outsider("unenrol", user_id=person)
+    if case == "gone":
+        site.outsider("delete_group", group_id=two)
+    change = (
+        GroupChange(one, None, (), (students[0],), known[one]),
+        GroupChange(two, None, (person, students[0]), (), known[two]),
+    )
+    if case == "gone":
+        with pytest.raises(LmsChanged, match="group_gone"):
+            gateway.push(set_id, GroupSetPush(change=change))
+        return
+    answer = {
+        group.lms_group_id: set(group.member_ids) for group in gateway.push(set_id, GroupSetPush(change=change)).groups
+    }
+    assert answer == {one: site.members(one), two: site.members(two)}
+    assert students[0] in answer[two]
+    assert person not in answer[two]
+
+
 def test_a_group_that_vanished_is_told(filled):
     site, gateway, set_id, one, _, students = filled
     site.outsider("delete_group", group_id=one)

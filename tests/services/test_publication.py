@@ -100,6 +100,18 @@ def test_every_later_change_is_in_the_lms_when_the_call_returns(classroom: Any) 
         assert in_lms(classroom, name) == in_store(classroom, set_id)
 
 
+def test_moving_one_person_takes_two_calls(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    page = classroom.read_set(set_id)
+    before = classroom.calls()
+    groups.assign(classroom.viewer, set_id, {page.cards[0].members[0].id: page.cards[1].row.id})
+    view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert classroom.calls() - before == runs.list_runs(classroom.course_id, 1)[0].report["calls"] <= 2
+    assert (view.state, view.differences) == ("sent", [])
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+
+
 @pytest.mark.shows("PUSH-40")
 @pytest.mark.parametrize(
     ("fault", "state"),

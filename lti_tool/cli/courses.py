@@ -128,8 +128,8 @@ def _foreground(tool: Tool, run_id: UUID, runner: Callable[..., None]) -> tuple[
     return report, None
 
 
-def _show_progress(step: Step, done: int, total: int) -> None:
-    words = step.replace("_", " ")
+def _show_progress(step: Step, done: int, total: int, about: str = "") -> None:
+    words = step.replace("_", " ") + (f": {about}" if about else "")
     if sys.stderr.isatty():
         bar = f" {'█' * (20 * done // total):20} {done}/{total}" if total else f" {done or ''}"
         click.echo(f"\r\033[K{words}{bar}", err=True, nl=False)

@@ -4,7 +4,7 @@ Ids here are the LMS's own, always text. Every method finishes its calls before 
 end or raises, and raises only errors of the LmsError branch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -19,18 +19,23 @@ class Step(StrEnum):
     FETCHING_ROSTER = "fetching_roster"
     FETCHING_GROUPS = "fetching_groups"
     SAVING_ROSTER = "saving_roster"
+    SYNCING_GROUPS = "syncing_groups"
     SAVING_GROUPS = "saving_groups"
     SYNCING_MEMBERS = "syncing_members"
     PUSHING_GROUPS = "pushing_groups"
+    PUSHING_MEMBERS = "pushing_members"
     VERIFYING = "verifying"
     DONE = "done"
 
 
-Progress = Callable[[Step, int, int], None]
-"""Told after every LMS call: the step, how much is done, and of how much (0 = unknown)."""
+class Progress(Protocol):
+    """Whoever is told how far a job is, before its first LMS call and after every one."""
+
+    def __call__(self, step: Step, done: int, total: int, about: str = "") -> None:
+        """Take the step, how much is done, of how much (0 = unknown), and the name or number in its sentence."""
 
 
-def no_progress(step: Step, done: int, total: int) -> None:
+def no_progress(step: Step, done: int, total: int, about: str = "") -> None:
     """Take progress and tell nobody."""
 
 

@@ -80,8 +80,20 @@ class PullPlan:
     group_sets: tuple[PlannedGroupSet, ...]
     remove_groups: tuple[UUID, ...]
     remove_group_sets: tuple[UUID, ...]
-    not_in_roster: Mapping[str, int]
+    not_in_roster: Mapping[str, Sequence[str]]  # LMS user ids by group name
     not_active: Mapping[str, int]
+
+
+def sets_to_store(
+    remote: RemoteGroups,
+    *,
+    mirrored_sets: frozenset[str] = frozenset(),
+    mirrored_groups: frozenset[str] = frozenset(),
+    left_out: frozenset[str] = frozenset(),
+) -> list[RemoteGroupSet]:
+    """Return the sets of a fetch that the store takes; those are neither mirrors of ours nor left out."""
+    every = _with_ungrouped(remote, mirrored_sets, mirrored_groups)
+    return [group_set for group_set in every if group_set.lms_group_set_id not in left_out]
 
 
 def plan_pull(
@@ -100,10 +112,9 @@ def plan_pull(
     `left_out` were removed from this tool, so nothing of them is stored but the groups that other sets hold too. A
     set or group that the fetch does not have is removed: the caller passes complete fetches only.
     """
-    every = _with_ungrouped(remote, mirrored_sets, mirrored_groups)
-    group_sets = [group_set for group_set in every if group_set.lms_group_set_id not in left_out]
+    group_sets = sets_to_store(remote, mirrored_sets=mirrored_sets, mirrored_groups=mirrored_groups, left_out=left_out)
     held = {group_id for group_set in group_sets for group_id in group_set.group_ids}
-    missing: dict[str, int] = {}
+    missing: dict[str, list[str]] = {}
     inactive: dict[str, int] = {}
     known_by_lms_id = {group.lms_group_id: group for group in known_groups}
     groups = [
@@ -140,14 +151,14 @@ def _plan_group(
     group: RemoteGroup,
     known: KnownGroup | None,
     people: Mapping[str, Person],
-    missing: dict[str, int],
+    missing: dict[str, list[str]],
     inactive: dict[str, int],
 ) -> PlannedGroup:
     wanted: list[UUID] = []
     for lms_user_id in group.member_ids:
         person = people.get(lms_user_id)
         if person is None:
-            missing[group.name] = missing.get(group.name, 0) + 1
+            missing.setdefault(group.name, []).append(lms_user_id)
         elif not person.counts:
             inactive[group.name] = inactive.get(group.name, 0) + 1
         elif person.id not in wanted:

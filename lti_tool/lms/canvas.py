@@ -115,7 +115,11 @@ class CanvasGateway:
         return canvas_sets.read_set(self.client, self._course_id, lms_group_set_id)
 
     def _sets(self, progress: Progress) -> tuple[list[Json], list[Json]]:
-        return canvas_sets.read_sets(self.client, self._course_id, _told(progress, Step.FETCHING_GROUPS))
+        progress(Step.FETCHING_GROUPS, 0, 0)
+        found = canvas_sets.read_sets(self.client, self._course_id, _told(progress, Step.FETCHING_GROUPS))
+        for category in found[0]:
+            progress(Step.FETCHING_GROUPS, 0, 0, canvas_sets.name_of(category))
+        return found
 
     def _sections(self) -> list[Json] | None:
         try:

@@ -153,11 +153,11 @@ class CanvasPush:
             for user_id in user_ids:
                 if place_one(self._client, self._course_id, group_id, user_id).group_is_full:
                     full.setdefault(group_id, []).append(user_id)
-                self._tell(Step.SYNCING_MEMBERS)
+                self._tell(Step.PUSHING_MEMBERS)
         for group_id, user_ids in people.remove.items():
             for user_id in user_ids:
                 self._client.remove_group_member(group_id, user_id)
-                self._tell(Step.SYNCING_MEMBERS)
+                self._tell(Step.PUSHING_MEMBERS)
         # A swap between full groups: only a rewritten list lets one out before the other comes in.
         self._rewrite_all(_People(add=full), full)
 
@@ -167,7 +167,7 @@ class CanvasPush:
             leaving = {u for c in self._push.change if c.lms_group_id == group_id for u in c.remove}
             joining = people.add.get(group_id, [])
             self._prove(rewrite(self._client, group_id, joining, leaving, present.get(group_id)))
-            self._tell(Step.SYNCING_MEMBERS)
+            self._tell(Step.PUSHING_MEMBERS)
 
     def _present(self, group_ids: Collection[str]) -> dict[str, list[str]]:
         """Return who is in the groups now, as far as one reading of the set is cheaper than one of each group."""

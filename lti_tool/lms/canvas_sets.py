@@ -13,11 +13,17 @@ from lti_tool.lms.paging import OnPage
 # Beyond this many groups whose members the export does not explain, the whole course is read instead.
 MOST_SINGLE_READS = 10
 UNNAMED = "Unnamed group"
+UNNAMED_SET = "Unnamed Category"
 
 
 def is_group_set(category: Json) -> bool:
     """Say whether a category is a teacher's group set, not the students' own clubs and not tags."""
     return category.get("role") is None and not category.get("non_collaborative")
+
+
+def name_of(category: Json) -> str:
+    """Return the name of a category, for Canvas may have none."""
+    return str(category.get("name") or UNNAMED_SET)
 
 
 def read_sets(client: CanvasClient, course_id: str, on_page: OnPage) -> tuple[list[Json], list[Json]]:
@@ -50,7 +56,7 @@ def remote_groups(categories: Iterable[Json], groups: Iterable[Json], members: d
     sets = []
     for category in categories:
         ids = [gid for gid, group in by_id.items() if group.get("group_category_id") == category["id"]]
-        sets.append(RemoteGroupSet(str(category["id"]), str(category.get("name") or ""), tuple(ids)))
+        sets.append(RemoteGroupSet(str(category["id"]), name_of(category), tuple(ids)))
     return RemoteGroups(tuple(sets), tuple(remote_group(g, members.get(gid, ())) for gid, g in by_id.items()))
 
 

@@ -93,11 +93,13 @@ class MoodleGateway:
         """
         done = 0
 
-        def told() -> None:
+        def told(about: str = "") -> None:
             nonlocal done
-            done += 1
-            progress(Step.FETCHING_GROUPS, done, 4)
+            done += not about
+            progress(Step.FETCHING_GROUPS, done, 4, about)
 
+        if groups:
+            progress(Step.FETCHING_GROUPS, 0, 4)
         found = moodle_sets.read_course(self.client, self._course_id, told) if groups else None
         people = self._people(progress) if roster else None
         if found and people:

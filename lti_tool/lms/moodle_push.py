@@ -119,7 +119,7 @@ class MoodlePush:
                 self._try(change, part)
             except LmsChanged:
                 raise LmsChanged("group_gone") from None
-            self._tell(Step.SYNCING_MEMBERS)
+            self._tell(Step.PUSHING_MEMBERS)
 
     def _try(self, change: Callable[[Sequence[Pair]], None], pairs: Sequence[Pair]) -> None:
         """Make a batch; halve it when Moodle refuses it for an entry that it does not name.

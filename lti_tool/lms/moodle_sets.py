@@ -7,12 +7,17 @@ from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.lms.moodle_client import Json, MoodleClient
 
 
-def read_course(client: MoodleClient, course_id: str, told: Callable[[], None]) -> RemoteGroups:
-    """Return all groups of a course and its groupings; a group may be in none or in several (moodle.md 2.6)."""
+def read_course(client: MoodleClient, course_id: str, told: Callable[..., None]) -> RemoteGroups:
+    """Return all groups of a course and its groupings; a group may be in none or in several (moodle.md 2.6).
+
+    `told` is called after every call, and with the name of each grouping whose groups arrive.
+    """
     groups = client.get_course_groups(course_id)
     told()
     groupings = client.get_course_groupings(course_id)
     told()
+    for entry in groupings:
+        told(str(entry["name"]))
     # Only this function says which groups are in which grouping.
     filled = client.get_groupings([str(entry["id"]) for entry in groupings])
     told()

@@ -34,6 +34,8 @@ class SyncRun(Base):
     step: Mapped[str] = mapped_column(String(32))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)  # 0: unknown
+    # The name or the number in the step's sentence.
+    about: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
     attempts: Mapped[int] = mapped_column(default=0)
     report: Mapped[str | None] = mapped_column(Text)  # JSON of domain.sync.Report
     error_code: Mapped[str | None] = mapped_column(String(64))

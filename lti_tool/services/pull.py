@@ -12,7 +12,16 @@ from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Step, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.domain.roster import MemberStatus, RemoteRoster, with_managers
-from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
+from lti_tool.domain.sync import (
+    KnownGroup,
+    KnownGroupSet,
+    Person,
+    PlannedGroupSet,
+    PullPlan,
+    Report,
+    plan_pull,
+    sets_to_store,
+)
 from lti_tool.models import (
     Course,
     Group,
@@ -30,6 +39,7 @@ from lti_tool.models import (
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.assignment_sets import assignments_of, release_sets
 from lti_tool.services.memberships import append_members
+from lti_tool.services.pull_log import log_pull
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.roster import fill_report, merge_roster, plan_roster
 from lti_tool.services.tool import Tool
@@ -65,13 +75,31 @@ def run_pull(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progr
 def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:
     """Fetch the wanted halves to their end and store them; an error leaves the store as it was."""
     remote = fetch(tool, course_id, wanted, report, progress)
-    progress(Step.SAVING_GROUPS if wanted.groups else Step.SAVING_ROSTER, 0, 0)
+    if remote.roster is not None:
+        progress(Step.SAVING_ROSTER, 0, 0)
+    if remote.groups is not None:
+        _tell_saving(course_id, remote.groups, progress)
     with transaction():
         if remote.roster is not None:
             merge_roster(course_id, remote.roster, report)
         if remote.groups is not None:
             apply_groups(course_id, plan_groups(course_id, remote.groups), report)
         publication.mark_changed(course_id)
+
+
+def _tell_saving(course_id: UUID, groups: RemoteGroups, progress: Progress) -> None:
+    """Tell what is about to be stored, in seed 001's order: groups set by set, then memberships.
+
+    It is told before, because all of it is stored in one transaction, and that one hides the progress of its own.
+    """
+    sets = [group_set for group_set in sets_to_store(groups, **_not_ours(course_id)) if group_set.group_ids]
+    if not sets:
+        return
+    progress(Step.SYNCING_GROUPS, 9, 10)
+    for group_set in sets:
+        progress(Step.SAVING_GROUPS, 0, 0, str(len(group_set.group_ids)))
+    held = {group_id for group_set in sets for group_id in group_set.group_ids}
+    progress(Step.SYNCING_MEMBERS, 0, 0, str(len(held)))
 
 
 def preview(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:
@@ -134,23 +162,24 @@ def plan_groups(course_id: UUID, remote: RemoteGroups) -> PullPlan:
         _known_groups(course_id),
         remote,
         _people(course_id),
-        mirrored_sets=frozenset(
-            db.session.scalars(
-                select(Publication.lms_group_set_id)
-                .join(GroupSet, GroupSet.id == Publication.group_set_id)
-                .where(GroupSet.course_id == course_id, Publication.lms_group_set_id.is_not(None))
-            )
-        ),
-        mirrored_groups=frozenset(
-            db.session.scalars(
-                select(MirroredGroup.lms_group_id)
-                .join(Publication, Publication.id == MirroredGroup.publication_id)
-                .join(GroupSet, GroupSet.id == Publication.group_set_id)
-                .where(GroupSet.course_id == course_id)
-            )
-        ),
-        left_out=frozenset(left_out.lms_group_set_id for left_out in list_left_out(course_id)),
+        **_not_ours(course_id),
     )
+
+
+def _not_ours(course_id: UUID) -> dict[str, frozenset[str]]:
+    """Return what of the LMS a pull leaves alone, by LMS ids: mirrors of published sets, and sets removed here."""
+    mirrors = select(Publication.lms_group_set_id).join(GroupSet, GroupSet.id == Publication.group_set_id)
+    of_course = GroupSet.course_id == course_id
+    groups = (
+        select(MirroredGroup.lms_group_id)
+        .join(Publication, Publication.id == MirroredGroup.publication_id)
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+    )
+    return {
+        "mirrored_sets": frozenset(i for i in db.session.scalars(mirrors.where(of_course)) if i is not None),
+        "mirrored_groups": frozenset(db.session.scalars(groups.where(of_course))),
+        "left_out": frozenset(left_out.lms_group_set_id for left_out in list_left_out(course_id)),
+    }
 
 
 def _people(course_id: UUID) -> dict[str, Person]:
@@ -194,6 +223,7 @@ def _known_groups(course_id: UUID) -> list[KnownGroup]:
 def apply_groups(course_id: UUID, plan: PullPlan, report: Report) -> None:
     """Store a plan of groups inside the caller's transaction, in a fixed number of statements."""
     family = db.session.get_one(Course, course_id).registration.family
+    log_pull(course_id, family, plan)
     ids = _store_groups(course_id, plan)
     _store_memberships(plan, ids)
     for planned in plan.group_sets:
@@ -285,7 +315,7 @@ def fill_groups_report(plan: PullPlan, report: Report) -> None:
     report.groups.removed = len(plan.remove_groups)
     report.memberships.added = sum(len(group.add) for group in plan.groups)
     report.memberships.removed = sum(len(group.remove) for group in plan.groups)
-    report.not_in_roster_by_group = dict(plan.not_in_roster)
+    report.not_in_roster_by_group = {name: len(ids) for name, ids in plan.not_in_roster.items()}
     report.not_active_by_group = dict(plan.not_active)
-    report.not_in_roster = sum(plan.not_in_roster.values())
+    report.not_in_roster = sum(report.not_in_roster_by_group.values())
     report.not_active = sum(plan.not_active.values())

@@ -37,6 +37,7 @@ class RunView:
     step: str
     done: int
     total: int
+    about: str
     report: dict[str, Any] | None
     error_code: str | None
     error_facts: dict[str, Any]
@@ -131,19 +132,19 @@ def timed(report: Report) -> Iterator[None]:
 
 def _heartbeat(run_id: UUID, also: Progress) -> Progress:
     last = 0.0
-    last_step: Step | None = None
+    last_told: tuple[Step, str] | None = None
 
-    def tell(step: Step, done: int, total: int) -> None:
-        nonlocal last, last_step
-        also(step, done, total)
-        if step == last_step and time.monotonic() - last < HEARTBEAT_SECONDS:
+    def tell(step: Step, done: int, total: int, about: str = "") -> None:
+        nonlocal last, last_told
+        also(step, done, total, about)
+        if (step, about) == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
             return
-        last, last_step = time.monotonic(), step
+        last, last_told = time.monotonic(), (step, about)
         with transaction() as session:
             session.execute(
                 update(SyncRun)
                 .where(SyncRun.id == run_id)
-                .values(step=step, done=done, total=total, heartbeat_at=now())
+                .values(step=step, done=done, total=total, about=about[:255], heartbeat_at=now())
             )
 
     return tell
@@ -234,6 +235,7 @@ def _view(run: SyncRun, name: str | None) -> RunView:
         step=run.step,
         done=run.done,
         total=run.total,
+        about=run.about,
         report=json.loads(run.report) if run.report else None,
         error_code=run.error_code,
         error_facts=json.loads(run.error_facts),

@@ -74,7 +74,7 @@ def test_a_set_that_is_left_out_brings_nothing_but_what_others_hold_too(kept: tu
 def test_strangers_and_inactive_people_are_left_out_and_counted_apart() -> None:
     plan = plan_pull([], [], remote(RemoteGroup("a", "A", member_ids=("1", "3", "99", "98"))), PEOPLE)
     assert plan.groups[0].add == (ANA.id,)
-    assert (plan.not_in_roster, plan.not_active) == ({"A": 2}, {"A": 1})
+    assert ({name: len(ids) for name, ids in plan.not_in_roster.items()}, plan.not_active) == ({"A": 2}, {"A": 1})
 
 
 @pytest.mark.shows("MODEL-30", "MODEL-32")

@@ -38,6 +38,22 @@ def test_a_pull_gives_what_the_lms_holds(site):
     assert remote.roster.lists_inactive
 
 
+@pytest.mark.shows("PULL-10")
+def test_long_lists_are_read_to_their_last_page(site):
+    before, students = len(site.gateway().pull(roster=False, groups=True).groups.group_sets), 130
+    people = [site.outsider("enrol")["user_id"] for _ in range(students)]
+    sets = [site.outsider("create_set", name=f"Long {n}")["set_id"] for n in range(101)]
+    made = [site.outsider("create_group", set_id=sets[0], name=f"Long group {n}")["group_id"] for n in range(250)]
+    for person in people:
+        site.outsider("add_member", group_id=made[0], user_id=person)
+    groups = site.gateway().pull(roster=False, groups=True).groups
+    assert len(groups.group_sets) == before + 101
+    assert {g for s in groups.group_sets if s.lms_group_set_id == str(sets[0]) for g in s.group_ids} == set(
+        map(str, made)
+    )
+    assert set(by_name(groups)["Long group 0"].member_ids) == set(map(str, people))
+
+
 def test_a_pull_fetches_only_what_is_asked(site):
     gateway = site.gateway()
     people = gateway.pull(roster=True, groups=False)
@@ -51,7 +67,7 @@ def test_a_pull_fetches_only_what_is_asked(site):
 def test_a_pull_tells_its_progress(site):
     told = []
     site.gateway().pull(roster=True, groups=True, progress=lambda *step: told.append(step))
-    assert {step for step, _, _ in told} == {Step.FETCHING_GROUPS, Step.FETCHING_ROSTER}
+    assert {step for step, *_ in told} == {Step.FETCHING_GROUPS, Step.FETCHING_ROSTER}
 
 
 def test_the_calls_are_counted(site):

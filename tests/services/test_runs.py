@@ -44,7 +44,7 @@ def test_progress_is_stored_while_the_run_works(classroom: Any) -> None:
     run_id = runs.queue(classroom.course_id, "pull")
     runs.claim(run_id)
     told: list[Step] = []
-    with runs.followed(run_id, Report(), also=lambda step, done, total: told.append(step)) as progress:
+    with runs.followed(run_id, Report(), also=lambda step, *_: told.append(step)) as progress:
         progress(Step.FETCHING_GROUPS, 3, 12)
         seen = runs.see_run(classroom.course_id, run_id)
         assert (seen.state, seen.step, seen.percent) == ("running", "fetching_groups", 25)

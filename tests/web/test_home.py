@@ -54,7 +54,7 @@ def test_what_is_missing_for_groups_is_said_in_words(world: Any, lms: Any, code:
 def test_a_run_at_work_is_shown_and_no_second_one_offered(world: Any, lms: Any) -> None:
     run_id = world.run("pull", "running", step="fetching_groups", done=3, total=12)
     page = world.browser().get("")
-    assert "Fetching groups from Canvas…" in page.text
+    assert "Fetching group categories from Canvas..." in page.text
     poller = page.select_one("[hx-get]")
     assert str(run_id) in poller["hx-get"]
     assert poller["hx-trigger"] == "every 1s"

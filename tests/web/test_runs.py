@@ -23,16 +23,27 @@ def test_a_sync_is_queued_and_its_page_follows_it(world: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "words"),
+    ("family", "step", "about", "words"),
     [
-        ("fetching_roster", "Fetching people from Canvas…"),
-        ("fetching_groups", "Fetching groups from Canvas…"),
-        ("syncing_members", "Sending members to Canvas…"),
+        ("canvas", "fetching_roster", "", "Fetching people from Canvas…"),
+        ("canvas", "fetching_groups", "", "Fetching group categories from Canvas..."),
+        ("canvas", "fetching_groups", "Labs <&>", "Fetching groups in category: Labs <&>"),
+        ("canvas", "fetching_groups", "Unnamed Category", "Fetching groups in category: Unnamed Category"),
+        ("canvas", "syncing_groups", "", "Syncing Canvas groups and team memberships..."),
+        ("canvas", "saving_groups", "6", "Saving 6 groups to database..."),
+        ("canvas", "saving_groups", "1", "Saving 1 group to database..."),
+        ("canvas", "syncing_members", "11", "Syncing memberships for 11 teams..."),
+        ("canvas", "pushing_members", "", "Sending members to Canvas…"),
+        ("moodle", "fetching_groups", "", "Fetching groupings from Moodle..."),
+        ("moodle", "fetching_groups", "Labs", "Fetching groups in grouping: Labs"),
+        ("moodle", "syncing_groups", "", "Syncing Moodle groups and team memberships..."),
     ],
 )
-def test_a_step_is_told_in_words(world: Any, step: str, words: str) -> None:
-    run_id = world.run("pull", "running", step=step, done=50, total=200)
-    part, _ = world.browser().fragment(f"runs/{run_id}")
+@pytest.mark.shows("PULL-11", "PULL-12", "PULL-13", "PULL-23", "PULL-37")
+def test_a_step_is_told_in_words(app: Any, world: Any, family: str, step: str, about: str, words: str) -> None:
+    course = type(world)(app).open_course(family=family)
+    run_id = course.run("pull", "running", step=step, about=about, done=50, total=200)
+    part, _ = course.browser().fragment(f"runs/{run_id}")
     assert words in part.text
     assert "50 of 200" in part.text
     assert part.progress["value"] == "25"

@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.add_column('course', sa.Column('roster_filename', sa.String(length=255), nullable=True))
     op.add_column('course', sa.Column('roster_updated_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('group', sa.Column('name_generated', sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column('sync_run', sa.Column('about', sa.String(length=255), server_default=sa.text("''"), nullable=False))
     op.add_column('group_set', sa.Column('source_filename', sa.String(length=255), nullable=True))
     _index_own_names("connection IS NULL OR connection = 'import'", old='uq_group_set_local_name', new='uq_group_set_own_name')
     op.create_table('section',
@@ -101,6 +102,7 @@ def downgrade() -> None:
         op.drop_table(table)
     _index_own_names('connection IS NULL', old='uq_group_set_own_name', new='uq_group_set_local_name')
     op.drop_column('group_set', 'source_filename')
+    op.drop_column('sync_run', 'about')
     op.drop_column('group', 'name_generated')
     op.drop_column('course', 'roster_updated_at')
     op.drop_column('course', 'roster_filename')

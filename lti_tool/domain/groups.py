@@ -32,6 +32,11 @@ class Origin(StrEnum):
     LOCAL = "local"
 
 
+def team_source(origin: Origin, family: str) -> str | None:
+    """Return where a student's team comes from: the LMS's name, "manual", or None for a group of the roster (C3)."""
+    return {Origin.LMS: family, Origin.LOCAL: "manual"}.get(origin)
+
+
 def set_is_editable(connection: Connection | None) -> bool:
     """Say whether people may rename the set and change which groups it has."""
     return connection in (None, Connection.IMPORT)

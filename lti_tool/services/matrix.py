@@ -40,7 +40,7 @@ def read_matrix(course_id: UUID, number: int = 1, without: UUID | None = None) -
 
     `without`: only those who are in no group of that set; raise NotFound when the course has no such set.
     """
-    sets = _sets(course_id)
+    sets = list_made_sets(course_id)
     students = students_query(course_id)
     if without is not None:
         if without not in {row.id for row in sets}:
@@ -57,13 +57,13 @@ def read_matrix(course_id: UUID, number: int = 1, without: UUID | None = None) -
 
 def read_whole_matrix(course_id: UUID) -> tuple[Matrix, dict[UUID, list[str]]]:
     """Return every active student with all groups, and the names of each student's sections by member id."""
-    sets = _sets(course_id)
+    sets = list_made_sets(course_id)
     members = db.session.scalars(students_query(course_id)).all()
     matrix = Matrix(sets, _rows(sets, members, _held(sets)), 1, 1, len(members))
     return matrix, read_sections(course_id)
 
 
-def _sets(course_id: UUID) -> Sequence[GroupSet]:
+def list_made_sets(course_id: UUID) -> Sequence[GroupSet]:
     """Return the sets that somebody made, in the course's order: those of the roster divide nothing."""
     made = or_(GroupSet.connection.is_(None), GroupSet.connection != Connection.SYSTEM)
     return db.session.scalars(

@@ -33,6 +33,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.runs import keeps_from_editing
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     """Lock an editable set for the rest of the transaction and raise its revision.
 
     Raise NotFound, RuleViolation for a set that is not ours to change, Conflict("set_changed") when `revision` is
-    given and somebody changed the set since, Conflict("set_in_publication") while it is being published.
+    given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
+    Conflict("run_open") during a sync of groups.
     """
     # The update comes first: it takes the row's lock, so that two editors decide one after the other.
     db.session.execute(
@@ -177,13 +179,9 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     require_editable_set(connection_of(row))
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")
-    publishing = db.session.scalar(
-        select(func.count()).where(
-            SyncRun.group_set_id == set_id, SyncRun.kind == "publish", SyncRun.state.in_(("queued", "running"))
-        )
-    )
-    if publishing:
-        raise Conflict("set_in_publication")
+    at_work = select(SyncRun.kind).where(SyncRun.course_id == course_id, keeps_from_editing(set_id))
+    if kind := db.session.scalar(at_work):
+        raise Conflict("set_in_publication" if kind == "publish" else "run_open")
     return row
 
 

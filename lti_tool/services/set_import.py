@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
 from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
 from lti_tool.domain.roles import EnrollmentType
@@ -106,7 +106,7 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
-        _require_no_open_run(course_id)
+        runs.require_no_open_run(course_id)
         draft = _draft(viewer, draft_id, None)
         require_free_name(tidy, local_names(course_id))
         proposal = propose(_read(draft.content, None), _people(course_id))
@@ -128,7 +128,7 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
     with transaction():
         row = lock_set(course_id, set_id, revision)
         _require_imported(row)
-        _require_no_open_run(course_id)
+        runs.require_no_open_run(course_id)
         draft = _draft(viewer, draft_id, set_id)
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
@@ -143,11 +143,6 @@ def _draft(viewer: Viewer, draft_id: UUID, set_id: UUID | None) -> ImportDraft:
     if draft.group_set_id != set_id:
         raise NotFound("draft_not_found")
     return draft
-
-
-def _require_no_open_run(course_id: UUID) -> None:
-    if runs.find_open_run(course_id):
-        raise Conflict("run_open")
 
 
 def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) -> Sheet:

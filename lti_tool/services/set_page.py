@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
-from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, db
+from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, SyncRun, db
 from lti_tool.services.group_sets import GroupCard, connection_of, get_set, students_query
 from lti_tool.services.memberships import members_of_set, read_members
+from lti_tool.services.runs import RunView, keeps_from_editing, view_run
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
 
@@ -39,7 +40,7 @@ class ShownSet:
 
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
-    be found again by an import of its export.
+    be found again by an import of its export. `run` is what is at work on it, during which nobody may edit it.
     """
 
     row: GroupSet
@@ -54,6 +55,7 @@ class ShownSet:
     in_several: Sequence[RosterMember] = ()
     shared_with: Sequence[str] = ()
     without_email: int = 0
+    run: RunView | None = None
 
     @property
     def blocks(self) -> int:
@@ -61,9 +63,14 @@ class ShownSet:
         return _blocks(len(self.groups), self.block)
 
     @property
-    def editable(self) -> bool:
+    def is_ours(self) -> bool:
         """Say whether the set belongs to this tool."""
         return set_is_editable(connection_of(self.row))
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the set may be edited now."""
+        return self.is_ours and self.run is None
 
     @property
     def has_foreign_groups(self) -> bool:
@@ -102,13 +109,14 @@ def read_shown_set(
     Raise NotFound.
     """
     found = db.session.execute(
-        select(GroupSet, Publication)
+        select(GroupSet, Publication, SyncRun)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
         .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
     ).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication = found
+    row, publication, run = found
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
     groups = read_lines(set_id)
@@ -133,6 +141,7 @@ def read_shown_set(
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
         without_email=_without_email(set_id),
+        run=view_run(run) if run else None,
     )
 
 

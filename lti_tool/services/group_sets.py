@@ -1,4 +1,4 @@
-"""Group sets: listed, read with everything a page shows, locked, made and renamed."""
+"""Group sets: listed, found, locked, made and renamed, and the students who may be in their groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Connection,
-    Origin,
     clean_name,
-    group_is_editable,
     require_editable_set,
     require_free_name,
 )
@@ -49,20 +47,6 @@ class SetSummary:
     def follows_roster(self) -> bool:
         """Say whether the set belongs to the roster and nobody makes or fills it."""
         return self.row.connection == Connection.SYSTEM
-
-
-@dataclass(frozen=True)
-class GroupCard:
-    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
-
-    row: Group
-    members: Sequence[RosterMember]
-    elsewhere: Sequence[str] = ()
-
-    @property
-    def editable(self) -> bool:
-        """Say whether the group may be changed in this tool."""
-        return group_is_editable(Origin(self.row.origin))
 
 
 def connection_of(row: GroupSet) -> Connection | None:

@@ -91,6 +91,16 @@ def drop_set(course_id: UUID, set_id: UUID) -> Changes:
     )
 
 
+def delete_orphans(group_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Delete those local groups that no set holds any more, in the caller's transaction; return their ids."""
+    elsewhere = select(GroupSetEntry.group_id)
+    orphans = db.session.scalars(
+        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
+    ).all()
+    db.session.execute(delete(Group).where(Group.id.in_(orphans)))
+    return frozenset(orphans)
+
+
 def list_left_out(course_id: UUID) -> Sequence[LeftOutGroupSet]:
     """Return the sets of the LMS that were removed from this tool, by name."""
     query = select(LeftOutGroupSet).where(LeftOutGroupSet.course_id == course_id)

@@ -28,6 +28,8 @@ from lti_tool.models import (
 from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
+from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.removal import delete_orphans
 
 KIND = "groups"
 
@@ -122,7 +124,8 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
     """Put the groups of a kept file in place of those of an imported set (seed 003).
 
     What the file no longer names leaves the set, and is deleted when no other set holds it. Raise
-    Conflict("set_changed") when the set is not as it was shown, Conflict("run_open") during a sync.
+    Conflict("set_changed") when the set is not as it was shown, Conflict("run_open") during a sync,
+    RuleViolation when the set is published and its mirror could not show the file's groups.
     """
     course_id = viewer.course.id
     with transaction():
@@ -133,6 +136,8 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
         changes = _store(row, draft, compare(proposal.groups, present), present)
+        if find_publication(set_id):
+            require_mirrorable(read_groups(set_id))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)
         drafts.drop_draft(viewer, draft_id)
     return changes
@@ -213,7 +218,7 @@ def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequenc
     return Changes(
         group_sets=frozenset({row.id}),
         groups=frozenset(key for key, _ in (*added, *renamed, *refilled)),
-        deleted_groups=_delete_orphans([group.id for group in plan.removed]),
+        deleted_groups=delete_orphans([group.id for group in plan.removed]),
         count=len(groups),
     )
 
@@ -246,13 +251,3 @@ def _fill(added: Sequence[tuple[UUID, ProposedGroup]], refilled: Sequence[tuple[
     ]
     if memberships:
         db.session.execute(insert(GroupMembership), memberships)
-
-
-def _delete_orphans(group_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Delete those local groups that no set holds any more; return their ids."""
-    elsewhere = select(GroupSetEntry.group_id)
-    orphans = db.session.scalars(
-        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
-    ).all()
-    db.session.execute(delete(Group).where(Group.id.in_(orphans)))
-    return frozenset(orphans)

@@ -12,11 +12,26 @@ from sqlalchemy import and_, func, select
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, SyncRun, db
-from lti_tool.services.group_sets import GroupCard, connection_of, get_set, students_query
+from lti_tool.services.group_sets import connection_of, get_set, students_query
+from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
 from lti_tool.services.runs import RunView, keeps_from_editing, view_run
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
+
+
+@dataclass(frozen=True)
+class GroupCard:
+    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
+
+    row: Group
+    members: Sequence[RosterMember]
+    elsewhere: Sequence[str] = ()
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the group may be changed in this tool."""
+        return group_is_editable(Origin(self.row.origin))
 
 
 @dataclass(frozen=True)
@@ -161,13 +176,7 @@ def read_lines(set_id: UUID) -> list[GroupLine]:
 def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
     """Return a group of a set and who could be added to it; raise NotFound."""
     row = get_set(course_id, set_id)
-    group = db.session.scalar(
-        select(Group)
-        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
-        .where(Group.id == group_id, GroupSetEntry.group_set_id == set_id)
-    )
-    if group is None:
-        raise NotFound("group_not_found")
+    group = get_group(set_id, group_id)
     members = read_members([group_id]).get(group_id, ())
     return GroupPage(row, GroupCard(group, members), _waiting(course_id, set_id, None)[0])
 

@@ -3,26 +3,19 @@
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from wtforms import FileField
+from werkzeug.datastructures import FileStorage
 
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
-from lti_tool.domain.tables import MOST_BYTES
 from lti_tool.services import roster_file
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.downloads import download
-from lti_tool.web.forms import Form
+from lti_tool.web.forms import UploadForm
 from lti_tool.web.pages import page, see_other
 
 blueprint = Blueprint("roster_files", __name__, url_prefix="/courses/<uuid:course_id>/roster")
 KIND = "<any(roster, git_usernames):kind>"
-
-
-class UploadForm(Form):
-    """One file."""
-
-    file = FileField("CSV file")
 
 
 @blueprint.get("/export.csv")
@@ -37,13 +30,10 @@ def export_roster(course_id: UUID) -> Response:
 def upload(course_id: UUID, kind: str) -> Response:
     """Take a file and show what it would change; nothing is stored in the roster yet."""
     form = UploadForm()
-    if request.method == "POST":
-        sent = request.files.get("file")
+    if request.method == "POST" and form.validate():
+        file: FileStorage = form.file.data
         try:
-            if sent is None or not sent.filename:
-                raise RuleViolation("file_required")
-            data = sent.stream.read(MOST_BYTES + 1)
-            draft_id = roster_file.keep_upload(viewer(), kind, sent.filename, data)
+            draft_id = roster_file.keep_upload(viewer(), kind, file.filename or "", file.read())
             return see_other("roster_files.confirm", kind=kind, draft_id=draft_id)
         except RuleViolation as error:
             form.refuse(form.file, error)

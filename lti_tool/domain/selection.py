@@ -94,10 +94,9 @@ def preview(selection: Selection, groups: Sequence[SelectableGroup]) -> Preview:
 def coverage(selected: Iterable[SelectableGroup], student_ids: Iterable[UUID]) -> Coverage:
     """Return which students are in none of the groups; whoever is in several is named, students first."""
     places = Counter(member for group in selected for member in group.member_ids)
-    students = tuple(student_ids)
-    several = [person for person in students if places[person] > 1]
-    others = [person for person in places if places[person] > 1 and person not in set(students)]
+    students = dict.fromkeys(student_ids)
+    several = dict.fromkeys(person for person in (*students, *places) if places[person] > 1)
     return Coverage(
         in_none=tuple(person for person in students if not places[person]),
-        in_several=(*several, *others),
+        in_several=tuple(several),
     )

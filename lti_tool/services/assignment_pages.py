@@ -118,6 +118,10 @@ def read_assignment(course_id: UUID, assignment_id: UUID) -> AssignmentPage:
     chosen = resolve(selection, groups)
     people = {member.id: member for member in db.session.scalars(_active(course_id).order_by(*_BY_NAME))}
     found = coverage(chosen, [m.id for m in people.values() if m.enrollment_type == EnrollmentType.STUDENT])
+    held: dict[UUID, list[str]] = {}
+    for group in chosen:
+        for member_id in group.member_ids:
+            held.setdefault(member_id, []).append(group.name)
     return AssignmentPage(
         row=row,
         group_set=get_set(course_id, row.group_set_id),
@@ -125,11 +129,7 @@ def read_assignment(course_id: UUID, assignment_id: UUID) -> AssignmentPage:
         groups=chosen,
         excluded=[group for group in groups if group.id in selection.excluded],
         in_none=[people[member_id] for member_id in found.in_none],
-        in_several=[
-            InSeveral(people[member_id], [group.name for group in chosen if member_id in group.member_ids])
-            for member_id in found.in_several
-            if member_id in people
-        ],
+        in_several=[InSeveral(people[i], held[i]) for i in found.in_several if i in people],
     )
 
 

@@ -1,4 +1,4 @@
-"""Group sets: listed, read with everything a page shows, locked, made and renamed."""
+"""Group sets: listed, found, locked, made and renamed, and the students who may be in their groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Connection,
-    Origin,
     clean_name,
-    group_is_editable,
     require_editable_set,
     require_free_name,
 )
@@ -33,6 +31,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.runs import keeps_from_editing
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,6 @@ class SetSummary:
     def follows_roster(self) -> bool:
         """Say whether the set belongs to the roster and nobody makes or fills it."""
         return self.row.connection == Connection.SYSTEM
-
-
-@dataclass(frozen=True)
-class GroupCard:
-    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
-
-    row: Group
-    members: Sequence[RosterMember]
-    elsewhere: Sequence[str] = ()
-
-    @property
-    def editable(self) -> bool:
-        """Say whether the group may be changed in this tool."""
-        return group_is_editable(Origin(self.row.origin))
 
 
 def connection_of(row: GroupSet) -> Connection | None:
@@ -165,7 +150,8 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     """Lock an editable set for the rest of the transaction and raise its revision.
 
     Raise NotFound, RuleViolation for a set that is not ours to change, Conflict("set_changed") when `revision` is
-    given and somebody changed the set since, Conflict("set_in_publication") while it is being published.
+    given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
+    Conflict("run_open") during a sync of groups.
     """
     # The update comes first: it takes the row's lock, so that two editors decide one after the other.
     db.session.execute(
@@ -177,13 +163,9 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     require_editable_set(connection_of(row))
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")
-    publishing = db.session.scalar(
-        select(func.count()).where(
-            SyncRun.group_set_id == set_id, SyncRun.kind == "publish", SyncRun.state.in_(("queued", "running"))
-        )
-    )
-    if publishing:
-        raise Conflict("set_in_publication")
+    at_work = select(SyncRun.kind).where(SyncRun.course_id == course_id, keeps_from_editing(set_id))
+    if kind := db.session.scalar(at_work):
+        raise Conflict("set_in_publication" if kind == "publish" else "run_open")
     return row
 
 

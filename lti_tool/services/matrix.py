@@ -11,7 +11,7 @@ from lti_tool.domain.groups import Connection
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services.group_sets import students_query
 from lti_tool.services.memberships import members_of_set
-from lti_tool.services.presets import read_sections
+from lti_tool.services.sections import read_section_names
 
 ROWS_PER_PAGE = 100
 
@@ -60,7 +60,7 @@ def read_whole_matrix(course_id: UUID) -> tuple[Matrix, dict[UUID, list[str]]]:
     sets = list_made_sets(course_id)
     members = db.session.scalars(students_query(course_id)).all()
     matrix = Matrix(sets, _rows(sets, members, _held(sets)), 1, 1, len(members))
-    return matrix, read_sections(course_id)
+    return matrix, read_section_names(course_id)
 
 
 def list_made_sets(course_id: UUID) -> Sequence[GroupSet]:

@@ -1,13 +1,15 @@
 """Adds, changes and deletes single people of a roster, by the hand of the course's staff."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.git_usernames import GitUsernameStatus, checked_status
 from lti_tool.domain.groups import Origin
 from lti_tool.domain.members import KnownKeys, MemberValues, is_deletable, require_free_keys
@@ -39,6 +41,11 @@ class MemberPage:
         """Say whether the person may be deleted for good."""
         return is_deletable(MemberSource(self.row.source), MemberStatus(self.row.status))
 
+    @property
+    def seen(self) -> str:
+        """Return what stands for the values that the form about the person shows."""
+        return _seen(self.row)
+
 
 def read_member(course_id: UUID, member_id: UUID) -> MemberPage:
     """Return a person of this course; raise NotFound."""
@@ -64,8 +71,8 @@ def values_of(row: RosterMember) -> MemberValues:
     )
 
 
-def add_member(viewer: Viewer, values: MemberValues) -> UUID:
-    """Add a student by hand, active at first, and return the id.
+def add_member(viewer: Viewer, values: MemberValues) -> Changes:
+    """Add a student by hand, active at first.
 
     Raise RuleViolation("email_taken" or "number_taken"), Conflict("run_open").
     """
@@ -77,29 +84,31 @@ def add_member(viewer: Viewer, values: MemberValues) -> UUID:
         session.add(row)
         session.flush()
         history.note(course_id, viewer.access_id, "member_added", values.name, row.id)
-        bring_in_step(course_id)
-    return row.id
+        return bring_in_step(course_id)
 
 
-def edit_member(viewer: Viewer, member_id: UUID, values: MemberValues) -> None:
+def edit_member(viewer: Viewer, member_id: UUID, values: MemberValues, seen: str | None = None) -> Changes:
     """Change a person: everything of a local one, of the LMS's only the git user name with its status.
 
-    Raise NotFound, RuleViolation("email_taken" or "number_taken"), Conflict("run_open").
+    Raise NotFound, RuleViolation("email_taken" or "number_taken"), Conflict("run_open"), Conflict("member_changed")
+    when `seen` is given and somebody changed since what may be changed here.
     """
     course_id = viewer.course.id
     with transaction():
         begin_change(course_id)
         row = _get_member(course_id, member_id)
+        if seen and seen != _seen(row):
+            raise Conflict("member_changed")
         if row.source == MemberSource.LOCAL:
             require_free_keys(values, [keys for keys in _known_keys(course_id) if keys.id != member_id])
             row.name, row.email, row.student_number = values.name, values.email, values.student_number
             row.status = values.status
         set_git_username(row, values.git_username, values.git_username_status)
         history.note(course_id, viewer.access_id, "member_changed", row.name, member_id)
-        bring_in_step(course_id)
+        return bring_in_step(course_id)
 
 
-def delete_member(viewer: Viewer, member_id: UUID) -> None:
+def delete_member(viewer: Viewer, member_id: UUID) -> Changes:
     """Delete a person for good, out of every group of every origin; the groups stay (MODEL-64, MODEL-78).
 
     Raise NotFound, RuleViolation("member_not_deletable") for whom the LMS still lists, Conflict("run_open").
@@ -111,8 +120,10 @@ def delete_member(viewer: Viewer, member_id: UUID) -> None:
         if not is_deletable(MemberSource(row.source), MemberStatus(row.status)):
             raise RuleViolation("member_not_deletable", member=row.name)
         history.note(course_id, viewer.access_id, "member_deleted", row.name, member_id)
+        held = session.scalars(select(GroupMembership.group_id).where(GroupMembership.member_id == member_id)).all()
         session.execute(delete(RosterMember).where(RosterMember.id == member_id))  # memberships go with the row
-        bring_in_step(course_id)
+        after = bring_in_step(course_id)
+    return replace(after, groups=(after.groups | set(held)) - after.deleted_groups)
 
 
 def new_local_row(course_id: UUID, values: MemberValues) -> RosterMember:
@@ -148,11 +159,19 @@ def begin_change(course_id: UUID) -> Course:
     return course
 
 
-def bring_in_step(course_id: UUID) -> None:
+def bring_in_step(course_id: UUID) -> Changes:
     """Bring the groups, and the LMS's mirrors of them, in step with a changed roster, inside the transaction."""
     db.session.flush()
-    ensure_system_group_sets(course_id)
+    changes = ensure_system_group_sets(course_id)
     publication.mark_changed(course_id)
+    return changes
+
+
+def _seen(row: RosterMember) -> str:
+    """Return what stands for those values of a person that may be changed here."""
+    values = values_of(row)
+    ours = values if row.source == MemberSource.LOCAL else (values.git_username, values.git_username_status)
+    return hashlib.sha256(repr(ours).encode()).hexdigest()
 
 
 def _get_member(course_id: UUID, member_id: UUID) -> RosterMember:

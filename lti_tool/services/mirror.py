@@ -1,6 +1,7 @@
 """The mirror of a published set: what we want the LMS to hold, what it is known to hold, and the difference."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, or_, select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import NotFound
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.groups import Origin, group_is_editable
 from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
 from lti_tool.models import (
     Group,
@@ -24,6 +26,7 @@ from lti_tool.models import (
     db,
 )
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.memberships import read_members
 
 WAITING, SENT, REFUSED = "waiting", "sent", "refused"
 
@@ -84,6 +87,20 @@ def find_publications_touched(course_id: UUID, set_id: UUID) -> Sequence[Publica
         .where(GroupSet.course_id == course_id, GroupSet.id != set_id, Publication.state == SENT)
         .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None), MirroredGroup.group_id.in_(shared))))
     ).all()
+
+
+def require_mirrorable(groups: Sequence[Group]) -> None:
+    """Raise RuleViolation unless an LMS can show a set of these groups: all are ours, and nobody is in two.
+
+    The codes: "set_has_foreign_groups" (names) and "people_in_two_groups" (people).
+    """
+    if foreign := [group.name for group in groups if not group_is_editable(Origin(group.origin))]:
+        raise RuleViolation("set_has_foreign_groups", names=foreign[:10])
+    members = read_members([group.id for group in groups])
+    held = Counter(member.id for people in members.values() for member in people)
+    names = {member.id: member.name for people in members.values() for member in people if held[member.id] > 1}
+    if names:
+        raise RuleViolation("people_in_two_groups", people=list(names.values())[:10])
 
 
 def read_wanted(course_id: UUID, set_id: UUID) -> Wanted:

@@ -3,15 +3,14 @@
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import select
-
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.presets import TOOL_PRESETS, Person, Preset, PresetFile, Team
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.lms.presets import LMS_PRESETS
-from lti_tool.models import RosterMember, Section, SectionMembership, db
+from lti_tool.models import RosterMember
 from lti_tool.services.group_sets import get_set, read_groups
 from lti_tool.services.memberships import read_members
+from lti_tool.services.sections import read_section_names
 
 PRESETS: Mapping[str, Preset] = {**LMS_PRESETS, **TOOL_PRESETS}
 
@@ -26,7 +25,7 @@ def build_preset(course_id: UUID, set_id: UUID, key: str) -> tuple[str, PresetFi
     row = get_set(course_id, set_id)
     groups = read_groups(set_id)
     members = read_members([group.id for group in groups])
-    sections = read_sections(course_id)
+    sections = read_section_names(course_id)
     known = row.connection in (Connection.CANVAS, Connection.MOODLE)
     teams = [
         Team(
@@ -38,20 +37,6 @@ def build_preset(course_id: UUID, set_id: UUID, key: str) -> tuple[str, PresetFi
         for group in groups
     ]
     return row.name, PRESETS[key].build(row.name, teams)
-
-
-def read_sections(course_id: UUID) -> dict[UUID, list[str]]:
-    """Return the names of the sections that each person of a course is in, by member id."""
-    rows = db.session.execute(
-        select(SectionMembership.member_id, Section.name)
-        .join(Section, Section.id == SectionMembership.section_id)
-        .where(Section.course_id == course_id)
-        .order_by(Section.name)
-    )
-    found: dict[UUID, list[str]] = {}
-    for member_id, name in rows:
-        found.setdefault(member_id, []).append(name)
-    return found
 
 
 def _person(member: RosterMember, sections: Collection[str]) -> Person:

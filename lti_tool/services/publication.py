@@ -17,13 +17,12 @@ from sqlalchemy import delete, select
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
-from lti_tool.domain.groups import Origin, group_is_editable, set_is_editable
+from lti_tool.domain.groups import set_is_editable
 from lti_tool.domain.sync import Report, plan_push
-from lti_tool.models import GroupSet, MirroredGroup, Publication, RosterMember, db, release, transaction
+from lti_tool.models import GroupSet, MirroredGroup, Publication, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
-from lti_tool.services.memberships import read_members
 from lti_tool.services.mirror import (
     SENT,
     WAITING,
@@ -36,6 +35,7 @@ from lti_tool.services.mirror import (
     published_set_ids,
     read_mirror,
     read_wanted,
+    require_mirrorable,
 )
 from lti_tool.services.push import FIRST_RETRY, run_push
 from lti_tool.services.removal import delete_set
@@ -98,17 +98,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
     groups = read_groups(set_id)
     if not groups:
         raise RuleViolation("set_is_empty")
-    if foreign := [group.name for group in groups if not group_is_editable(Origin(group.origin))]:
-        raise RuleViolation("set_has_foreign_groups", names=foreign[:10])
-    members = read_members([group.id for group in groups])
-    seen: dict[UUID, RosterMember] = {}
-    twice = []
-    for member in (member for people in members.values() for member in people):
-        if member.id in seen:
-            twice.append(member.name)
-        seen[member.id] = member
-    if twice:
-        raise RuleViolation("people_in_two_groups", people=twice[:10])
+    require_mirrorable(groups)
     gateways.open_gateway(tool, course_id)
 
 

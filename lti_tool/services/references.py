@@ -8,13 +8,14 @@ from sqlalchemy import delete, func, insert, select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.groups import Origin, group_is_editable
+from lti_tool.domain.groups import Origin
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_editable_set, lock_set, order_of_sets, read_groups
 from lti_tool.services.groups import get_group
-from lti_tool.services.memberships import read_members
+from lti_tool.services.mirror import require_mirrorable
+from lti_tool.services.removal import delete_orphans
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,15 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
         found = session.scalars(select(Group).where(Group.course_id == course_id, Group.id.in_(wanted))).all()
         if len(found) != len(wanted):
             raise NotFound("group_not_found")
-        new = sorted(found, key=lambda group: group_ids.index(group.id))
+        places = {group_id: place for place, group_id in enumerate(group_ids)}
+        new = sorted(found, key=lambda group: places[group.id])
         names = {group.name.casefold() for group in present}
         for group in new:
             if group.name.casefold() in names:
                 raise RuleViolation("group_name_in_set", name=group.name)
             names.add(group.name.casefold())
         if session.scalar(select(func.count()).where(Publication.group_set_id == set_id)):
-            _require_mirrorable(present, new)
+            require_mirrorable([*present, *new])
         end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
         first = 0 if end is None else end + 1
         rows = [{"group_set_id": set_id, "group_id": g.id, "position": first + n} for n, g in enumerate(new)]
@@ -89,16 +91,6 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
             session.execute(insert(GroupSetEntry), rows)
             history.note(course_id, viewer.access_id, "groups_added", ", ".join(group.name for group in new), set_id)
     return Changes(group_sets=frozenset({set_id} if rows else ()), count=len(rows))
-
-
-def _require_mirrorable(present: Sequence[Group], new: Sequence[Group]) -> None:
-    if foreign := [group.name for group in new if not group_is_editable(Origin(group.origin))]:
-        raise RuleViolation("set_has_foreign_groups", names=foreign[:10])
-    members = read_members([group.id for group in (*present, *new)])
-    everybody = [member for people in members.values() for member in people]
-    ids = [member.id for member in everybody]
-    if twice := {member.id: member.name for member in everybody if ids.count(member.id) > 1}:
-        raise RuleViolation("people_in_two_groups", people=list(twice.values())[:10])
 
 
 def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> TakingOut:
@@ -123,6 +115,5 @@ def take_out(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
         history.note(course_id, viewer.access_id, "group_taken_out", taken.row.name, set_id)
         of_set = (GroupSetEntry.group_set_id == set_id, GroupSetEntry.group_id == group_id)
         session.execute(delete(GroupSetEntry).where(*of_set))
-        gone = frozenset({group_id} if taken.deletes else ())
-        session.execute(delete(Group).where(Group.id.in_(gone)))
+        gone = delete_orphans([group_id])
     return Changes(group_sets=frozenset({set_id}), deleted_groups=gone, count=1)

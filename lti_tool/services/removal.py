@@ -7,14 +7,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
-from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, SyncRun, db, transaction
+from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import release_sets
 from lti_tool.services.group_sets import get_set, lock_set
-from lti_tool.services.runs import OPEN
+from lti_tool.services.runs import require_no_open_run
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def get_removable_set(course_id: UUID, set_id: UUID) -> GroupSet:
     row = get_set(course_id, set_id)
     if row.connection not in LMS_CONNECTIONS:
         raise RuleViolation("set_not_connected")
-    if db.session.scalar(select(func.count()).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))):
-        raise Conflict("run_open")
+    require_no_open_run(course_id)
     return row
 
 
@@ -90,6 +89,16 @@ def drop_set(course_id: UUID, set_id: UUID) -> Changes:
         deleted_groups=frozenset(doomed),
         count=1,
     )
+
+
+def delete_orphans(group_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Delete those local groups that no set holds any more, in the caller's transaction; return their ids."""
+    elsewhere = select(GroupSetEntry.group_id)
+    orphans = db.session.scalars(
+        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
+    ).all()
+    db.session.execute(delete(Group).where(Group.id.in_(orphans)))
+    return frozenset(orphans)
 
 
 def list_left_out(course_id: UUID) -> Sequence[LeftOutGroupSet]:

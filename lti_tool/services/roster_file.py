@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection
@@ -74,8 +75,8 @@ def preview_import(viewer: Viewer, draft_id: UUID, kind: str) -> ImportPreview:
     return ImportPreview(draft.filename, plan, {m.id: m.values.name for m in members}, _digest(plan))
 
 
-def apply_import(viewer: Viewer, draft_id: UUID, kind: str, seen: str) -> TablePlan:
-    """Store what the preview showed and return it.
+def apply_import(viewer: Viewer, draft_id: UUID, kind: str, seen: str) -> Changes:
+    """Store what the preview showed.
 
     Raise NotFound("draft_not_found"), Conflict("roster_changed") when it would be something else by now,
     Conflict("run_open").
@@ -97,8 +98,7 @@ def apply_import(viewer: Viewer, draft_id: UUID, kind: str, seen: str) -> TableP
             course.roster_updated_at = now()
         history.note(course_id, viewer.access_id, f"{kind}_imported", draft.filename)
         drafts.drop_draft(viewer, draft_id)
-        bring_in_step(course_id)
-    return plan
+        return bring_in_step(course_id)
 
 
 def _plan(course_id: UUID, kind: str, text: str) -> tuple[TablePlan, Sequence[ListedMember]]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
@@ -22,6 +22,7 @@ from lti_tool.models import CourseAccess, SyncRun, db, transaction
 log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
+SYNCS_OF_GROUPS = ("groups", "pull")
 STALE_AFTER = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
@@ -200,7 +201,7 @@ def see_run(course_id: UUID, run_id: UUID) -> RunView:
     ).one_or_none()
     if row is None:
         raise NotFound("run_not_found")
-    return _view(*row)
+    return view_run(*row)
 
 
 def list_runs(course_id: UUID, limit: int = 20) -> list[RunView]:
@@ -212,22 +213,36 @@ def list_runs(course_id: UUID, limit: int = 20) -> list[RunView]:
         .order_by(SyncRun.created_at.desc())
         .limit(limit)
     )
-    return [_view(*row) for row in rows]
+    return [view_run(*row) for row in rows]
 
 
 def require_no_open_run(course_id: UUID) -> None:
     """Raise Conflict("run_open") while a run is at work on the course."""
-    open_runs = select(SyncRun.id).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))
-    if db.session.scalar(open_runs.limit(1)) is not None:
+    if find_open_run(course_id):
         raise Conflict("run_open")
+
+
+def keeps_from_editing(set_id: UUID) -> ColumnElement[bool]:
+    """Return the condition on runs during which nobody may edit a set: syncs of groups, and its own publication.
+
+    A push is none: it sends what is stored, and the edits that come meanwhile wait for their turn.
+    """
+    own = and_(SyncRun.kind == "publish", SyncRun.group_set_id == set_id)
+    return and_(SyncRun.state.in_(OPEN), or_(SyncRun.kind.in_(SYNCS_OF_GROUPS), own))
 
 
 def find_open_run(course_id: UUID) -> RunView | None:
     """Return the run that is at work on a course, if any."""
-    return next((run for run in list_runs(course_id, limit=5) if run.is_open), None)
+    row = db.session.execute(
+        select(SyncRun, CourseAccess.name)
+        .outerjoin(CourseAccess, CourseAccess.id == SyncRun.requested_by)
+        .where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))
+    ).first()
+    return view_run(*row) if row else None
 
 
-def _view(run: SyncRun, name: str | None) -> RunView:
+def view_run(run: SyncRun, name: str | None = None) -> RunView:
+    """Return a run as pages show it; `name`: who started it."""
     return RunView(
         id=run.id,
         kind=run.kind,

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
 from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
 from lti_tool.domain.roles import EnrollmentType
@@ -28,6 +28,8 @@ from lti_tool.models import (
 from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
+from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.removal import delete_orphans
 
 KIND = "groups"
 
@@ -106,7 +108,7 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
-        _require_no_open_run(course_id)
+        runs.require_no_open_run(course_id)
         draft = _draft(viewer, draft_id, None)
         require_free_name(tidy, local_names(course_id))
         proposal = propose(_read(draft.content, None), _people(course_id))
@@ -122,17 +124,20 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
     """Put the groups of a kept file in place of those of an imported set (seed 003).
 
     What the file no longer names leaves the set, and is deleted when no other set holds it. Raise
-    Conflict("set_changed") when the set is not as it was shown, Conflict("run_open") during a sync.
+    Conflict("set_changed") when the set is not as it was shown, Conflict("run_open") during a sync,
+    RuleViolation when the set is published and its mirror could not show the file's groups.
     """
     course_id = viewer.course.id
     with transaction():
         row = lock_set(course_id, set_id, revision)
         _require_imported(row)
-        _require_no_open_run(course_id)
+        runs.require_no_open_run(course_id)
         draft = _draft(viewer, draft_id, set_id)
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
         changes = _store(row, draft, compare(proposal.groups, present), present)
+        if find_publication(set_id):
+            require_mirrorable(read_groups(set_id))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)
         drafts.drop_draft(viewer, draft_id)
     return changes
@@ -143,11 +148,6 @@ def _draft(viewer: Viewer, draft_id: UUID, set_id: UUID | None) -> ImportDraft:
     if draft.group_set_id != set_id:
         raise NotFound("draft_not_found")
     return draft
-
-
-def _require_no_open_run(course_id: UUID) -> None:
-    if runs.find_open_run(course_id):
-        raise Conflict("run_open")
 
 
 def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) -> Sheet:
@@ -218,7 +218,7 @@ def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequenc
     return Changes(
         group_sets=frozenset({row.id}),
         groups=frozenset(key for key, _ in (*added, *renamed, *refilled)),
-        deleted_groups=_delete_orphans([group.id for group in plan.removed]),
+        deleted_groups=delete_orphans([group.id for group in plan.removed]),
         count=len(groups),
     )
 
@@ -251,13 +251,3 @@ def _fill(added: Sequence[tuple[UUID, ProposedGroup]], refilled: Sequence[tuple[
     ]
     if memberships:
         db.session.execute(insert(GroupMembership), memberships)
-
-
-def _delete_orphans(group_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Delete those local groups that no set holds any more; return their ids."""
-    elsewhere = select(GroupSetEntry.group_id)
-    orphans = db.session.scalars(
-        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
-    ).all()
-    db.session.execute(delete(Group).where(Group.id.in_(orphans)))
-    return frozenset(orphans)

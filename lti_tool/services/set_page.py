@@ -7,15 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
-from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, db
-from lti_tool.services.group_sets import GroupCard, connection_of, get_set, students_query
+from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, SyncRun, db
+from lti_tool.services.group_sets import connection_of, get_set, students_query
+from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
+from lti_tool.services.runs import RunView, keeps_from_editing, view_run
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
+
+
+@dataclass(frozen=True)
+class GroupCard:
+    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
+
+    row: Group
+    members: Sequence[RosterMember]
+    elsewhere: Sequence[str] = ()
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the group may be changed in this tool."""
+        return group_is_editable(Origin(self.row.origin))
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class ShownSet:
 
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
-    be found again by an import of its export.
+    be found again by an import of its export. `run` is what is at work on it, during which nobody may edit it.
     """
 
     row: GroupSet
@@ -54,6 +70,7 @@ class ShownSet:
     in_several: Sequence[RosterMember] = ()
     shared_with: Sequence[str] = ()
     without_email: int = 0
+    run: RunView | None = None
 
     @property
     def blocks(self) -> int:
@@ -61,9 +78,14 @@ class ShownSet:
         return _blocks(len(self.groups), self.block)
 
     @property
-    def editable(self) -> bool:
+    def is_ours(self) -> bool:
         """Say whether the set belongs to this tool."""
         return set_is_editable(connection_of(self.row))
+
+    @property
+    def editable(self) -> bool:
+        """Say whether the set may be edited now."""
+        return self.is_ours and self.run is None
 
     @property
     def has_foreign_groups(self) -> bool:
@@ -102,13 +124,14 @@ def read_shown_set(
     Raise NotFound.
     """
     found = db.session.execute(
-        select(GroupSet, Publication)
+        select(GroupSet, Publication, SyncRun)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
         .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
     ).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication = found
+    row, publication, run = found
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
     groups = read_lines(set_id)
@@ -133,6 +156,7 @@ def read_shown_set(
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
         without_email=_without_email(set_id),
+        run=view_run(run) if run else None,
     )
 
 
@@ -152,13 +176,7 @@ def read_lines(set_id: UUID) -> list[GroupLine]:
 def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
     """Return a group of a set and who could be added to it; raise NotFound."""
     row = get_set(course_id, set_id)
-    group = db.session.scalar(
-        select(Group)
-        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
-        .where(Group.id == group_id, GroupSetEntry.group_set_id == set_id)
-    )
-    if group is None:
-        raise NotFound("group_not_found")
+    group = get_group(set_id, group_id)
     members = read_members([group_id]).get(group_id, ())
     return GroupPage(row, GroupCard(group, members), _waiting(course_id, set_id, None)[0])
 

@@ -1,11 +1,12 @@
 """Keeps the sets that belong to the roster in step with it, and people who are not active out of all groups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, tuple_, update
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import Connection, Origin
 from lti_tool.domain.roles import EnrollmentType
@@ -22,22 +23,40 @@ from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Ros
 from lti_tool.services.memberships import append_members
 
 
-def ensure_system_group_sets(course_id: UUID) -> None:
+def ensure_system_group_sets(course_id: UUID) -> Changes:
     """Make what the groups hold true again after the roster changed, inside the caller's transaction.
 
     Whoever is not active leaves every group; each active student has a group of their own, and all active staff
-    have one. A second call changes nothing.
+    have one. A second call changes nothing. Return what changed.
     """
-    _remove_inactive_from_groups(course_id)
-    people = _active_people(course_id)
-    _apply(course_id, plan_system_sets(system_sets(course_id, people), _stored(course_id)))
+    left = _remove_inactive_from_groups(course_id)
+    plan = plan_system_sets(system_sets(course_id, _active_people(course_id)), _stored(course_id))
+    changes = _changes_of(plan, left)
+    _apply(course_id, plan)
+    return changes
 
 
-def _remove_inactive_from_groups(course_id: UUID) -> None:
-    inactive = select(RosterMember.id).where(
-        RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE
+def _remove_inactive_from_groups(course_id: UUID) -> set[UUID]:
+    """Take them out, and return the groups that they were in."""
+    inactive = GroupMembership.member_id.in_(
+        select(RosterMember.id).where(RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE)
     )
-    db.session.execute(delete(GroupMembership).where(GroupMembership.member_id.in_(inactive)))
+    left = set(db.session.scalars(select(GroupMembership.group_id).where(inactive)))
+    if left:
+        db.session.execute(delete(GroupMembership).where(inactive))
+    return left
+
+
+def _changes_of(plan: SystemPlan, left: Collection[UUID]) -> Changes:
+    """Return the sets and groups that a plan changes, copies that lose a group included; `left`: groups left before."""
+    sets = {group_set.id for group_set in plan.add_sets} | {set_id for set_id, _, _ in plan.add_entries}
+    if plan.remove_groups:
+        holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(plan.remove_groups))
+        sets.update(db.session.scalars(holders))
+    groups = {*left, *(group.id for group in plan.add_groups), *(group_id for group_id, _ in plan.rename_groups)}
+    groups.update(group_id for group_id, _ in (*plan.add_members, *plan.remove_members))
+    gone = frozenset(plan.remove_groups)
+    return Changes(group_sets=frozenset(sets), groups=frozenset(groups) - gone, deleted_groups=gone)
 
 
 def _active_people(course_id: UUID) -> list[ActivePerson]:

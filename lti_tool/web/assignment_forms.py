@@ -10,19 +10,15 @@ from lti_tool.domain.globs import validate
 from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.selection import Selection
 from lti_tool.services.assignments import Draft
-from lti_tool.web.forms import DESCRIPTION_LENGTH, Form
+from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
 
 PATTERN_HINT = (
     "* is any text, ? one character, [a-z] one of these, [!a-z] none of these; \\ takes the next sign as it is."
 )
 
 
-def _uuid(text: object) -> UUID:
-    return UUID(str(text))
-
-
 def _uuid_or_none(text: object) -> UUID | None:
-    return UUID(str(text)) if text else None
+    return as_uuid(text) if text else None
 
 
 class AssignmentForm(Form):
@@ -33,7 +29,7 @@ class AssignmentForm(Form):
     group_set_id = SelectField("Group set", coerce=_uuid_or_none, validate_choice=False)
     kind = SelectField("Groups", default="all", validate_choice=False)
     pattern = StringField("Pattern for their names", description=PATTERN_HINT)
-    excluded = SelectMultipleField("Leave out", coerce=_uuid, validate_choice=False)
+    excluded = SelectMultipleField("Leave out", coerce=as_uuid, validate_choice=False)
     find = StringField("Find groups to leave out, by a part of their name")
     revision = HiddenField()
 

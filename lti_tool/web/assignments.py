@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.selection import SelectableGroup
@@ -15,8 +15,9 @@ from lti_tool.services import assignment_pages as pages
 from lti_tool.services import assignments as service
 from lti_tool.services.group_sets import list_sets
 from lti_tool.web.access import requires, viewer
-from lti_tool.web.answers import changed
+from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.assignment_forms import AssignmentForm
+from lti_tool.web.errors import answer_error
 from lti_tool.web.pages import page
 
 blueprint = Blueprint("assignments", __name__, url_prefix="/courses/<uuid:course_id>/assignments")
@@ -57,7 +58,21 @@ def assignments(course_id: UUID) -> Response:
 @requires(Permission.VIEW_ASSIGNMENTS)
 def assignment(course_id: UUID, assignment_id: UUID) -> Response:
     """Show an assignment: its groups, who is in none or several of them, and what is left out."""
-    return page("assignments/show.html", shown=pages.read_assignment(course_id, assignment_id))
+    return _show(course_id, assignment_id)
+
+
+def _show(course_id: UUID, assignment_id: UUID, conflict: Conflict | None = None) -> Response:
+    shown = pages.read_assignment(course_id, assignment_id)
+    return page("assignments/show.html", 409 if conflict else 200, shown=shown, conflict=conflict)
+
+
+@blueprint.errorhandler(Conflict)
+def show_conflict(error: Conflict) -> Response:
+    """Answer 409 with the present state of the assignment that somebody else changed, and the words of the conflict."""
+    values = request.view_args or {}
+    if "assignment_id" not in values or prefers_json():
+        return answer_error(error)
+    return _show(values["course_id"], values["assignment_id"], error)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

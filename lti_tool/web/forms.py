@@ -35,7 +35,8 @@ def _name(label: str, description: str = "") -> Any:
     return StringField(label, rules, description=description)
 
 
-def _uuid(text: object) -> UUID:
+def as_uuid(text: object) -> UUID:
+    """Return a sent id; raise ValueError for what is none."""
     return UUID(str(text))
 
 
@@ -89,7 +90,7 @@ class GroupOfPeopleForm(Form):
         [Length(max=NAME_LENGTH, message="name_too_long")],
         description="Left empty, the group is named after its people, and the name follows them.",
     )
-    member_ids = SelectMultipleField("People", coerce=_uuid, validate_choice=False)
+    member_ids = SelectMultipleField("People", coerce=as_uuid, validate_choice=False)
 
 
 class NameForm(Form):
@@ -97,26 +98,26 @@ class NameForm(Form):
 
     name = StringField("Name", [Length(max=NAME_LENGTH, message="name_too_long")])
     count = IntegerField("How many", default=1)
-    member_ids = SelectMultipleField("People", coerce=_uuid, validate_choice=False)
+    member_ids = SelectMultipleField("People", coerce=as_uuid, validate_choice=False)
 
 
 class ReferencesForm(Form):
     """Existing groups for a set."""
 
-    group_ids = SelectMultipleField("Groups", [DataRequired("groups_required")], coerce=_uuid, validate_choice=False)
+    group_ids = SelectMultipleField("Groups", [DataRequired("groups_required")], coerce=as_uuid, validate_choice=False)
 
 
 class PlaceForm(Form):
     """People, and the group that they shall be in."""
 
-    member_ids = SelectMultipleField("People", [DataRequired("people_required")], coerce=_uuid, validate_choice=False)
-    group_id = SelectField("Group", [DataRequired("group_required")], coerce=_uuid, validate_choice=False)
+    member_ids = SelectMultipleField("People", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False)
+    group_id = SelectField("Group", [DataRequired("group_required")], coerce=as_uuid, validate_choice=False)
 
 
 class AddStudentForm(Form):
     """One student for one group."""
 
-    member_id = SelectField("Student", [DataRequired("people_required")], coerce=_uuid, validate_choice=False)
+    member_id = SelectField("Student", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False)
 
 
 class DrawForm(Form):

@@ -11,8 +11,9 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import set_export, set_import
 from lti_tool.services.set_export import Export
 from lti_tool.web.access import requires, viewer
-from lti_tool.web.answers import changed
+from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.downloads import download
+from lti_tool.web.errors import status_of
 from lti_tool.web.forms import ImportForm, ReimportForm, UploadForm
 from lti_tool.web.group_sets import after_change
 from lti_tool.web.pages import page, see_other
@@ -85,16 +86,19 @@ def confirm_import(course_id: UUID, draft_id: UUID) -> Response:
 def confirm_reimport(course_id: UUID, set_id: UUID, draft_id: UUID) -> Response:
     """Show how a file would change an imported set, then do it; shown anew when the set changed meanwhile."""
     form = ReimportForm()
-    refused = None
+    refused: Conflict | RuleViolation | None = None
     if request.method == "POST":
         revision = form.revision.data if form.validate() else -1  # of no set: what was shown is not known
         try:
             changes = set_import.reimport_set(viewer(), draft_id, set_id, revision)
             return after_change(set_id, changes, "set_reimported", count=changes.count)
-        except Conflict as error:
+        except (Conflict, RuleViolation) as error:
+            if prefers_json():
+                raise
             refused = error
     preview = set_import.preview_import(viewer(), draft_id, set_id)
-    return page("imports/preview.html", 409 if refused else 200, preview=preview, form=None, refused=refused)
+    status = status_of(refused) if refused else 200
+    return page("imports/preview.html", status, preview=preview, form=None, refused=refused)
 
 
 @blueprint.get("/import/groups.csv")

@@ -61,8 +61,9 @@ def _git_status() -> Any:
 
 
 class EditMemberForm(MemberForm):
-    """A person whom the course's staff added; `confirmed` once a warning was read."""
+    """A person whom the course's staff added: as `seen` in the form, `confirmed` once a warning was read."""
 
+    seen = HiddenField()
     git_username_status = _git_status()
     status = SelectField("Status", choices=list(MemberStatus), validate_choice=False)
     confirmed = HiddenField()
@@ -71,5 +72,6 @@ class EditMemberForm(MemberForm):
 class GitUsernameForm(MemberForm):
     """What is ours to say of a person whom the LMS lists."""
 
+    seen = HiddenField()
     name = email = student_number = None
     git_username_status = _git_status()

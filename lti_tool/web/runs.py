@@ -45,7 +45,7 @@ def run(course_id: UUID, run_id: UUID) -> Response:
     found = see_run(course_id, run_id)
     if not wants_fragment():
         return page("runs/run.html", run=found)
-    if request.args.get("from") == "home" and not found.is_open:
+    if "from" in request.args and not found.is_open:
         answer = make_response("", 200)
         answer.headers["HX-Refresh"] = "true"
         return answer

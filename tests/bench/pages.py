@@ -1,10 +1,12 @@
 """Seconds, queries and bytes of the pages of a big course: 2,000 students, 400 groups, the app in this process."""
 
 import json
+import re
 import statistics
 import tempfile
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,9 +31,10 @@ from lti_tool.models import (
     db,
     transaction,
 )
-from lti_tool.services import group_sets, groups
+from lti_tool.services import assignments, group_sets, groups
 from lti_tool.services.access import CourseFacts, Viewer
-from lti_tool.services.memberships import read_members
+from lti_tool.services.assignments import Draft
+from lti_tool.services.memberships import append_members, read_members
 from lti_tool.services.mirror import store_mirror
 from lti_tool.services.system_sets import ensure_system_group_sets
 from lti_tool.settings import Settings
@@ -55,9 +58,26 @@ PAGES = (
     ("where to move one person", "group-sets/{teams}/members/{member}"),
     ("one group", "group-sets/{teams}/groups/{group}/edit"),
     ("deleting a set", "group-sets/{teams}/delete"),
+    ("assignments", "assignments"),
+    ("new assignment with its preview", "assignments/new"),
+    (f"new assignment, a set of {GROUPS} groups", "assignments/new?set={teams}"),
+    (f"assignment of {GROUPS} groups", "assignments/{labs}"),
+    (f"assignment, {STUDENTS} people in none", "assignments/{nobody}"),
+    (f"assignment, {STUDENTS} people in several", "assignments/{doubled}"),
+    ("editing an assignment", "assignments/{labs}/edit"),
     ("matrix", "matrix"),
     ("matrix, without a group", "matrix?without={empty}"),
     ("matrix as a workbook", "matrix.xlsx"),
+)
+# What is asked while somebody types, sent as htmx does: a name, the address, and the form.
+ASKED = (
+    ("preview of Individual Students", "assignments/preview", {"group_set_id": "{individuals}"}),
+    (
+        "preview of a pattern over them",
+        "assignments/preview",
+        {"group_set_id": "{individuals}", "kind": "pattern", "pattern": "*a*"},
+    ),
+    ("filter of Individual Students", "filter-by-pattern", {"set_id": "{individuals}", "pattern": "*a*"}),
 )
 
 
@@ -86,7 +106,6 @@ def store():
         )
         session.add(
             BrowserSession(
-                id=uuid4(),
                 token_hash=digest(secret),
                 nonce_hash=digest("nonce"),
                 registration_id=registration_id,
@@ -121,7 +140,17 @@ def store():
     empty = fill(viewer, "Nobody yet", [])
     individuals = set_named("Individual Students")
     last = group_sets.read_groups(teams)[-1].id
-    found = {"teams": teams, "published": published, "empty": empty, "individuals": individuals}
+    everybody_twice = fill(viewer, "Two groups each", students)
+    put_into_second_groups(everybody_twice, students)
+    used = {"labs": teams, "nobody": empty, "doubled": everybody_twice}
+    made = {name: assignments.create_assignment(viewer, Draft(name, group_set_id=used[name])) for name in used}
+    found = {
+        **{name: changes.assignment for name, changes in made.items()},
+        "teams": teams,
+        "published": published,
+        "empty": empty,
+        "individuals": individuals,
+    }
     return course_id, {**found, "member": students[7], "group": last}, secret
 
 
@@ -141,6 +170,13 @@ def fill(viewer, name, students):
     return set_id
 
 
+def put_into_second_groups(set_id, students):
+    """Put everybody into the next group too, as an LMS's set may have them."""
+    ids = [group.id for group in group_sets.read_groups(set_id)]
+    with transaction():
+        append_members([(ids[(n + 1) % GROUPS], student) for n, student in enumerate(students)])
+
+
 def publish(set_id):
     """Store a set as one that the LMS has as it is here."""
     with transaction() as session:
@@ -158,17 +194,23 @@ def publish(set_id):
         store_mirror(set_id, states)
 
 
-def measure(client, address, statements):
+def measure(statements, address, ask):
     """Return the median of milliseconds, the queries of one request and the bytes of its answer."""
     times = []
     for _ in range(REQUESTS):
         statements.clear()
         began = time.perf_counter()
-        answer = client.get(address)
+        answer = ask(address)
         times.append((time.perf_counter() - began) * 1000)
         if answer.status_code != 200:
             raise SystemExit(f"{address}: {answer.status_code}")
     return {"ms": round(statistics.median(times), 1), "queries": len(statements), "bytes": len(answer.data)}
+
+
+def sent_token(client, course_id):
+    """Return the token that every form of the session carries."""
+    form = client.get(f"/courses/{course_id}/assignments/new").get_data(as_text=True)
+    return re.search('name="csrf_token"[^>]*value="([^"]+)"', form).group(1)
 
 
 def main():
@@ -194,12 +236,17 @@ def main():
         client = app.test_client()
         client.set_cookie(SESSION_COOKIE, secret)
         for title, path in PAGES:
-            results[title] = measure(client, f"/courses/{course_id}/{path.format(**ids)}", statements)
+            results[title] = measure(statements, f"/courses/{course_id}/{path.format(**ids)}", client.get)
+        token = sent_token(client, course_id)
+        for title, path, form in ASKED:
+            data = {name: value.format(**ids) for name, value in form.items()}
+            ask = partial(client.post, data={**data, "csrf_token": token}, headers={"HX-Request": "true"})
+            results[title] = measure(statements, f"/courses/{course_id}/{path}", ask)
     print(f"{STUDENTS} students, {GROUPS} groups; median of {REQUESTS} requests, goal {GOAL_MS} ms")
-    print(f"{'':34}{'ms':>9}{'queries':>9}{'bytes':>12}")
+    print(f"{'':40}{'ms':>9}{'queries':>9}{'bytes':>12}")
     for title, found in results.items():
         late = "  over the goal" if found["ms"] > GOAL_MS else ""
-        print(f"{title:34}{found['ms']:>9.1f}{found['queries']:>9}{found['bytes']:>12,}{late}")
+        print(f"{title:40}{found['ms']:>9.1f}{found['queries']:>9}{found['bytes']:>12,}{late}")
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps({"students": STUDENTS, "groups": GROUPS, "results": results}, indent=2))
 

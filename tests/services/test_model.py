@@ -1,5 +1,6 @@
 """What the entities of a course are: their own ids, whose they are, and what they keep through every change."""
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,8 @@ from sqlalchemy import select
 
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.groups import Connection, Origin
-from lti_tool.models import Group, GroupSet, GroupSetEntry, RosterMember, db
-from lti_tool.services import copies, group_sets, groups, references, removal, runs
+from lti_tool.models import Assignment, Group, GroupSet, GroupSetEntry, RosterMember, db
+from lti_tool.services import assignments, copies, group_sets, groups, references, removal, runs, set_import
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
 
@@ -34,16 +35,30 @@ def test_every_entity_has_an_id_of_ours_and_the_lms_id_beside_it(classroom: Any)
     classroom.pull()
     set_id = classroom.new_set("Mine")
     classroom.new_groups(set_id, "Team", 2)
+    draft = set_import.keep_upload(classroom.viewer, "teams.csv", b"group_name\nRow 1\n")
+    set_import.import_set(classroom.viewer, draft, "From a file")
+    assignments.create_assignment(classroom.viewer, assignments.Draft("Essay"))
     sets, stored, people = (rows_of(kind, classroom) for kind in (GroupSet, Group, RosterMember))
+    (essay,) = rows_of(Assignment, classroom)
+    assert essay.group_set_id in {row.id for row in sets}
     assert all(isinstance(row.id, UUID) for row in (*sets, *stored, *people))
     assert {row.origin for row in stored} == set(Origin)
     assert all((row.lms_group_id is not None) == (row.origin == Origin.LMS) for row in stored)
-    assert {row.connection for row in sets} == {None, Connection.SYSTEM, classroom.flavour}
+    assert {row.connection for row in sets} == {None, Connection.SYSTEM, Connection.IMPORT, classroom.flavour}
     for row in sets:
-        of_lms = row.connection == classroom.flavour
-        assert (row.lms_group_set_id is not None, row.last_updated is not None) == (of_lms, of_lms)
+        of_lms, of_file = row.connection == classroom.flavour, row.connection == Connection.IMPORT
+        assert (row.lms_group_set_id is not None, row.last_updated is not None) == (of_lms, of_lms or of_file)
+        assert row.source_filename == ("teams.csv" if of_file else None)
     assert {row.enrollment_type == "student" for row in people} == {True, False}
     assert all(row.lms_user_id for row in people)
+
+
+@pytest.mark.shows("MODEL-158")
+def test_a_group_of_canvas_is_in_one_set_and_a_group_of_moodle_may_be_in_several(classroom: Any) -> None:
+    classroom.pull()
+    places = Counter(group_id for row in connected(classroom) for group_id in held(row.id))
+    assert set(places) == {row.id for row in rows_of(Group, classroom) if row.origin == Origin.LMS}
+    assert (max(places.values()) > 1) == (classroom.flavour == "moodle")
 
 
 @flavours

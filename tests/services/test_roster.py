@@ -54,7 +54,8 @@ def test_a_sync_says_where_the_roster_is_from_and_keeps_what_is_ours(classroom: 
 @pytest.mark.parametrize("key", [{"email": "NORA@x.example"}, {"student_number": "77"}])
 def test_a_student_of_ours_whom_the_lms_lists_later_is_one_with_theirs(classroom: Any, key: dict[str, str]) -> None:
     values = MemberValues("Nora", email="nora@x.example", student_number="77", git_username="octocat")
-    nora_id = members.add_member(classroom.viewer, values)
+    members.add_member(classroom.viewer, values)
+    (nora_id,) = (row.id for row in rows(classroom))
     report = merge(classroom, person("Nora New", "9", enrollment_display="Active", **key))
     (nora,) = rows(classroom)
     assert (nora.id, nora.name, nora.source, nora.lms_user_id) == (nora_id, "Nora New", "lms", "9")

@@ -157,7 +157,8 @@ def test_a_form_of_an_older_state_changes_nothing(course: Any, revision: str) ->
     path = f"assignments/{make(teacher, **fields(course))}/edit"
     teacher.post(path, **fields(course, name="First"))
     page = teacher.post(path, 409, **fields(course, name="Second", revision=revision))
-    assert "Somebody changed this assignment meanwhile" in page.h1.text
+    assert "Somebody changed this assignment meanwhile" in page.select_one("#error-summary").text
+    assert page.h1.text == "First", "it shows what is stored now"
     assert [row.name for row in course.stored(Assignment)] == ["First"]
 
 

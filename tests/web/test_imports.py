@@ -206,6 +206,21 @@ def test_a_published_set_is_pushed_after_a_second_file(people: World, teacher: B
     assert lms.members("Red") == {"u-Bo"}
 
 
+@pytest.mark.shows("CSV-7")
+def test_a_file_that_a_mirror_could_not_show_is_refused_for_a_published_set(
+    people: World, teacher: Browser, lms: PlayedLms
+) -> None:
+    home = imported(people, teacher, "group_name,email\nRed,ann@students.example")
+    teacher.post(f"{home}/publish")
+    people.app.extensions["lti_tool_doorbell"].work_off()
+    both = "group_name,email\nRed,ann@students.example\nBlue,ann@students.example"
+    preview = send(teacher, f"{home}/import", both)
+    revision = teacher.get(preview).select_one("input[name=revision]")["value"]
+    refused = teacher.post(preview, 422, revision=revision)
+    assert "Some people are in two groups" in refused.select_one("#error-summary").text
+    assert [group.name for group in people.stored(Group)] == ["Red"]
+
+
 def test_only_sets_from_files_are_imported_again(people: World, teacher: Browser) -> None:
     for values in ({}, {"connection": "canvas"}):
         key = people.group_set(f"Set {values}", **values)

@@ -168,8 +168,33 @@ def test_while_a_run_is_at_work_nothing_is_changed(world: Any) -> None:
         page = teacher.post(
             path.format(nora), 409, name="Other", git_username_status="unknown", fields={"status": "active"}
         )
-        assert "A sync is at work" in page.h1.text
+        assert "A sync is at work" in page.main.text
     assert [row.name for row in world.stored(RosterMember)] == ["Nora"]
+
+
+def test_a_stale_form_answers_409_and_shows_the_present_person(world: Any) -> None:
+    nora = world.member("Nora", source="local")
+    path = f"roster/members/{nora}/edit"
+    teacher = world.browser()
+    seen = teacher.get(path).select_one("input[name=seen]")["value"]
+    sent = {"git_username_status": "unknown", "status": "active", "seen": seen}
+    teacher.post(path, fields={**sent, "name": "Theirs"})
+    page = teacher.post(path, 409, fields={**sent, "name": "Mine"})
+    assert "Somebody changed this person meanwhile" in page.select_one("#error-summary").text
+    assert page.select_one("input[name=name]")["value"] == "Theirs"
+    again = page.select_one("input[name=seen]")["value"]
+    assert (again != seen, [row.name for row in world.stored(RosterMember)]) == (True, ["Theirs"])
+    teacher.post(path, fields={**sent, "name": "Mine", "seen": again})
+    assert [row.name for row in world.stored(RosterMember)] == ["Mine"]
+
+
+def test_a_person_of_the_lms_is_stale_only_in_what_is_ours(world: Any) -> None:
+    ana, teacher = world.member("Ana"), world.browser()
+    path = f"roster/members/{ana}/edit"
+    seen = teacher.get(path).select_one("input[name=seen]")["value"]
+    sent = {"git_username": "octocat", "git_username_status": "unknown", "seen": seen}
+    teacher.post(path, fields=sent)
+    teacher.post(path, 409, fields=sent)
 
 
 def test_who_launched_as_a_deleted_member_keeps_the_course(world: Any) -> None:

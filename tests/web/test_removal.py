@@ -140,6 +140,37 @@ def test_a_revision_that_is_none_is_not_compared(world: Any, revision: str) -> N
 
 
 @pytest.mark.shows("MODEL-29")
+@pytest.mark.parametrize("kind", ["pull", "groups"])
+@pytest.mark.parametrize("connection", [None, "import", "canvas"])
+def test_during_a_sync_of_groups_no_set_can_be_edited_and_its_page_says_so(
+    world: Any, kind: str, connection: str | None
+) -> None:
+    set_id = world.group_set("Projects", {"team-1": [world.member("Ana")], "team-2": []}, connection=connection)
+    team, teacher = world.names["team-1"], world.browser()
+    assert teacher.get(f"group-sets/{set_id}").select_one("main .actions a, main .actions button")
+    run_id = world.run(kind, "running")
+    page = teacher.get(f"group-sets/{set_id}")
+    assert page.select_one(f"progress, [hx-get*='{run_id}']")
+    assert "can be changed when it has ended" in page.main.text
+    assert [button.text for button in page.select("main button:not([hidden])")] == ["Copy"]
+    offered = {link.text.split()[0] for link in page.select("main a.button, main .links a")}
+    assert not offered & {"Rename", "Delete", "Edit", "Take", "Re-import", "Remove", "Assign"}
+    edits = {"edit": {"name": "Mine"}, "groups": {"name": "x", "count": "1"}, f"groups/{team}/delete": {}, "delete": {}}
+    if connection != "canvas":
+        for path, sent in edits.items():
+            refused = teacher.post(f"group-sets/{set_id}/{path}", 409, **sent)
+            assert "A sync is at work" in refused.select_one("#error-summary").text
+    assert {row.name for row in world.stored(Group)} == {"team-1", "team-2"}
+    assert [row.name for row in world.stored(GroupSet)] == ["Projects"]
+
+
+def test_a_refresh_of_people_keeps_nobody_from_editing(world: Any) -> None:
+    set_id = world.group_set("Projects")
+    world.run("roster", "running")
+    world.browser().post(f"group-sets/{set_id}/edit", name="Mine")
+
+
+@pytest.mark.shows("MODEL-29")
 def test_an_edit_during_a_publication_shows_the_set_and_what_is_at_work(world: Any) -> None:
     set_id = world.group_set("Projects", {"team-1": []})
     world.run("publish", "running", group_set_id=set_id)

@@ -217,3 +217,11 @@ def test_staff_in_a_group_bear_a_badge_and_count(world: Any) -> None:
     assert badges == {"Ana": False, "Tim": True}
     assert group.select_one(".count").text == "2"
     assert "2 people" in " ".join(teacher.get("group-sets").text.split())
+    preview = teacher.client.post(
+        teacher.address("assignments/preview"),
+        data={"csrf_token": teacher.token, "group_set_id": str(set_id)},
+        headers={"Accept": "application/json"},
+    )
+    assert list(preview.get_json()["member_counts"].values()) == [2]
+    exported = teacher.client.get(teacher.address(f"group-sets/{set_id}/export.csv")).get_data(as_text=True)
+    assert ("Ana" in exported, "Tim Aide" in exported) == (True, True)

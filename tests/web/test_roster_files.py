@@ -144,7 +144,8 @@ def test_a_preview_that_is_out_of_date_is_not_stored(world: Any) -> None:
     seen = teacher.get(address).select_one("input[name=seen]")["value"]
     world.member("Ana", email="a@x.example")
     page = teacher.post(address, 409, seen=seen)
-    assert "have changed meanwhile" in page.h1.text
+    assert "have changed meanwhile" in page.select_one("#error-summary").text
+    assert "The file changes nothing." in page.text, "it shows what the file would do now"
     assert len(world.stored(RosterMember)) == 1
 
 

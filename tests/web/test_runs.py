@@ -78,7 +78,8 @@ def test_the_report_counts_and_says_what_was_left_out(world: Any) -> None:
     people = next(row for row in page.select("tbody tr") if row.th.text == "People")
     assert [cell.text for cell in people.select("td")] == ["7", "1", "2"]
     assert "3 members are not on the roster" in page.text
-    assert "Team <1>: 3" in page.text
+    assert "Team <1>: 3 members not in roster" in page.text
+    assert "Team 2: 1 member not active" in page.text
     assert "Sync roster first?" in page.text
     assert page.select_one('form[action$="/roster/refresh"]')
     assert "1 member is not active" in page.text

@@ -17,7 +17,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
-from lti_tool.models import CourseAccess, SyncRun, db, transaction
+from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,7 @@ class RunView:
     error_code: str | None
     error_facts: dict[str, Any]
     started_by: str | None
+    set_name: str | None
     row: SyncRun
 
     @property
@@ -205,8 +206,9 @@ def see_run(course_id: UUID, run_id: UUID) -> RunView:
 def list_runs(course_id: UUID, limit: int = 20) -> list[RunView]:
     """Return the latest runs of a course, newest first."""
     rows = db.session.execute(
-        select(SyncRun, CourseAccess.name)
+        select(SyncRun, CourseAccess.name, GroupSet.name)
         .outerjoin(CourseAccess, CourseAccess.id == SyncRun.requested_by)
+        .outerjoin(GroupSet, GroupSet.id == SyncRun.group_set_id)
         .where(SyncRun.course_id == course_id)
         .order_by(SyncRun.created_at.desc())
         .limit(limit)
@@ -226,7 +228,7 @@ def find_open_run(course_id: UUID) -> RunView | None:
     return next((run for run in list_runs(course_id, limit=5) if run.is_open), None)
 
 
-def _view(run: SyncRun, name: str | None) -> RunView:
+def _view(run: SyncRun, name: str | None, set_name: str | None = None) -> RunView:
     return RunView(
         id=run.id,
         kind=run.kind,
@@ -238,6 +240,7 @@ def _view(run: SyncRun, name: str | None) -> RunView:
         error_code=run.error_code,
         error_facts=json.loads(run.error_facts),
         started_by=name,
+        set_name=set_name,
         row=run,
     )
 

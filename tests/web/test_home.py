@@ -24,7 +24,7 @@ def test_staff_see_the_people_the_sets_and_what_happened(world: Any, lms: Any) -
     world.group_set("Projects", {"Team 1": people[:2], "Team 2": []})
     world.run("pull")
     page = world.browser().get("")
-    assert "3 students" in page.select_one(".figures").get_text(" ", strip=True)
+    assert "3 active students" in page.select_one(".figures").get_text(" ", strip=True)
     cards = [card.get_text(" ", strip=True) for card in page.select(".card-link")]
     assert "Labs Canvas 1 group · 3 people" in cards
     assert "Projects Local Not in Canvas 2 groups · 2 people" in cards

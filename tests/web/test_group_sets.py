@@ -117,7 +117,7 @@ def test_the_page_of_a_set_costs_the_same_for_few_and_many(world: Any, count_que
 
 def test_namesakes_are_told_apart_by_their_e_mail_or_number(world: Any) -> None:
     first = world.member("Anna Müller", email="anna1@uni.example")
-    world.member("Anna Müller", email=None, student_number="77")
+    world.member("Anna Müller", email=None, student_number="77", lms_user_id="u-other")
     world.member("Ben Only", email="ben@uni.example")
     set_id = world.group_set("Projects", {"Team 1": [first]})
     page = world.browser().get(f"group-sets/{set_id}")

@@ -17,7 +17,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
-from lti_tool.models import CourseAccess, SyncRun, db, transaction
+from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ class RunView:
     error_code: str | None
     error_facts: dict[str, Any]
     started_by: str | None
+    set_name: str | None
     row: SyncRun
 
     @property
@@ -207,8 +208,9 @@ def see_run(course_id: UUID, run_id: UUID) -> RunView:
 def list_runs(course_id: UUID, limit: int = 20) -> list[RunView]:
     """Return the latest runs of a course, newest first."""
     rows = db.session.execute(
-        select(SyncRun, CourseAccess.name)
+        select(SyncRun, CourseAccess.name, GroupSet.name)
         .outerjoin(CourseAccess, CourseAccess.id == SyncRun.requested_by)
+        .outerjoin(GroupSet, GroupSet.id == SyncRun.group_set_id)
         .where(SyncRun.course_id == course_id)
         .order_by(SyncRun.created_at.desc())
         .limit(limit)
@@ -241,8 +243,8 @@ def find_open_run(course_id: UUID) -> RunView | None:
     return view_run(*row) if row else None
 
 
-def view_run(run: SyncRun, name: str | None = None) -> RunView:
-    """Return a run as pages show it; `name`: who started it."""
+def view_run(run: SyncRun, name: str | None = None, set_name: str | None = None) -> RunView:
+    """Return a run as pages show it; `name`: who started it, `set_name`: the set that it is about."""
     return RunView(
         id=run.id,
         kind=run.kind,
@@ -255,6 +257,7 @@ def view_run(run: SyncRun, name: str | None = None) -> RunView:
         error_code=run.error_code,
         error_facts=json.loads(run.error_facts),
         started_by=name,
+        set_name=set_name,
         row=run,
     )
 

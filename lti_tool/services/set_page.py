@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ScalarSelect, and_, func, select
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
@@ -55,7 +55,8 @@ class ShownSet:
 
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
-    be found again by an import of its export. `run` is what is at work on it, during which nobody may edit it.
+    be found again by an import of its export; `namesakes` the names that several people of the course have. `run` is
+    what is at work on it, during which nobody may edit it.
     """
 
     row: GroupSet
@@ -71,6 +72,7 @@ class ShownSet:
     shared_with: Sequence[str] = ()
     without_email: int = 0
     run: RunView | None = None
+    namesakes: frozenset[str] = frozenset()
 
     @property
     def blocks(self) -> int:
@@ -105,6 +107,7 @@ class GroupPage:
     row: GroupSet
     card: GroupCard
     unassigned: Sequence[RosterMember]
+    namesakes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -124,14 +127,14 @@ def read_shown_set(
     Raise NotFound.
     """
     found = db.session.execute(
-        select(GroupSet, Publication, SyncRun)
+        select(GroupSet, Publication, SyncRun, _without_email(set_id))
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
         .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
     ).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication, run = found
+    row, publication, run, without_email = found
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
     groups = read_lines(set_id)
@@ -155,9 +158,16 @@ def read_shown_set(
         waiting=waiting,
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
-        without_email=_without_email(set_id),
+        without_email=without_email,
         run=view_run(run) if run else None,
+        namesakes=read_namesakes(course_id),
     )
+
+
+def read_namesakes(course_id: UUID) -> frozenset[str]:
+    """Return the names that several people of the course have: with them the name alone does not tell who it is."""
+    names = select(RosterMember.name).where(RosterMember.course_id == course_id)
+    return frozenset(db.session.scalars(names.group_by(RosterMember.name).having(func.count() > 1)))
 
 
 def read_lines(set_id: UUID) -> list[GroupLine]:
@@ -178,7 +188,7 @@ def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
     row = get_set(course_id, set_id)
     group = get_group(set_id, group_id)
     members = read_members([group_id]).get(group_id, ())
-    return GroupPage(row, GroupCard(group, members), _waiting(course_id, set_id, None)[0])
+    return GroupPage(row, GroupCard(group, members), _waiting(course_id, set_id, None)[0], read_namesakes(course_id))
 
 
 def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
@@ -256,9 +266,9 @@ def _may_be_placed(course_id: UUID, member_id: UUID) -> bool:
     return db.session.scalar(students_query(course_id).where(RosterMember.id == member_id)) is not None
 
 
-def _without_email(set_id: UUID) -> int:
+def _without_email(set_id: UUID) -> ScalarSelect[int]:
     people = select(func.count()).where(RosterMember.id.in_(members_of_set(set_id)), RosterMember.email.is_(None))
-    return db.session.scalar(people) or 0
+    return people.scalar_subquery()
 
 
 def _in_several(set_id: UUID) -> Sequence[RosterMember]:

@@ -181,8 +181,9 @@ class Tool:
         )
 
     def people_in(self, group: str) -> list[str]:
-        """Return who is shown in a group."""
-        return sorted(name.strip() for name in self.card(group).locator("li .tick").all_inner_texts())
+        """Return who is shown in a group, by name: without what tells namesakes apart."""
+        bare = "rows => rows.map(row => (row.querySelector('span')?.firstChild ?? row.lastChild).textContent.trim())"
+        return sorted(self.card(group).locator("li .tick").evaluate_all(bare))
 
     def move(self, person: str, group: str) -> None:
         """Move somebody who has a group to another one, by the link beside the name."""

@@ -81,7 +81,7 @@ def test_a_set_of_the_lms_bears_its_badge_and_is_read_only(world: Any) -> None:
     page = teacher.get(f"group-sets/{set_id}")
     assert page.select_one(".badge-lms").text == "Canvas"
     assert "This set belongs to Canvas; change it there and sync." in " ".join(page.text.split())
-    assert [button.text for button in page.select("main button")] == ["Copy"]
+    assert [button.text for button in page.select("main button")] == ["Sync with Canvas", "Copy"]
     assert not page.select("main select, main input:not([type=hidden])")
     assert not teacher.get(f"group-sets/{local}").select(".badge-lms")
     for path, sent in (
@@ -113,6 +113,21 @@ def test_the_page_of_a_set_costs_the_same_for_few_and_many(world: Any, count_que
     assert len(page.select(".group")) == 50
     assert len(page.select("#unassigned-list li")) == 53
     assert len(str(page.main)) < 450_000
+
+
+def test_namesakes_are_told_apart_by_their_e_mail_or_number(world: Any) -> None:
+    first = world.member("Anna Müller", email="anna1@uni.example")
+    world.member("Anna Müller", email=None, student_number="77", lms_user_id="u-other")
+    world.member("Ben Only", email="ben@uni.example")
+    set_id = world.group_set("Projects", {"Team 1": [first]})
+    page = world.browser().get(f"group-sets/{set_id}")
+    assert [row.label.get_text(" ", strip=True) for row in page.select("#unassigned-list li")] == [
+        "Anna Müller 77",
+        "Ben Only",
+    ]
+    assert page.select_one(".group li label").get_text(" ", strip=True) == "Anna Müller anna1@uni.example"
+    person = world.browser().get(f"group-sets/{set_id}/groups/{world.names['Team 1']}/edit")
+    assert [option.text for option in person.select("option")] == ["Choose…", "Anna Müller (77)", "Ben Only"]
 
 
 def test_who_is_in_two_groups_is_named(world: Any) -> None:

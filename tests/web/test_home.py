@@ -6,7 +6,7 @@ import pytest
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused
-from lti_tool.models import Registration, ServiceToken, db
+from lti_tool.models import Group, Registration, ServiceToken, db
 
 
 def test_before_the_first_sync_the_page_offers_it(world: Any, lms: Any) -> None:
@@ -24,7 +24,7 @@ def test_staff_see_the_people_the_sets_and_what_happened(world: Any, lms: Any) -
     world.group_set("Projects", {"Team 1": people[:2], "Team 2": []})
     world.run("pull")
     page = world.browser().get("")
-    assert "3 students" in page.select_one(".figures").get_text(" ", strip=True)
+    assert "3 active students" in page.select_one(".figures").get_text(" ", strip=True)
     cards = [card.get_text(" ", strip=True) for card in page.select(".card-link")]
     assert "Labs Canvas 1 group · 3 people" in cards
     assert "Projects Local Not in Canvas 2 groups · 2 people" in cards
@@ -74,6 +74,17 @@ def test_a_student_sees_own_groups_and_names_only(world: Any) -> None:
     assert "Team 1" not in page.text
     assert "secret" not in page.text
     assert "@" not in str(page.main)
+
+
+def test_a_student_reads_the_words_of_a_description_of_the_lms_and_not_its_marks(world: Any) -> None:
+    ana = world.member("Ana López")
+    world.group_set("Labs", {"Lab A": [ana]}, connection="moodle")
+    world.group_set("Projects", {"Team 1": [ana]})
+    with world.app.app_context(), db.session.begin():
+        for name in ("Lab A", "Team 1"):
+            db.session.get_one(Group, world.names[name]).description = "<p>Bring <em>paper</em></p>"
+    page = world.browser("student", name="Ana López", member=ana).get("")
+    assert [told.text for told in page.select(".verbatim")] == ["Bring paper", "<p>Bring <em>paper</em></p>"]
 
 
 @pytest.mark.parametrize("known", [True, False])

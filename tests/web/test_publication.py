@@ -38,6 +38,19 @@ def test_publishing_leads_to_its_run_and_then_the_set_is_in_the_lms(filled: Any,
     assert teacher.get(run_page).select_one(".notice-good")
 
 
+def test_people_without_an_account_in_the_lms_are_named_without_asking_for_another_push(published: Any) -> None:
+    teacher = published.browser()
+    guest = published.member("Guest", source="local", lms_user_id=None)
+    team_2 = published.names["Team 2"]
+    teacher.follow(f"{published.path}/groups/{team_2}/members", member_id=str(guest))
+    page = teacher.get(published.path)
+    said = " ".join(page.main.text.split())
+    assert "Canvas has this set, but for 1 person without an account there." in said
+    assert "as it is here" not in said
+    assert "Guest in “Team 2” has no account in Canvas" in said
+    assert not page.find("button", string="Push again")
+
+
 @pytest.mark.shows("PUSH-33", "PUSH-34")
 def test_each_change_is_in_the_lms_when_the_page_answers(published: Any, lms: Any) -> None:
     teacher = published.browser()

@@ -62,6 +62,23 @@ def test_the_home_page_reloads_when_its_run_has_ended(world: Any) -> None:
     assert response.headers["HX-Refresh"] == "true"
 
 
+def test_what_asks_from_the_home_page_says_so_each_time(world: Any) -> None:
+    run_id = world.run("roster", "running", step="fetching_roster")
+    teacher = world.browser()
+    first = teacher.get("").select_one("#run-progress")["hx-get"]
+    part, _ = teacher.fragment(f"runs/{run_id}?from=home")
+    assert part.select_one("#run-progress")["hx-get"] == first
+    assert first.endswith("?from=home")
+
+
+def test_activity_names_the_set_that_was_pushed(world: Any) -> None:
+    set_id = world.group_set("Projects", {"Team 1": []})
+    world.run("push", group_set_id=set_id)
+    world.run("pull")
+    rows = [row.th.get_text(" ", strip=True) for row in world.browser().get("activity").select("tbody tr")]
+    assert sorted(rows) == ["Push Projects", "Sync"]
+
+
 @pytest.mark.shows("MODEL-26")
 def test_the_report_counts_and_says_what_was_left_out(world: Any) -> None:
     run_id = world.run(

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.services.roster_page import Sought, list_students
@@ -26,7 +27,7 @@ def roster(course_id: UUID) -> Response:
     sought = Sought(
         status=request.values.get("status", type=MemberStatus),
         section_id=request.values.get("section", type=UUID),
-        words=request.form.get("q", "").strip(),
+        words=request.form.get("q", "").strip()[:NAME_LENGTH],
     )
     return page(
         "roster/list.html",

@@ -60,6 +60,7 @@ def template_folder() -> Path:
 
 
 def _engine_options(url: URL) -> dict[str, object]:
+    # What a statement was given are people's names and e-mails: they belong in no error's text, and so in no log.
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": 15}}
-    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 8}
+        return {"hide_parameters": True, "connect_args": {"timeout": 15}}
+    return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 8, "max_overflow": 8}

@@ -12,6 +12,7 @@ from lti_tool.domain.errors import RuleViolation
 MEGABYTES = 5
 MOST_BYTES = MEGABYTES * 1024 * 1024
 MOST_ROWS = 10_000
+MOST_COLUMNS = 200
 DELIMITERS = ",;\t"  # in this order when a header has none, or as many of each
 QUOTED = re.compile('"[^"]*"?')
 # What a spreadsheet would take for a formula, or would skip to find one.
@@ -56,7 +57,7 @@ def read_table(text: str) -> Table:
 
     Cells come back as they were before `write_table` made them harmless; blank lines, and rows of empty cells, are
     left out; short rows are filled up. Raise RuleViolation "table_empty", "table_column_twice" (name),
-    "table_too_many_rows" (limit), "table_row_too_long" (lines) or "table_quote" (line).
+    "table_too_many_rows" or "table_too_many_columns" (limit), "table_row_too_long" (lines) or "table_quote" (line).
     """
     rows = _rows(text)
     _, header = next(rows, (0, []))
@@ -65,6 +66,8 @@ def read_table(text: str) -> Table:
         names.pop()
     if not any(names):
         raise RuleViolation("table_empty")
+    if len(names) > MOST_COLUMNS:  # each row is filled up to as many cells: a header of commas would be a bomb
+        raise RuleViolation("table_too_many_columns", limit=MOST_COLUMNS)
     for name in names:
         if name and names.count(name) > 1:
             raise RuleViolation("table_column_twice", name=name)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ PRAGMAS = (
     "wal_autocheckpoint=4000",
 )
 WRITING = {"lti_tool_writing": True}
+_own = threading.local()  # whether this thread has its turn to write
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -110,8 +112,19 @@ def _turn(engine: Engine) -> Iterator[None]:
     SQLite itself sleeps and looks again, for longer each time, while the file stands free; here whoever waits is
     woken. A process that dies leaves the queue with it.
     """
-    path = engine.url.database if engine.dialect.name == "sqlite" else None
-    if path is None or path == ":memory:":
+    if getattr(_own, "turn", False):  # it would undo the outer one, or wait for itself for ever
+        raise RuntimeError("a transaction within a transaction")
+    _own.turn = True
+    try:
+        with _queue(engine.url.database if engine.dialect.name == "sqlite" else None):
+            yield
+    finally:
+        _own.turn = False
+
+
+@contextmanager
+def _queue(path: str | None) -> Iterator[None]:
+    if not path or path == ":memory:":
         yield
         return
     queue = os.open(f"{path}-queue", os.O_RDWR | os.O_CREAT, 0o600)
@@ -119,6 +132,7 @@ def _turn(engine: Engine) -> Iterator[None]:
         fcntl.flock(queue, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(queue, fcntl.LOCK_UN)  # closing alone would not do: a process forked meanwhile holds it too
         os.close(queue)
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound
@@ -35,15 +35,26 @@ def keep_draft(viewer: Viewer, kind: str, filename: str, content: str, group_set
 
 def get_draft(viewer: Viewer, draft_id: UUID, kind: str) -> ImportDraft:
     """Return a draft of this person in this course; raise NotFound("draft_not_found"), also when a day has passed."""
-    draft = db.session.scalar(
-        select(ImportDraft).where(
-            ImportDraft.id == draft_id,
-            ImportDraft.course_id == viewer.course.id,
-            ImportDraft.access_id == viewer.access_id,
-            ImportDraft.kind == kind,
-            ImportDraft.created_at > now() - LIFETIME,
-        )
+    return _found(_query(viewer, draft_id, kind))
+
+
+def lock_draft(viewer: Viewer, draft_id: UUID, kind: str) -> ImportDraft:
+    """Return a draft as `get_draft` does, for this transaction alone to use up: a second confirmation comes too late."""
+    return _found(_query(viewer, draft_id, kind).with_for_update())
+
+
+def _query(viewer: Viewer, draft_id: UUID, kind: str) -> Select[ImportDraft]:
+    return select(ImportDraft).where(
+        ImportDraft.id == draft_id,
+        ImportDraft.course_id == viewer.course.id,
+        ImportDraft.access_id == viewer.access_id,
+        ImportDraft.kind == kind,
+        ImportDraft.created_at > now() - LIFETIME,
     )
+
+
+def _found(query: Select[ImportDraft]) -> ImportDraft:
+    draft = db.session.scalar(query)
     if draft is None:
         raise NotFound("draft_not_found")
     return draft

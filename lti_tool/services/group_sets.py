@@ -31,6 +31,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.roster import hold_roster
 from lti_tool.services.runs import keeps_from_editing
 
 
@@ -97,7 +98,11 @@ def order_of_sets() -> tuple[ColumnElement[int], ColumnElement[int]]:
 
 def get_set(course_id: UUID, set_id: UUID) -> GroupSet:
     """Return a set of this course; raise NotFound."""
-    row = db.session.scalar(select(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id))
+    return _one(select(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id))
+
+
+def _one(query: Select[GroupSet]) -> GroupSet:
+    row = db.session.scalar(query)
     if row is None:
         raise NotFound("group_set_not_found")
     return row
@@ -153,13 +158,13 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
     Conflict("run_open") during a sync of groups.
     """
+    hold_roster(course_id)
+    this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
     # The update comes first: it takes the row's lock, so that two editors decide one after the other.
-    db.session.execute(
-        update(GroupSet)
-        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
-        .values(revision=GroupSet.revision + 1)
-    )
-    row = get_set(course_id, set_id)
+    raised = update(GroupSet).where(*this).values(revision=GroupSet.revision + 1)
+    db.session.execute(raised.execution_options(synchronize_session=False))
+    # A row that was read before the lock was there would show an older revision.
+    row = _one(select(GroupSet).where(*this).execution_options(populate_existing=True))
     require_editable_set(connection_of(row))
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")

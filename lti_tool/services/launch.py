@@ -266,13 +266,27 @@ def _adopt_local(connection: Connection, facts: LaunchFacts, course_id: UUID) ->
         (facts.student_number, RosterMember.student_number),
     ):
         found = db.session.scalars(local.where(column == given)).all() if given else []
-        if len(found) == 1:
-            values = _new_member(facts, course_id)
-            _update(connection, RosterMember, found[0].id, {name: values[name] for name in values if name not in KEPT})
-            return True
         if found:
-            return False
+            return len(found) == 1 and _adopt(connection, facts, found[0])
     return False
+
+
+def _adopt(connection: Connection, facts: LaunchFacts, found: RosterMember) -> bool:
+    """Take the row unless another person's launch took it a moment ago: nobody is put out of a row again.
+
+    It is written down with both names, because an e-mail is what the LMS says that it is, and in some people change
+    theirs themselves.
+    """
+    values = _new_member(facts, found.course_id)
+    taken = connection.execute(
+        update(RosterMember)
+        .where(RosterMember.id == found.id, RosterMember.lti_user_id.is_(None), RosterMember.lms_user_id.is_(None))
+        .values({name: values[name] for name in values if name not in KEPT})
+    )
+    if not taken.rowcount:
+        return False
+    history.note(found.course_id, None, "member_launched", f"{found.name} → {facts.name}", found.id)
+    return True
 
 
 def _unclaimed(course_id: UUID, lms_user_id: str | None) -> str | None:

@@ -86,6 +86,15 @@ def lock_roster(course_id: UUID) -> Course:
     return db.session.execute(select(Course).where(Course.id == course_id).with_for_update()).scalar_one()
 
 
+def hold_roster(course_id: UUID) -> None:
+    """Keep the people of a course as they are until the transaction ends; those who hold do not wait for each other.
+
+    Called before any other row is locked: who puts people into groups, and who changes the people, then never wait
+    for each other crosswise, and nobody is put into a group while they leave the course.
+    """
+    db.session.execute(select(Course.id).where(Course.id == course_id).with_for_update(read=True, key_share=True))
+
+
 def merge_roster(course_id: UUID, roster: RemoteRoster, report: Report) -> None:
     """Merge a fetched roster inside the caller's transaction: people, their sections, and the groups in step."""
     course = lock_roster(course_id)

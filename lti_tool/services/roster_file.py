@@ -84,7 +84,7 @@ def apply_import(viewer: Viewer, draft_id: UUID, kind: str, seen: str) -> Change
     course_id = viewer.course.id
     with transaction() as session:
         course = begin_change(course_id)
-        draft = drafts.get_draft(viewer, draft_id, kind)
+        draft = drafts.lock_draft(viewer, draft_id, kind)
         plan, _ = _plan(course_id, kind, draft.content)
         if _digest(plan) != seen:
             raise Conflict("roster_changed")

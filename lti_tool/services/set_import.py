@@ -30,6 +30,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
+from lti_tool.services.roster import hold_roster
 
 KIND = "groups"
 
@@ -80,7 +81,7 @@ def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None 
 def preview_import(viewer: Viewer, draft_id: UUID, set_id: UUID | None = None) -> Preview:
     """Show what a kept file would do to the course as it is now; nothing is stored."""
     course_id = viewer.course.id
-    draft = _draft(viewer, draft_id, set_id)
+    draft = _of_set(drafts.get_draft(viewer, draft_id, KIND), set_id)
     row = get_imported_set(course_id, set_id) if set_id else None
     present = _present(set_id) if set_id else []
     sheet = _read(draft.content, set_id, present)
@@ -108,8 +109,9 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
+        hold_roster(course_id)
+        draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), None)
         runs.require_no_open_run(course_id)
-        draft = _draft(viewer, draft_id, None)
         require_free_name(tidy, local_names(course_id))
         proposal = propose(_read(draft.content, None), _people(course_id))
         row = get_set(course_id, add_local_set(course_id, tidy))
@@ -132,7 +134,7 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
         row = lock_set(course_id, set_id, revision)
         _require_imported(row)
         runs.require_no_open_run(course_id)
-        draft = _draft(viewer, draft_id, set_id)
+        draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), set_id)
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
         changes = _store(row, draft, compare(proposal.groups, present), present)
@@ -143,8 +145,7 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
     return changes
 
 
-def _draft(viewer: Viewer, draft_id: UUID, set_id: UUID | None) -> ImportDraft:
-    draft = drafts.get_draft(viewer, draft_id, KIND)
+def _of_set(draft: ImportDraft, set_id: UUID | None) -> ImportDraft:
     if draft.group_set_id != set_id:
         raise NotFound("draft_not_found")
     return draft

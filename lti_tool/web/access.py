@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import BadRequest
 
 from lti_tool.domain.errors import Forbidden, LaunchError, NotFound
 from lti_tool.domain.permissions import Permission, require
@@ -71,6 +72,7 @@ def _admit() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or request.endpoint == "static":
         return
+    _require_text()
     permission = _permission_of(view)
     g.visitor = find_visitor(request.cookies.get(SESSION_COOKIE))
     if g.visitor:
@@ -89,6 +91,13 @@ def _admit() -> None:
         raise NotFound("course_not_found")
     g.viewer = found
     require(found.actor, permission)
+
+
+def _require_text() -> None:
+    """Refuse what no form sends: a NUL, which PostgreSQL keeps in no text."""
+    for values in (request.args, request.form):
+        if any("\0" in text for texts in values.listvalues() for text in texts):
+            raise BadRequest
 
 
 def _permission_of(view: Callable[..., object]) -> Permission | None:

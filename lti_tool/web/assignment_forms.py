@@ -12,6 +12,7 @@ from lti_tool.domain.selection import Selection
 from lti_tool.services.assignments import Draft
 from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
 
+DIGITS = 18  # of a revision; Python refuses to read numbers of thousands of them
 PATTERN_HINT = (
     "* is any text, ? one character, [a-z] one of these, [!a-z] none of these; \\ takes the next sign as it is."
 )
@@ -60,4 +61,4 @@ class AssignmentForm(Form):
     def seen_revision(self) -> int:
         """Return which state of the assignment the form was filled from; -1, which never was, for nonsense."""
         text = self.revision.data or ""
-        return int(text) if text.isascii() and text.isdecimal() else -1
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else -1

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
+from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.services.roster_page import Sought, StudentPage, list_students
@@ -29,7 +30,7 @@ def roster(course_id: UUID) -> Response:
     sought = Sought(
         status=request.values.get("status", type=MemberStatus),
         section_id=request.values.get("section", type=UUID),
-        words=request.form.get("q", "").strip(),
+        words=request.form.get("q", "").strip()[:NAME_LENGTH],
     )
     people = list_students(course_id, sought, request.values.get("page", 1, type=int))
     chosen = request.values.get("set", type=UUID)

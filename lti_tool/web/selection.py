@@ -51,7 +51,8 @@ def filter_by_pattern(course_id: UUID) -> Response:
     found = pages.preview_selection(course_id, set_id, Selection(pattern))
     if found.group_set.connection == Connection.SYSTEM and not can(Permission.VIEW_ROSTER):
         raise NotFound("group_set_not_found")
-    chosen = [group for group in found.groups if group.id in set(found.preview.group_ids)]
+    ids = frozenset(found.preview.group_ids)
+    chosen = [group for group in found.groups if group.id in ids]
     if prefers_json():
         return jsonify(_plain(found.preview) | {"names": [group.name for group in chosen]})
     blocks = {group.id: number // CARDS + 1 for number, group in enumerate(found.groups)}

@@ -88,8 +88,10 @@ def test_columns_without_a_name_are_left_out() -> None:
         ('a\n1\n"2\n3', "table_quote", {"line": 3}),
         ('a\n1\n"2"2\n3', "table_quote", {"line": 3}),
         ("a\n" + "1\n" * (MOST_ROWS + 1), "table_too_many_rows", {"limit": "10,000"}),
+        ("a" + "," * 500_000 + "b\n" + "1\n" * 5000, "table_too_many_columns", {"limit": 200}),
+        (",".join(map(str, range(100_000))), "table_too_many_columns", {"limit": 200}),
     ],
-    ids=["empty", "blank", "twice", "too long", "open quote", "quote amid", "too many"],
+    ids=["empty", "blank", "twice", "too long", "open quote", "quote amid", "too many", "commas", "wide"],
 )
 @pytest.mark.shows("CSV-9")
 def test_a_table_that_cannot_be_read_says_where(text: str, code: str, facts: dict[str, object]) -> None:

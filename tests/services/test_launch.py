@@ -18,6 +18,7 @@ from lti_tool.models import (
     BrowserSession,
     Course,
     CourseAccess,
+    HistoryEntry,
     Registration,
     RosterMember,
     ServiceToken,
@@ -297,3 +298,41 @@ def test_two_students_whom_staff_added_are_told_apart_by_a_person(facts: LaunchF
         add_local(facts, name, email="nora@x.example")
     again(facts, lti_user_id="lti-2", lms_user_id="43", email="nora@x.example")
     assert counts()["roster_member"] == 4
+
+
+def test_of_two_people_with_one_e_mail_at_once_only_one_takes_the_row_that_staff_added(
+    app_on_both: Flask, facts: LaunchFacts
+) -> None:
+    launch.record(facts)
+    for turn in range(4):
+        mail = f"nora{turn}@x.example"
+        nora = add_local(facts, "Nora", email=mail)
+        db.session.rollback()
+        start, failures = threading.Barrier(2), []
+
+        def enter(who: str, mail: str = mail, start: threading.Barrier = start, failures: list[Any] = failures) -> None:
+            with app_on_both.app_context():
+                start.wait()
+                try:
+                    again(facts, lti_user_id=who, lms_user_id=who, email=mail, name=who)
+                except Exception as error:
+                    failures.append(error)
+
+        threads = [threading.Thread(target=enter, args=(f"{who}-{turn}",)) for who in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        db.session.rollback()
+        accesses = db.session.scalars(select(CourseAccess).where(CourseAccess.lti_user_id.endswith(f"-{turn}"))).all()
+        assert len({access.member_id for access in accesses}) == 2
+        assert nora in {access.member_id for access in accesses}
+
+
+def test_history_tells_who_took_the_row_that_staff_added(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    nora = add_local(facts, "Nora", email="nora@x.example")
+    again(facts, lti_user_id="lti-2", lms_user_id="43", email="nora@x.example", name="Mallory")
+    note = db.session.scalars(select(HistoryEntry).where(HistoryEntry.action == "member_launched")).one()
+    assert (note.subject_id, note.subject) == (nora, "Nora → Mallory")

@@ -1,0 +1,75 @@
+"""What nobody sends by our forms: every address answers it with a page in plain words, on both databases."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.web.conftest import World
+
+FIELDS = re.findall(
+    r"\w+",
+    "name description member_ids group_id group_ids member_id revision seed count pattern kind excluded group_set_id "
+    "find q status section page upto all without lms_group_set_id where seen confirmed set_id names assignment_id "
+    "email student_number git_username git_username_status partly set",
+)
+NONSENSE = ("a\0b", "9" * 5000, "-1", "x" * 70_000)
+
+
+@pytest.fixture
+def filled(app_on_both: Flask) -> World:
+    world = World(app_on_both).open_course()
+    ana, ben = world.member("Ana López"), world.member("Ben Ng", source="local", lms_user_id=None)
+    world.set_id = world.group_set("Projects", {"Team 1": [ana], "Team 2": [ben]})  # type: ignore[attr-defined]
+    return world
+
+
+def addresses(world: Any, assignment_id: str) -> list[tuple[str, str]]:
+    """Give method and address of everything in a course that takes input."""
+    known = {
+        "course_id": world.course_id,
+        "set_id": world.set_id,
+        "group_id": world.names["Team 1"],
+        "member_id": world.names["Ben Ng"],
+        "assignment_id": assignment_id,
+        "draft_id": world.set_id,
+        "run_id": world.set_id,
+        "key": "repobee",
+        "kind": "roster",
+    }
+    found = []
+    for rule in world.app.url_map.iter_rules():
+        if rule.rule.startswith("/courses/"):
+            values = {name: known[name] for name in rule.arguments}
+            with world.app.test_request_context():
+                address = world.app.url_for(rule.endpoint, **values)
+            found += [(method, address) for method in ("GET", "POST") if method in rule.methods]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=range(len(NONSENSE)))
+def test_no_address_breaks_on_nonsense(filled: Any, lms: Any, nonsense: str) -> None:
+    teacher = filled.browser()
+    made = teacher.post("assignments/new", name="Essay", group_set_id=str(filled.set_id))
+    assignment_id = made.rpartition("/")[2].partition("?")[0]
+    sent = dict.fromkeys(FIELDS, nonsense)
+    wrong = []
+    for method, address in addresses(filled, assignment_id):
+        if address.endswith(("/delete", "/remove")):
+            continue
+        if method == "GET":
+            response = teacher.client.get(address, query_string=sent)
+        else:
+            response = teacher.client.post(address, data={"csrf_token": teacher.token, **sent})
+        if response.status_code >= 500:
+            wrong.append((method, address))
+    assert not wrong
+
+
+def test_a_revision_of_thousands_of_digits_is_no_revision(filled: Any) -> None:
+    teacher = filled.browser()
+    made = teacher.post("assignments/new", name="Essay", group_set_id=str(filled.set_id)).partition("?")[0]
+    fields = {"name": "Essay", "group_set_id": str(filled.set_id), "kind": "all", "revision": "9" * 5000}
+    page = teacher.post(f"{made}/edit", 409, fields=fields)
+    assert "changed" in page.h1.text

@@ -39,7 +39,7 @@ def get_draft(viewer: Viewer, draft_id: UUID, kind: str) -> ImportDraft:
 
 
 def lock_draft(viewer: Viewer, draft_id: UUID, kind: str) -> ImportDraft:
-    """Return a draft as `get_draft` does, for this transaction alone to use up: a second confirmation comes too late."""
+    """Return a draft as `get_draft` does, for this transaction alone to use: a second confirmation comes too late."""
     return _found(_query(viewer, draft_id, kind).with_for_update())
 
 

@@ -318,14 +318,14 @@ def test_of_two_people_with_one_e_mail_at_once_only_one_takes_the_row_that_staff
                 except Exception as error:
                     failures.append(error)
 
-        threads = [threading.Thread(target=enter, args=(f"{who}-{turn}",)) for who in "ab"]
+        threads = [threading.Thread(target=enter, args=(f"{who}-twin-{turn}",)) for who in "ab"]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert failures == []
         db.session.rollback()
-        accesses = db.session.scalars(select(CourseAccess).where(CourseAccess.lti_user_id.endswith(f"-{turn}"))).all()
+        accesses = db.session.scalars(select(CourseAccess).where(CourseAccess.lti_user_id.endswith(f"-twin-{turn}"))).all()
         assert len({access.member_id for access in accesses}) == 2
         assert nora in {access.member_id for access in accesses}
 

@@ -261,6 +261,29 @@ def mirror_after(
     return list(states.values())
 
 
+def mirror_as_found(
+    wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState], found: Iterable[RemoteGroup]
+) -> list[MirroredState]:
+    """Return the mirror as a re-read after a push that broke off shows it; a group that is gone is in it no more.
+
+    Whoever the set has or had a place for is ours in all of its groups: a person may have come into a new group
+    without leaving the old one.
+    """
+    people = [group.member_ids for group in wanted] + [state.member_ids for state in mirror]
+    ours = frozenset[str]().union(*people)
+    states = {state.lms_group_id: state for state in mirror}
+    return [
+        MirroredState(
+            states[remote.lms_group_id].group_id,
+            remote.lms_group_id,
+            remote.name,
+            frozenset(remote.member_ids) & ours,
+        )
+        for remote in found
+        if remote.lms_group_id in states
+    ]
+
+
 def _id_of(group: WantedGroup | None) -> UUID | None:
     return group.id if group else None
 

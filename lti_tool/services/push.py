@@ -9,7 +9,7 @@ from sqlalchemy import select
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError, LmsRefused
 from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroups, no_progress
-from lti_tool.domain.sync import MirroredState, Report, mirror_after, plan_push
+from lti_tool.domain.sync import MirroredState, Report, mirror_after, mirror_as_found, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
 from lti_tool.services.group_sets import get_set
@@ -82,6 +82,10 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
     lms_set_id = _ensure_set(gateway, course_id, set_id)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
+    if mirror and get_publication(set_id).attempts:
+        # The last push broke off: what of it arrived, nobody told us.
+        release()
+        mirror = mirror_as_found(wanted.groups, mirror, gateway.read_group_set(lms_set_id).groups)
     push = plan_push(wanted.groups, mirror)
     if push:
         release()

@@ -325,7 +325,9 @@ def test_of_two_people_with_one_e_mail_at_once_only_one_takes_the_row_that_staff
             thread.join()
         assert failures == []
         db.session.rollback()
-        accesses = db.session.scalars(select(CourseAccess).where(CourseAccess.lti_user_id.endswith(f"-twin-{turn}"))).all()
+        accesses = db.session.scalars(
+            select(CourseAccess).where(CourseAccess.lti_user_id.endswith(f"-twin-{turn}"))
+        ).all()
         assert len({access.member_id for access in accesses}) == 2
         assert nora in {access.member_id for access in accesses}
 

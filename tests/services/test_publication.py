@@ -161,6 +161,25 @@ def test_an_answer_that_is_lost_doubles_nothing(classroom: Any, cut: int) -> Non
     assert state_of(set_id) == "sent"
 
 
+@pytest.mark.parametrize("flavour", ["moodle"])  # Canvas takes somebody out of the old group by itself
+def test_a_move_that_broke_off_half_way_and_was_taken_back_leaves_nobody_in_two_groups(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    old, new = (card for card in classroom.read_set(set_id).cards if card.members)
+    person = old.members[0]
+    classroom.lms.faults({"only_path": "core_group_delete_group_members", "error_next": 99})
+    groups.assign(classroom.viewer, set_id, {person.id: new.row.id})
+    assert publication.push_after_change(classroom.tool, classroom.viewer, set_id).state == "waiting"
+    half = in_lms(classroom, "Lab teams")
+    assert half is not None
+    assert person.lms_user_id in half["crew-1"] & half["crew-2"]
+    classroom.lms.faults({"only_path": "", "error_next": 0})
+    groups.assign(classroom.viewer, set_id, {person.id: old.row.id})
+    publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert state_of(set_id) == "sent"
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+
+
 @pytest.mark.shows("PUSH-14")
 def test_people_whom_the_lms_does_not_take_are_named(classroom: Any) -> None:
     set_id = fill(classroom)

@@ -74,7 +74,8 @@ def test_nobody_is_put_into_a_group_while_they_leave_the_course(app_on_both: Fla
     (group_id,) = classroom.new_groups(set_id, "Team")
     for turn in range(6):
         values = MemberValues(f"Nora {turn}")
-        member_id = members.add_member(classroom.viewer, values)
+        members.add_member(classroom.viewer, values)
+        member_id = db.session.scalars(select(RosterMember.id).where(RosterMember.name == values.name)).one()
         gone = replace(values, status=MemberStatus.DROPPED)
         outcomes = at_once(
             app_on_both,

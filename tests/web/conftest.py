@@ -195,6 +195,10 @@ class PlayedLms:
             held.pop(gone, None)
         return RemoteGroups(groups=tuple(held.values()))
 
+    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
+        self._call()
+        return RemoteGroups((), tuple(self.groups.get(lms_group_set_id, {}).values()))
+
     def members(self, name: str) -> set[str]:
         """Return who is in the LMS's group of that name."""
         return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from lti_tool.domain.roster import RemoteRoster
+from lti_tool.domain.roster import RemoteRoster, storable
 
 
 class Step(StrEnum):
@@ -68,6 +68,11 @@ class RemoteGroup:
     description: str = ""
     member_ids: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Make the texts fit their columns, as those of RemotePerson."""
+        object.__setattr__(self, "name", storable(self.name))
+        object.__setattr__(self, "description", self.description.replace("\0", ""))
+
 
 @dataclass(frozen=True)
 class RemoteGroupSet:
@@ -76,6 +81,10 @@ class RemoteGroupSet:
     lms_group_set_id: str
     name: str
     group_ids: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make the name fit its column."""
+        object.__setattr__(self, "name", storable(self.name))
 
 
 @dataclass(frozen=True)

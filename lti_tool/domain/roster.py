@@ -51,6 +51,16 @@ MOODLE_ROLES = {
 }
 DROPPED_LABEL = "Dropped"
 MOODLE_SUSPENDED = 1
+LENGTHS = {
+    "name": 255,
+    "enrollment_display": 64,
+    "lms_user_id": 255,
+    "lti_user_id": 255,
+    "email": 320,
+    "student_number": 255,
+    "department": 255,
+    "institution": 255,
+}
 # The order in which one person's several enrolments are weighed: a staff role wins over student.
 TYPE_ORDER = (
     EnrollmentType.TEACHER,
@@ -63,9 +73,18 @@ TYPE_ORDER = (
 STATUS_ORDER = (MemberStatus.ACTIVE, MemberStatus.INCOMPLETE, MemberStatus.DROPPED)
 
 
+def storable(text: str, length: int = 255) -> str:
+    """Return an LMS's text as a column can keep it: no longer, and without the NUL that PostgreSQL refuses."""
+    return text.replace("\0", "")[:length]
+
+
 @dataclass(frozen=True)
 class RemotePerson:
-    """A person as an LMS names them; what the LMS did not tell is None and is left as it was."""
+    """A person as an LMS names them; what the LMS did not tell is None and is left as it was.
+
+    Texts are verbatim as far as the store can keep them: one person of whom an LMS says something impossible must
+    not stop the roster of all.
+    """
 
     name: str
     enrollment_type: EnrollmentType
@@ -79,6 +98,13 @@ class RemotePerson:
     institution: str | None = None
     manages_groups: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Make each text fit its column."""
+        for name, length in LENGTHS.items():
+            text = getattr(self, name)
+            if text and (len(text) > length or "\0" in text):
+                object.__setattr__(self, name, storable(text, length))
+
 
 @dataclass(frozen=True)
 class RemoteSection:
@@ -87,6 +113,10 @@ class RemoteSection:
     lms_section_id: str
     name: str
     member_ids: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Make the name fit its column."""
+        object.__setattr__(self, "name", storable(self.name))
 
 
 @dataclass(frozen=True)

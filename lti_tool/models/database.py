@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, RootTransaction, Uuid, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, scoped_session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -127,7 +128,10 @@ def _queue(path: str | None) -> Iterator[None]:
     if not path or path == ":memory:":
         yield
         return
-    queue = os.open(f"{path}-queue", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        queue = os.open(f"{path}-queue", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:  # told as SQLite itself tells that its folder cannot be written
+        raise OperationalError(None, None, error) from error
     try:
         fcntl.flock(queue, fcntl.LOCK_EX)
         yield

@@ -14,6 +14,7 @@ from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import release_sets
 from lti_tool.services.group_sets import get_set, lock_set
+from lti_tool.services.roster import hold_roster
 from lti_tool.services.runs import require_no_open_run
 
 
@@ -53,8 +54,10 @@ def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
     """
     course_id = viewer.course.id
     with transaction() as session:
+        hold_roster(course_id)
         # As in lock_set, the update takes the row's lock.
-        session.execute(update(GroupSet).where(GroupSet.id == set_id).values(revision=GroupSet.revision + 1))
+        this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
+        session.execute(update(GroupSet).where(*this).values(revision=GroupSet.revision + 1))
         row = get_removable_set(course_id, set_id)
         session.merge(LeftOutGroupSet(course_id=course_id, lms_group_set_id=row.lms_group_set_id, name=row.name))
         history.note(course_id, viewer.access_id, "group_set_left_out", row.name, set_id)

@@ -223,3 +223,9 @@ def test_a_stranger_whom_somebody_put_into_the_mirror_is_not_taken_out() -> None
 
 def test_a_group_deleted_here_is_deleted_there() -> None:
     assert plan_push([], [MirroredState(None, "a", "A", frozenset())]).delete == ("a",)
+
+
+def test_names_of_the_lms_fit_the_store() -> None:
+    long = "ä\0" * 400
+    assert RemoteGroup("1", long, long).name == RemoteGroupSet("1", long).name == "ä" * 255
+    assert RemoteGroup("1", long, long).description == "ä" * 400

@@ -144,3 +144,22 @@ def test_a_group_counts_whom_it_holds_and_staff_stay_in_it(classroom: Any) -> No
     merge(classroom, person(dropped.name, dropped.lms_user_id, status=MemberStatus.DROPPED), lists_inactive=False)
     assert not db.session.scalars(select(GroupMembership.group_id).where(GroupMembership.member_id == dropped.id)).all()
     assert db.session.scalars(select(Group.id)).all()
+
+
+def test_one_person_with_impossible_texts_does_not_stop_the_roster(app_on_both: Any, classroom: Any) -> None:
+    long = "ä\0" * 400
+    liar = RemotePerson(
+        name=long,
+        enrollment_type=EnrollmentType.STUDENT,
+        enrollment_display=long,
+        lms_user_id="8001",
+        email=f"{long}@x.example",
+        student_number=long,
+        department=long,
+        institution=long,
+    )
+    honest = RemotePerson(name="Ada", enrollment_type=EnrollmentType.STUDENT, lms_user_id="8002")
+    assert merge(classroom, liar, honest).roster.added == 2
+    assert merge(classroom, liar, honest).roster.updated == 0
+    rows = db.session.scalars(select(RosterMember).where(RosterMember.lms_user_id.in_(["8001", "8002"])))
+    assert {row.name for row in rows} == {"ä" * 255, "Ada"}

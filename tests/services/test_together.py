@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lti_tool.domain.errors import Conflict, ToolError
 from lti_tool.domain.members import MemberValues
@@ -136,6 +137,15 @@ def test_a_transaction_within_a_transaction_is_a_mistake_and_no_endless_wait(app
             pass
     with transaction():
         pass
+
+
+def test_a_queue_that_cannot_be_written_is_an_error_of_the_database(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "test.db-queue").unlink(missing_ok=True)
+    (tmp_path / "test.db-queue").mkdir()
+    with app.app_context():
+        for _ in range(2):
+            with pytest.raises(OperationalError, match="directory"), transaction():
+                pass
 
 
 @flavours

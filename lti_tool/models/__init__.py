@@ -7,11 +7,14 @@ from lti_tool.models.group import Group, GroupMembership
 from lti_tool.models.group_set import GroupSet, GroupSetEntry, LeftOutGroupSet
 from lti_tool.models.history import HistoryEntry
 from lti_tool.models.import_draft import ImportDraft
+from lti_tool.models.lms_change import LmsChange
+from lti_tool.models.lms_grant import LmsGrant, OauthClient, OauthState
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
 from lti_tool.models.registration import Deployment, PlatformKeySet, Registration, ServiceToken
 from lti_tool.models.roster_member import RosterMember, Section, SectionMembership
 from lti_tool.models.session import BrowserSession
 from lti_tool.models.sync_run import SyncRun
+from lti_tool.models.undo_step import UndoStep
 
 __all__ = [
     "Assignment",
@@ -27,8 +30,12 @@ __all__ = [
     "HistoryEntry",
     "ImportDraft",
     "LeftOutGroupSet",
+    "LmsChange",
+    "LmsGrant",
     "MirroredGroup",
     "MirroredMembership",
+    "OauthClient",
+    "OauthState",
     "PlatformKeySet",
     "Publication",
     "Registration",
@@ -37,6 +44,7 @@ __all__ = [
     "SectionMembership",
     "ServiceToken",
     "SyncRun",
+    "UndoStep",
     "bare_transaction",
     "db",
     "release",

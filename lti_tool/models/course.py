@@ -23,12 +23,17 @@ class Course(Base):
     title: Mapped[str] = mapped_column(String(255))
     label: Mapped[str] = mapped_column(String(255))
     memberships_url: Mapped[str | None] = mapped_column(Text)  # NRPS 2.0
+    groups_url: Mapped[str | None] = mapped_column(Text)  # Course Groups Service 1.0, where the platform has it
+    group_sets_url: Mapped[str | None] = mapped_column(Text)
     resource_link_id: Mapped[str | None] = mapped_column(String(255))  # lets NRPS expand custom parameters
     roster_connection: Mapped[str | None] = mapped_column(String(16))  # canvas | moodle | import; None: no source yet
     roster_filename: Mapped[str | None] = mapped_column(String(255))  # of the last import
     roster_updated_at: Mapped[datetime | None]  # by its connection, whichever
     roster_refreshed_at: Mapped[datetime | None]  # by the LMS
     groups_synced_at: Mapped[datetime | None]
+    # Why the LMS's groups cannot be written with the present access (an error code), as asked at `rights_asked_at`.
+    write_problem: Mapped[str | None] = mapped_column(String(64))
+    rights_asked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     registration: Mapped[Registration] = relationship()
 

@@ -7,7 +7,7 @@ forgotten.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lti_tool.models.database import Base, uuid_key
@@ -28,6 +28,8 @@ class Publication(Base):
     attempts: Mapped[int] = mapped_column(default=0)  # since the last success
     retry_at: Mapped[datetime | None]  # when the worker tries again; None: not by itself
     last_pushed_at: Mapped[datetime | None]
+    drift: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # what others changed in the LMS since
+    drift_seen_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     groups: Mapped[list["MirroredGroup"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 

@@ -121,6 +121,26 @@ def committed_of(assignment_id: UUID, member_ids: Collection[UUID]) -> set[UUID]
     )
 
 
+def own_seats(member_id: UUID) -> dict[UUID, tuple[frozenset[UUID], int]]:
+    """Return a student's groups and the number of invitations that wait, by assignment."""
+    rows = db.session.execute(
+        select(Grouping.assignment_id, Grouping.group_id, GroupingMembership.status)
+        .join(GroupingMembership, GroupingMembership.grouping_id == Grouping.id)
+        .where(
+            GroupingMembership.member_id == member_id,
+            GroupingMembership.ended_at.is_(None),
+            Grouping.ended_at.is_(None),
+        )
+    )
+    found: dict[UUID, tuple[frozenset[UUID], int]] = {}
+    for assignment_id, group_id, status in rows:
+        groups, invitations = found.get(assignment_id, (frozenset(), 0))
+        if status in COMMITTED and group_id is not None:
+            groups |= {group_id}
+        found[assignment_id] = groups, invitations + (status == Status.PENDING)
+    return found
+
+
 def sections_of(member_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
     """Return the sections of each of these people."""
     rows = db.session.execute(

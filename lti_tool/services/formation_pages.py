@@ -155,4 +155,4 @@ def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID
 
 def _names(member_ids: Sequence[UUID]) -> dict[UUID, str]:
     rows = db.session.execute(select(RosterMember.id, RosterMember.name).where(RosterMember.id.in_(set(member_ids))))
-    return dict(rows.tuples().all())
+    return {key: text for key, text in rows}  # noqa: C416 - typed rows on SQLAlchemy 2.0 too

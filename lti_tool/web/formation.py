@@ -72,6 +72,8 @@ def start_grouping(course_id: UUID, assignment_id: UUID) -> Response:
             made = formation.start_group(viewer(), assignment_id, form.name.data or None)
             return _done(assignment_id, made, "grouping_started")
         except RuleViolation as error:
+            if not error.code.startswith("name"):
+                raise
             form.refuse(form.name, error)
     return _show(_read(course_id, assignment_id), 422, start_form=form)
 
@@ -85,6 +87,8 @@ def invite_classmates(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -
         try:
             done = formation.invite(viewer(), grouping_id, form.member_ids.data or [], form.typed.data or "")
         except RuleViolation as error:
+            if error.code != "invitees_required":
+                raise
             form.refuse(form.typed, error)
         else:
             if not done.refused:

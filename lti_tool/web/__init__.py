@@ -11,6 +11,7 @@ def register(app: Flask) -> None:
         assignments,
         formation,
         group_sets,
+        groupings,
         groups,
         health,
         home,
@@ -33,5 +34,5 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, runs):
+    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, groupings, runs):
         app.register_blueprint(module.blueprint)

@@ -4,7 +4,7 @@ Ids here are the LMS's own, always text. Every method finishes its calls before 
 end or raises, and raises only errors of the LmsError branch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -104,6 +104,18 @@ class RemoteCourse:
 
 
 @dataclass(frozen=True)
+class NameClashes:
+    """Which names of a set that is to be made the LMS has given away already."""
+
+    set_name: bool = False
+    group_names: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether any name clashes."""
+        return self.set_name or bool(self.group_names)
+
+
+@dataclass(frozen=True)
 class NewGroup:
     """A group to make in an LMS set, with its first members (LMS user ids); the name is unique in the set."""
 
@@ -155,6 +167,9 @@ class LmsGateway(Protocol):
 
     def read_managers(self) -> frozenset[str] | None:
         """Ask who may manage groups (LMS user ids); None when the LMS would not say, or tells it at each launch."""
+
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
+        """Ask which of these names a new set could not have there (one or two calls, nothing is changed)."""
 
     def create_group_set(self, name: str) -> str:
         """Make an empty group set and return its LMS id; raise LmsRefused("set_name_taken") if the name is used."""

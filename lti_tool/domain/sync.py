@@ -243,45 +243,33 @@ def mirror_after(
     """Return the mirror as the LMS's answer to a push proves it.
 
     A group is ours by its LMS id, a new one by its name. Of its members only those are kept whom we want or
-    wanted before: strangers whom somebody put there in the LMS are not ours to remove later.
+    wanted before: strangers whom somebody put there in the LMS are not ours to remove later. What the answer shows
+    changed although the push did not ask for it is drift: the mirror stays as it was known, so that it is found.
     """
     wanted_by_id = {group.id: group for group in wanted}
     new_by_name = {group.name: group for group in wanted if group.name in {new.name for new in push.create}}
     states = {state.lms_group_id: state for state in mirror if state.lms_group_id not in push.delete}
+    asked = {change.lms_group_id: change for change in push.change}
     for remote in answer:
-        state = states.get(remote.lms_group_id)
+        state, change = states.get(remote.lms_group_id), asked.get(remote.lms_group_id)
         group_id = state.group_id if state else _id_of(new_by_name.get(remote.name))
         if group_id is None:
             continue
         ours = wanted_by_id[group_id].member_ids if group_id in wanted_by_id else frozenset()
         before = state.member_ids if state else frozenset()
+        drifted = (before & ours) - frozenset(remote.member_ids)
+        name = state.name if state and not (change and change.name) else remote.name
         states[remote.lms_group_id] = MirroredState(
-            group_id, remote.lms_group_id, remote.name, frozenset(remote.member_ids) & (ours | before)
+            group_id, remote.lms_group_id, name, (frozenset(remote.member_ids) & (ours | before)) | drifted
         )
     return list(states.values())
 
 
-def mirror_as_found(
-    wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState], found: Iterable[RemoteGroup]
-) -> list[MirroredState]:
-    """Return the mirror as a re-read after a push that broke off shows it; a group that is gone is in it no more.
-
-    Whoever the set has or had a place for is ours in all of its groups: a person may have come into a new group
-    without leaving the old one.
-    """
-    people = [group.member_ids for group in wanted] + [state.member_ids for state in mirror]
-    ours = frozenset[str]().union(*people)
-    states = {state.lms_group_id: state for state in mirror}
-    return [
-        MirroredState(
-            states[remote.lms_group_id].group_id,
-            remote.lms_group_id,
-            remote.name,
-            frozenset(remote.member_ids) & ours,
-        )
-        for remote in found
-        if remote.lms_group_id in states
-    ]
+def count_drifted(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> int:
+    """Return how much of an answer the mirror after it keeps as it was known: names and people changed by others."""
+    states = {state.lms_group_id: state for state in after}
+    pairs = [(states[remote.lms_group_id], remote) for remote in answer if remote.lms_group_id in states]
+    return sum((s.name != remote.name) + len(s.member_ids - frozenset(remote.member_ids)) for s, remote in pairs)
 
 
 def _id_of(group: WantedGroup | None) -> UUID | None:

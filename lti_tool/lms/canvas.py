@@ -1,12 +1,13 @@
 """Reaches one Canvas course as a gateway: pull in few calls, sets, pushes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
     Capabilities,
     GroupSetPush,
+    NameClashes,
     Progress,
     RemoteCourse,
     RemoteGroups,
@@ -87,6 +88,11 @@ class CanvasGateway:
 
     def read_managers(self) -> None:
         """Ask nothing: Canvas tells each person's right at the launch (ruling C33)."""
+
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
+        """Ask in one call for the names of the course's sets; Canvas lets groups share a name (canvas.md 2.4, 3.3)."""
+        categories = self.client.get_group_categories(self._course_id)
+        return NameClashes(any(str(c.get("name")) == set_name.strip() for c in categories))
 
     def create_group_set(self, name: str) -> str:
         """Make an empty group set; raise LmsRefused("set_name_taken") when Canvas refuses the name."""

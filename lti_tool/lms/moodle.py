@@ -1,12 +1,13 @@
 """Reaches one Moodle course as a gateway: pull in few calls, groupings, pushes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
     Capabilities,
     GroupSetPush,
+    NameClashes,
     Progress,
     RemoteCourse,
     RemoteGroups,
@@ -112,6 +113,12 @@ class MoodleGateway:
         """Ask in one call who holds moodle/course:managegroups: a launch tells it not (ruling C33)."""
         managers = self._managers()
         return None if managers is None else frozenset(managers)
+
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
+        """Ask in two calls for the names in use: those of sets and of groups are unique in a course (moodle.md 2.3)."""
+        sets = {str(entry["name"]) for entry in self.client.get_course_groupings(self._course_id)}
+        groups = {str(group["name"]) for group in self.client.get_course_groups(self._course_id)}
+        return NameClashes(set_name.strip() in sets, tuple(name for name in group_names if name.strip() in groups))
 
     def create_group_set(self, name: str) -> str:
         """Make an empty grouping; raise LmsRefused("set_name_taken") when the course has one of that name."""

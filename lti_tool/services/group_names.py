@@ -82,7 +82,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
         return
     names: dict[UUID, str] = {}
     held: dict[UUID, list[UUID]] = {}
-    for set_id, group_id, name in _beside_all(members):
+    for set_id, group_id, name in names_in_their_sets(members):
         held.setdefault(set_id, []).append(group_id)
         if group_id not in members:
             names[group_id] = name
@@ -98,7 +98,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
             group.name = names[group_id]
 
 
-def _beside_all(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:
+def names_in_their_sets(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:
     """Return (set, group, name) for every group of the sets that hold some of these, in order."""
     holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
     rows = db.session.execute(

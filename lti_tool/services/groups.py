@@ -101,7 +101,7 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     base = normalize_group_name(clean_name(name))
     with transaction():
         lock_set(viewer.course.id, set_id)
-        ids = _add(viewer, set_id, numbered_names(base, count, [group.name for group in read_groups(set_id)]))
+        ids = add_groups(viewer, set_id, numbered_names(base, count, [group.name for group in read_groups(set_id)]))
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
@@ -123,12 +123,12 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         else:
             require_free_name(typed, taken)
             made = typed
-        (group_id,) = _add(viewer, set_id, [made], generated=typed is None)
-        touched, _ = _place(viewer, set_id, dict.fromkeys(people, group_id))
+        (group_id,) = add_groups(viewer, set_id, [made], generated=typed is None)
+        touched, _ = place_members(viewer, set_id, dict.fromkeys(people, group_id))
     return Changes(group_sets=frozenset({set_id}), groups=touched | {group_id}, count=1)
 
 
-def _add(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
+def add_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
     """Store local groups at the end of a set; their ids are our own."""
     session = db.session
     end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
@@ -185,11 +185,11 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
     """
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        touched, moved = _place(viewer, set_id, placements)
+        touched, moved = place_members(viewer, set_id, placements)
     return Changes(groups=touched, count=moved)
 
 
-def _place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
+def place_members(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
     """Put members into groups of a locked set; return the groups whose people changed, and how many were moved."""
     groups = {group.id: group for group in read_groups(set_id)}
     for group_id in set(placements.values()):

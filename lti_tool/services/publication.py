@@ -142,7 +142,7 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         if publication is None:
             return None
         mark(publication, WAITING, later=FIRST_RETRY)
-    run_id = _take_turn(course_id, viewer.access_id, set_id)
+    run_id = take_turn(course_id, viewer.access_id, set_id)
     run = runs.claim(run_id) if run_id else None
     if run is not None:
         with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
@@ -150,7 +150,7 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
     return read_publication(course_id, set_id)
 
 
-def _take_turn(course_id: UUID, access_id: UUID, set_id: UUID | None) -> UUID | None:
+def take_turn(course_id: UUID, access_id: UUID, set_id: UUID | None) -> UUID | None:
     """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait.
 
     One page of this process waits for a course at a time: with more, a slow LMS would hold up every thread.
@@ -208,7 +208,7 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
     """
     course_id = viewer.course.id
     get_editable_set(course_id, set_id)
-    run_id = _take_turn(course_id, viewer.access_id, None)
+    run_id = take_turn(course_id, viewer.access_id, None)
     if run_id is None or runs.claim(run_id) is None:
         raise Conflict("run_open")
     report = Report()

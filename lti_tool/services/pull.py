@@ -38,6 +38,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.assignment_sets import assignments_of, release_sets
+from lti_tool.services.drift import note_drift
 from lti_tool.services.memberships import append_members
 from lti_tool.services.pull_log import log_pull
 from lti_tool.services.removal import list_left_out
@@ -84,6 +85,7 @@ def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: 
             merge_roster(course_id, remote.roster, report)
         if remote.groups is not None:
             apply_groups(course_id, plan_groups(course_id, remote.groups), report)
+            note_drift(course_id, remote.groups)
         publication.mark_changed(course_id)
 
 

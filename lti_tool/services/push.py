@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError, LmsRefused
+from lti_tool.domain.drift import compare
+from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
 from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroups, no_progress
-from lti_tool.domain.sync import MirroredState, Report, mirror_after, mirror_as_found, plan_push
+from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
+from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
     REFUSED,
@@ -79,18 +81,17 @@ def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress
 
 
 def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress) -> None:
+    _look_again(gateway, course_id, set_id)
     lms_set_id = _ensure_set(gateway, course_id, set_id)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
-    if mirror and get_publication(set_id).attempts:
-        # The last push broke off: what of it arrived, nobody told us.
-        release()
-        mirror = mirror_as_found(wanted.groups, mirror, gateway.read_group_set(lms_set_id).groups)
     push = plan_push(wanted.groups, mirror)
+    drifted = 0
     if push:
         release()
         answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
+        drifted = count_drifted(after, answer.groups)
         _count(report, push, mirror, after)
     else:
         after = mirror
@@ -98,6 +99,7 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
         store_mirror(set_id, after)
         publication = get_publication(set_id)
         publication.last_pushed_at = now()
+        publication.drift = max(publication.drift, drifted)
         missing = not_placed(wanted, after)
         if missing:
             report.not_placed += [{"group": d.group, "person": d.person} for d in missing]
@@ -106,6 +108,28 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
             mark(publication, WAITING)  # somebody changed the set meanwhile
         else:
             mark(publication, SENT)
+
+
+def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> None:
+    """Re-read the mirror before a push when it may not be as it is known; a usual push spares this.
+
+    That is when others were found to have changed it, and when the last push broke off: what of that arrived, nobody
+    told us. Raise LmsChanged("drifted") when a push would overwrite what others changed: a person decides first.
+    """
+    publication = get_publication(set_id)
+    lms_set_id = publication.lms_group_set_id
+    in_doubt = publication.drift or (publication.attempts and read_mirror(set_id))
+    if lms_set_id is None or not in_doubt:
+        return
+    release()
+    found = gateway.read_group_set(lms_set_id)
+    with transaction():
+        sides = read_sides(course_id, set_id, found)
+        store_mirror(set_id, sides.base)
+        items = compare(sides)
+        store_found(get_publication(set_id), items)
+    if conflicts := sum(item.conflict for item in items):
+        raise LmsChanged("drifted", count=conflicts)
 
 
 def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
@@ -167,7 +191,8 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
         publication = find_publication(set_id)
         if publication is None:
             return
-        publication.attempts += 1
+        if error.code != "drifted":  # nothing was sent, so nothing is in doubt
+            publication.attempts += 1
         code, facts = runs.describe(error)
         if error.retryable:
             wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(publication.attempts - 1, 10))

@@ -18,8 +18,8 @@ from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import GroupSetPush, RemoteCourse, RemoteGroup, RemoteGroups
+from lti_tool.domain.errors import LmsChanged, LmsError
+from lti_tool.domain.gateway import GroupSetPush, NameClashes, RemoteCourse, RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
 from lti_tool.models import (
@@ -151,6 +151,7 @@ class PlayedLms:
     refused_people: set[str] = field(default_factory=set)
     sets: dict[str, str] = field(default_factory=dict)
     groups: dict[str, dict[str, RemoteGroup]] = field(default_factory=dict)
+    clashes: NameClashes = field(default_factory=NameClashes)
     calls: int = 0
 
     def _call(self) -> None:
@@ -197,7 +198,15 @@ class PlayedLms:
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
         self._call()
-        return RemoteGroups((), tuple(self.groups.get(lms_group_set_id, {}).values()))
+        if lms_group_set_id not in self.sets:
+            raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id)
+        held = self.groups.get(lms_group_set_id, {})
+        found = RemoteGroupSet(lms_group_set_id, self.sets[lms_group_set_id], tuple(held))
+        return RemoteGroups((found,), tuple(held.values()))
+
+    def find_clashes(self, set_name: str, group_names: Any) -> NameClashes:
+        self._call()
+        return self.clashes
 
     def members(self, name: str) -> set[str]:
         """Return who is in the LMS's group of that name."""

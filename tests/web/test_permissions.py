@@ -29,6 +29,8 @@ def changing_paths(set_id: Any, group_id: Any, member_id: Any) -> list[str]:
         f"{one}/edit",
         f"{one}/delete",
         f"{one}/publish",
+        f"{one}/unpublish",
+        f"{one}/drift",
         f"{one}/push",
         f"{one}/groups",
         f"{one}/assign",

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.drift import DriftItem, Sides, compare, decidable, own_part
+from lti_tool.domain.drift import Choice, DriftItem, DriftKind, Sides, compare, decidable, own_part
 from lti_tool.domain.errors import LmsChanged, NotFound
 from lti_tool.domain.gateway import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
@@ -47,6 +47,12 @@ class DriftView:
     def open_items(self) -> list[DriftItem]:
         """Return the differences about which somebody can decide."""
         return decidable(self.items)
+
+    @property
+    def deletes_there(self) -> bool:
+        """Say whether keeping ours everywhere deletes groups in the LMS."""
+        made = (DriftKind.GROUP_ADDED, DriftKind.GROUP_CHANGED)
+        return any(item.kind in made and Choice.OURS in item.choices for item in self.items)
 
     def offers(self, choice: str) -> bool:
         """Say whether any difference can be decided for that side."""

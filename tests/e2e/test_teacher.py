@@ -49,7 +49,9 @@ def test_from_the_start_page_to_groups_in_the_lms(visitor, flavour: str) -> None
     assert {group: tool.people_in(group) for group in drawn} == drawn
     assert max(map(len, drawn.values())) - min(map(len, drawn.values())) <= 1
 
-    tool.press(f"Publish to {lms}")
+    tool.go(f"Publish to {lms}")
+    tool.see("Nothing is sent yet.")
+    tool.press("Publish")
     tool.see("Publish: done.")
     tool.go("Go to the group set")
     expect(tool.main.get_by_text(f"In {lms}", exact=True)).to_be_visible()

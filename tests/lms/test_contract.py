@@ -76,6 +76,19 @@ def test_the_calls_are_counted(site):
     assert gateway.calls == site.calls() > 0
 
 
+def test_names_in_use_are_told_without_changing_anything(site):
+    gateway = site.gateway()
+    set_id = gateway.create_group_set("Twin")
+    gateway.push(set_id, GroupSetPush(create=(NewGroup("One"),)))
+    before, calls = site.state(), site.calls()
+    found = site.gateway().find_clashes(" Twin", ["One", "Other"])
+    assert found.set_name
+    assert found.group_names == (("One",) if site.flavour == "moodle" else ())
+    assert not site.gateway().find_clashes("Other set", ["Other"])
+    assert site.calls() - calls == {"canvas": 2, "moodle": 4}[site.flavour]
+    assert site.state() == before
+
+
 @pytest.mark.shows("PUSH-38")
 def test_a_set_is_made_renamed_and_deleted(site):
     gateway = site.gateway()

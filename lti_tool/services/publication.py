@@ -99,7 +99,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
     if not groups:
         raise RuleViolation("set_is_empty")
     require_mirrorable(groups)
-    gateways.open_gateway(tool, course_id)
+    gateways.require_writable(tool, course_id)
 
 
 def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:

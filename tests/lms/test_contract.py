@@ -76,6 +76,14 @@ def test_the_calls_are_counted(any_site):
     assert gateway.calls == any_site.calls() > 0
 
 
+def test_names_that_are_very_long_or_borne_by_two_are_kept_apart_by_ids(any_site):
+    names = [("Zoë", "X" * 400), ("小明", "李 🎓"), ("小明", "李 🎓")]
+    made = [any_site.outsider("enrol", given=given, family=family) for given, family in names]
+    people = {p.lms_user_id: p.name for p in any_site.gateway().pull(roster=True, groups=False).roster.people}
+    long, one, two = (people[str(person[any_site.person_id])] for person in made)
+    assert (len(long), one, two) == (255, "小明 李 🎓", "小明 李 🎓")
+
+
 def test_one_set_is_read_again_alone(any_site):
     gateway = any_site.gateway()
     whole = gateway.pull(roster=False, groups=True).groups

@@ -107,19 +107,31 @@ class AdvantageGateway:
                 return RemoteGroups((one,), tuple(g for g in found.groups if g.lms_group_id in one.group_ids))
         raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id)
 
-    def create_group_set(self, name: str, options: object = None) -> str:
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NoReturn:
+        """Refuse: no set can be made, so no name can clash."""
+        _refuse()
+
+    def create_group_set(self, name: str, options: object = None) -> NoReturn:
         """Refuse: the service only reads."""
         _refuse()
 
-    def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
+    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: object = None) -> NoReturn:
         """Refuse: the service only reads."""
         _refuse()
 
-    def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
+    def rename_group_set(self, lms_group_set_id: str, name: str) -> NoReturn:
         """Refuse: the service only reads."""
         _refuse()
 
-    def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:
+    def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> NoReturn:
+        """Refuse: the service only reads."""
+        _refuse()
+
+    def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> NoReturn:
+        """Refuse: the service only reads."""
+        _refuse()
+
+    def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> NoReturn:
         """Refuse: the service only reads."""
         _refuse()
 

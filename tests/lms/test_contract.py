@@ -102,7 +102,10 @@ def test_one_set_is_read_again_alone(any_site):
     "write",
     [
         lambda gateway: gateway.create_group_set("Set"),
+        lambda gateway: gateway.find_clashes("Set", ["G"]),
+        lambda gateway: gateway.edit_group_set("1", "Set"),
         lambda gateway: gateway.rename_group_set("1", "Set"),
+        lambda gateway: gateway.assign_unassigned("1"),
         lambda gateway: gateway.delete_group_set("1", ("2",)),
         lambda gateway: gateway.push("1", GroupSetPush(create=(NewGroup("G"),))),
     ],

@@ -18,10 +18,16 @@ class Connection(StrEnum):
     SYSTEM = "system"
     CANVAS = "canvas"
     MOODLE = "moodle"
+    LTI = "lti"  # any other LMS, by the LTI services
     IMPORT = "import"
 
 
-LMS_CONNECTIONS = frozenset({Connection.CANVAS, Connection.MOODLE})
+LMS_CONNECTIONS = frozenset({Connection.CANVAS, Connection.MOODLE, Connection.LTI})
+
+
+def lms_connection(family: str) -> Connection:
+    """Return what ties the roster and the sets of an LMS of this family to it."""
+    return Connection(family) if family in (Connection.CANVAS, Connection.MOODLE) else Connection.LTI
 
 
 class Origin(StrEnum):
@@ -34,7 +40,7 @@ class Origin(StrEnum):
 
 def team_source(origin: Origin, family: str) -> str | None:
     """Return where a student's team comes from: the LMS's name, "manual", or None for a group of the roster (C3)."""
-    return {Origin.LMS: family, Origin.LOCAL: "manual"}.get(origin)
+    return {Origin.LMS: str(lms_connection(family)), Origin.LOCAL: "manual"}.get(origin)
 
 
 def set_is_editable(connection: Connection | None) -> bool:

@@ -39,7 +39,7 @@ class CanvasGateway:
         lms_course_id: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = LmsHttp(outbound, headers={"Authorization": f"Bearer {token}"}, sleep=sleep)
+        self._http = LmsHttp(outbound, access=token, headers={"Authorization": f"Bearer {token}"}, sleep=sleep)
         self._course_id = lms_course_id
         self.client = CanvasClient(self._http, base_url)
 

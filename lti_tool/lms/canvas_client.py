@@ -6,7 +6,7 @@ from typing import Any
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.lms.canvas_errors import require_success
 from lti_tool.lms.http import Form, LmsHttp, Params, Repeat
-from lti_tool.lms.paging import OnPage, numbered_pages, reader
+from lti_tool.lms.paging import OnPage, ignore_pages, numbered_pages, reader
 from lti_tool.outbound import Answer
 
 Json = dict[str, Any]
@@ -15,10 +15,6 @@ LONGEST_NAME = 255
 LONGEST_SET_NAME = 250  # 255 less the digits that Canvas may append
 RESERVED_NAMES = ("Student Groups", "Imported Groups")
 ROSTER_STATES = ("active", "invited", "inactive", "completed")
-
-
-def ignore_pages(done: int, total: int) -> None:
-    """Take the count of pages read and tell nobody."""
 
 
 class CanvasClient:

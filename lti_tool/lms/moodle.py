@@ -59,7 +59,7 @@ class MoodleGateway:
         lms_course_id: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = LmsHttp(outbound, sleep=sleep)
+        self._http = LmsHttp(outbound, access=token, sleep=sleep)
         self._course_id = lms_course_id
         self._names: dict[str, str] = {}
         self.client = MoodleClient(self._http, base_url, token)

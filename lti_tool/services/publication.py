@@ -105,7 +105,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
     family = db.session.get_one(Course, course_id).registration.family
     if refused := refused_names(family, row.name, [group.name for group in groups]):
         raise RuleViolation("names_not_for_lms", names=refused[:10])
-    gateways.open_gateway(tool, course_id)
+    gateways.require_writable(tool, course_id)
 
 
 def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:

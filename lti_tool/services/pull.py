@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Step, no_progress
-from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
+from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Origin, lms_connection
 from lti_tool.domain.roster import MemberStatus, RemoteRoster, with_managers
 from lti_tool.domain.sync import (
     KnownGroup,
@@ -225,11 +225,12 @@ def _known_groups(course_id: UUID) -> list[KnownGroup]:
 def apply_groups(course_id: UUID, plan: PullPlan, report: Report) -> None:
     """Store a plan of groups inside the caller's transaction, in a fixed number of statements."""
     family = db.session.get_one(Course, course_id).registration.family
+    connection = lms_connection(family)
     log_pull(course_id, family, plan)
     ids = _store_groups(course_id, plan)
     _store_memberships(plan, ids)
     for planned in plan.group_sets:
-        _store_set(course_id, family, planned, ids)
+        _store_set(course_id, connection, planned, ids)
     report.reassigned = release_sets(course_id, plan.remove_group_sets)
     session = db.session
     session.execute(delete(GroupSet).where(GroupSet.id.in_(plan.remove_group_sets)))
@@ -238,7 +239,7 @@ def apply_groups(course_id: UUID, plan: PullPlan, report: Report) -> None:
     session.execute(update(Group).where(*of_course).values(last_synced_at=now()))
     session.execute(
         update(GroupSet)
-        .where(GroupSet.course_id == course_id, GroupSet.connection == family)
+        .where(GroupSet.course_id == course_id, GroupSet.connection == connection)
         .values(last_updated=now(), revision=GroupSet.revision + 1)
     )
     session.execute(update(Course).where(Course.id == course_id).values(groups_synced_at=now()))
@@ -279,7 +280,7 @@ def _store_memberships(plan: PullPlan, ids: Mapping[str, UUID]) -> None:
     append_members([(ids[group.lms_group_id], member) for group in plan.groups for member in group.add])
 
 
-def _store_set(course_id: UUID, family: str, planned: PlannedGroupSet, ids: Mapping[str, UUID]) -> None:
+def _store_set(course_id: UUID, connection: Connection, planned: PlannedGroupSet, ids: Mapping[str, UUID]) -> None:
     session = db.session
     set_id = planned.id
     if set_id is None:
@@ -288,7 +289,7 @@ def _store_set(course_id: UUID, family: str, planned: PlannedGroupSet, ids: Mapp
         row = {
             "id": set_id,
             "course_id": course_id,
-            "connection": family,
+            "connection": connection,
             "lms_group_set_id": planned.lms_group_set_id,
             "name": planned.name,
             "position": 0 if end is None else end + 1,

@@ -13,9 +13,10 @@ log = structlog.get_logger(__name__)
 
 def log_pull(course_id: UUID, family: str, plan: PullPlan) -> None:
     """Log new groups, members whom the roster does not have, and who changes the group within a set."""
+    source = "LMS" if family == "other" else family.capitalize()
     for group in plan.groups:
         if group.id is None:
-            said = f"Created new team from {family.capitalize()} group: {group.name} (ID: {group.lms_group_id})"
+            said = f"Created new team from {source} group: {group.name} (ID: {group.lms_group_id})"
             log.info(said, course=str(course_id))
     for name, user_ids in plan.not_in_roster.items():
         for user_id in user_ids:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import case, func, insert, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.groups import LMS_CONNECTIONS
+from lti_tool.domain.groups import lms_connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import (
     DROPPED_LABEL,
@@ -104,8 +104,7 @@ def merge_roster(course_id: UUID, roster: RemoteRoster, report: Report) -> None:
         apply_sections(course_id, roster.sections)
     ensure_system_group_sets(course_id)
     course.roster_refreshed_at = course.roster_updated_at = now()
-    family = course.registration.family
-    course.roster_connection = family if family in LMS_CONNECTIONS else None
+    course.roster_connection = lms_connection(course.registration.family)
     course.roster_filename = None
     fill_report(plan, report)
 

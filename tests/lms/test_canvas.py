@@ -1,5 +1,8 @@
 """Canvas's traps, met by the adapter: silent drops, reset fields, stripped includes, rights, CSV."""
 
+import inspect
+from urllib.parse import unquote
+
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
@@ -7,8 +10,10 @@ from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms import canvas_csv, canvas_people, canvas_sets
+from lti_tool.lms.canvas_client import CanvasClient
 from lti_tool.lms.canvas_csv import Placement
 from lti_tool.lms.canvas_errors import refusal
+from lti_tool.lms.http import LmsHttp
 from lti_tool.outbound import Answer
 
 
@@ -454,3 +459,70 @@ def test_a_replay_of_many_empty_groups_reads_the_set_once(canvas):
     canvas.demo.reset_calls()
     assert len(gateway.push(set_id, push).groups) == 12
     assert canvas.calls() <= 4
+
+
+def test_the_test_student_is_put_into_no_group(canvas):
+    fake = next(str(p["id"]) for p in canvas.state()["people"] if "StudentViewEnrollment" in p["roles"])
+    gateway, (one, *_) = canvas.gateway(), canvas.students(1)
+    set_id = gateway.create_group_set("Set")
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G", "", (one,)),))).groups[0]
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(made.lms_group_id, None, (fake,)),)))
+    assert answer.groups[0].member_ids == (one,)
+
+
+def test_a_member_who_is_gone_already_counts_as_taken_out(canvas, client):
+    group = client.create_group(client.create_group_category(canvas.course_id, "Set")["id"], "G")
+    (one,) = canvas.students(1)
+    assert client.add_group_member(group["id"], one)["just_created"]
+    assert not client.add_group_member(group["id"], one)["just_created"]
+    for _ in range(2):
+        client.remove_group_member(group["id"], one)
+    assert canvas.members(str(group["id"])) == set()
+
+
+def test_a_role_of_the_school_s_own_making_counts_as_what_it_rests_on(canvas):
+    tutor = next(str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TaEnrollment"])
+    people = {p.lms_user_id: p for p in canvas.gateway().pull(roster=True, groups=False).roster.people}
+    assert people[tutor].enrollment_type is EnrollmentType.TA
+
+
+SEEDS = {
+    "create_group_category": "course_id, name, self_signup=None, auto_leader=None, group_limit=None",
+    "update_group_category": "category_id, name=None, self_signup=None, auto_leader=None, group_limit=None",
+    "delete_group_category": "category_id",
+    "create_group": "category_id, name, description=None",
+    "update_group": "group_id, name=None, description=None, members=None",
+    "delete_group": "group_id",
+    "set_group_members": "group_id, user_ids",
+    "get_groups": "category_id",
+    "get_group_members": "group_id",
+    "invite_user_to_group": "group_id, user_ids",
+    "assign_unassigned": "category_id, sync=True",
+}
+
+
+@pytest.mark.shows("PUSH-1", "PUSH-7", "PUSH-9", "PUSH-10", "PUSH-13", "PULL-51", "PULL-53")
+@pytest.mark.parametrize(("name", "parameters"), SEEDS.items())
+def test_the_client_has_the_seeds_methods(name, parameters):
+    given = list(inspect.signature(getattr(CanvasClient, name)).parameters.values())[1:]
+    assert ", ".join(str(p.replace(annotation=p.empty)) for p in given).replace(" = ", "=") == parameters
+
+
+@pytest.mark.shows("PULL-7", "PULL-8", "PULL-9", "PULL-51", "PULL-52")
+def test_the_client_calls_the_seeds_addresses(scripted, outbound):
+    client = CanvasClient(LmsHttp(outbound, access="t"), scripted.url)
+    lists = ("courses/7/group_categories", "group_categories/8/groups", "groups/9/users")
+    pages = [f"/api/v1/{path}?per_page=100" for path in lists]
+    scripted.answers |= {page: (200, {}, b"[]") for page in pages} | {
+        "/api/v1/groups/9": (200, {}, b"{}"),
+        "/api/v1/groups/9/invite": (200, {}, b"[]"),
+    }
+    client.get_group_categories("7")
+    client.get_groups("8")
+    client.get_group_members("9")
+    client.set_group_members("9", ["1", "2", "1"])
+    client.set_group_members("9", [])
+    client.invite_user_to_group("9", ["3", "4"])
+    assert scripted.asked[:3] == pages
+    bodies = [unquote(body.decode()) for body in scripted.bodies[3:]]
+    assert bodies == ["members[]=1&members[]=2", "members[]=", "invitees[]=3&invitees[]=4"]

@@ -26,6 +26,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
+from lti_tool.services.undo import What, undoable
 
 MOST_AT_ONCE = 200
 
@@ -101,7 +102,10 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     base = normalize_group_name(clean_name(name))
     with transaction():
         lock_set(viewer.course.id, set_id)
-        ids = _add(viewer, set_id, numbered_names(base, count, [group.name for group in read_groups(set_id)]))
+        names = numbered_names(base, count, [group.name for group in read_groups(set_id)])
+        with undoable(viewer, set_id, What.GROUPS, count) as kept:
+            ids = add_local_groups(viewer, set_id, names)
+            kept.count = count
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
@@ -123,13 +127,13 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         else:
             require_free_name(typed, taken)
             made = typed
-        (group_id,) = _add(viewer, set_id, [made], generated=typed is None)
-        touched, _ = _place(viewer, set_id, dict.fromkeys(people, group_id))
+        (group_id,) = add_local_groups(viewer, set_id, [made], generated=typed is None)
+        touched, _ = place(viewer, set_id, dict.fromkeys(people, group_id))
     return Changes(group_sets=frozenset({set_id}), groups=touched | {group_id}, count=1)
 
 
-def _add(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
-    """Store local groups at the end of a set; their ids are our own."""
+def add_local_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
+    """Store local groups at the end of a locked set and return their ids, inside the caller's transaction."""
     session = db.session
     end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
     first = 0 if end is None else end + 1
@@ -183,13 +187,19 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
 
     One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none.
     """
+    return _assign(viewer, set_id, placements, revision, What.BATCH)
+
+
+def _assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None, what: What) -> Changes:
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        touched, moved = _place(viewer, set_id, placements)
+        with undoable(viewer, set_id, what, len(placements)) as kept:
+            touched, moved = place(viewer, set_id, placements)
+            kept.count = moved
     return Changes(groups=touched, count=moved)
 
 
-def _place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
+def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
     """Put members into groups of a locked set; return the groups whose people changed, and how many were moved."""
     groups = {group.id: group for group in read_groups(set_id)}
     for group_id in set(placements.values()):
@@ -249,7 +259,7 @@ def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Change
     """Make a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
     shown = draw(viewer.course.id, set_id, seed)
     placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
-    return assign(viewer, set_id, placements, revision)
+    return _assign(viewer, set_id, placements, revision, What.DRAW)
 
 
 def _editable(set_id: UUID, group_id: UUID) -> Group:

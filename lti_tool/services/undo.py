@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
@@ -49,8 +49,8 @@ class What(StrEnum):
     REFERENCES = "references"  # several groups of other sets added
     IMPORT = "import"  # a file imported again
     DRIFT = "drift"  # what others changed in the LMS taken over
-    UNDO = "undo"
-    REDO = "redo"
+    UNDO = "undone"
+    REDO = "redone"
 
 
 @dataclass
@@ -72,10 +72,13 @@ class UndoView:
     made_at: datetime
     left_out: list[str]
 
-    @property
-    def is_undo(self) -> bool:
-        """Say whether taking this back does the change before it again."""
-        return self.what is What.UNDO
+
+@dataclass(frozen=True)
+class Undone:
+    """What an undo did: took a change back (`what` is UNDO) or made it again (REDO)."""
+
+    what: What
+    changes: Changes
 
 
 @contextmanager
@@ -142,26 +145,25 @@ def read_state(set_id: UUID, besides: Collection[UUID] = ()) -> SetState:
     return SetState(tuple(held[True]), tuple(held[False]), filename, read_at.isoformat() if read_at else None)
 
 
-def read_undo(course_id: UUID, set_id: UUID) -> UndoView | None:
-    """Return the latest bulk change of a set, None when it was none or the set was changed since; in one query."""
-    row = db.session.execute(
-        select(UndoStep.what, UndoStep.count, UndoStep.revision, CourseAccess.name, UndoStep.made_at, UndoStep.left_out)
-        .join(GroupSet, GroupSet.id == UndoStep.group_set_id)
+def with_last_change(query: Any) -> Any:
+    """Add to a query of group sets the columns that `view_undo` takes, so that a page needs no query of its own."""
+    fresh = (UndoStep.revision == GroupSet.revision, UndoStep.made_at > now() - KEPT)
+    return (
+        query.outerjoin(UndoStep, and_(UndoStep.group_set_id == GroupSet.id, *fresh))
         .outerjoin(CourseAccess, CourseAccess.id == UndoStep.made_by)
-        .where(
-            GroupSet.id == set_id,
-            GroupSet.course_id == course_id,
-            GroupSet.revision == UndoStep.revision,
-            UndoStep.made_at > now() - KEPT,
+        .add_columns(
+            UndoStep.what, UndoStep.count, UndoStep.revision, CourseAccess.name, UndoStep.made_at, UndoStep.left_out
         )
-    ).one_or_none()
-    if row is None:
-        return None
-    what, count, revision, made_by, made_at, left_out = row
-    return UndoView(What(what), count, revision, made_by, made_at, json.loads(left_out))
+    )
 
 
-def undo(viewer: Viewer, set_id: UUID, revision: int) -> Changes:
+def view_undo(columns: Sequence[Any]) -> UndoView | None:
+    """Return the latest bulk change of a set, None when there was none or the set was changed since."""
+    what, count, revision, made_by, made_at, left_out = columns
+    return UndoView(What(what), count, revision, made_by, made_at, json.loads(left_out)) if what else None
+
+
+def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
     """Take the latest bulk change of a set back; that is a bulk change itself, so it can be done again.
 
     Raise NotFound, Conflict("set_changed") when the set is not as that change left it, the other conflicts of
@@ -174,9 +176,9 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Changes:
         step = session.scalar(select(UndoStep).where(UndoStep.group_set_id == set_id))
         if step is None or step.revision != revision:
             raise Conflict("set_changed")
-        again, count = step.what == What.UNDO, step.count
+        what, count = What.REDO if step.what == What.UNDO else What.UNDO, step.count
         before, after = from_json(step.before), from_json(step.after)
-        with undoable(viewer, set_id, What.REDO if again else What.UNDO) as kept:
+        with undoable(viewer, set_id, what) as kept:
             present = read_state(set_id, before.ids | after.ids)
             plan = plan_undo(before, after, present, _active(course_id))
             gone = _restore(row, plan, present)
@@ -186,8 +188,8 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Changes:
             kept.count, kept.left_out = count, _names(course_id, plan.left_out)
         if find_publication(set_id):
             require_mirrorable(read_groups(set_id))
-        history.note(course_id, viewer.access_id, "redone" if again else "undone", row.name, set_id)
-    return Changes(frozenset({set_id}), plan.touched, deleted_groups=gone, count=count)
+        history.note(course_id, viewer.access_id, what, row.name, set_id)
+    return Undone(what, Changes(frozenset({set_id}), plan.touched, deleted_groups=gone, count=count))
 
 
 def _active(course_id: UUID) -> set[UUID]:

@@ -24,6 +24,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        undo,
     )
 
     access.register(app)
@@ -31,6 +32,6 @@ def register(app: Flask) -> None:
     pages.register(app)
     set_place.register(app)
     of_people = (roster, members, roster_files)
-    of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
+    of_sets = (group_sets, groups, references, imports, presets, publication, matrix, undo)
     for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
         app.register_blueprint(module.blueprint)

@@ -141,6 +141,12 @@ class ImportForm(Form):
     name = _name("Name of the group set")
 
 
+class UndoForm(Form):
+    """A yes to taking a change back, and the revision of the set that the change had led to."""
+
+    revision = IntegerField("Revision", [InputRequired("draw_required")])
+
+
 class ReimportForm(Form):
     """A yes to the groups of a file in place of a set's, as the set was when they were shown."""
 

@@ -9,6 +9,7 @@ def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
+        group_draws,
         group_sets,
         groups,
         health,
@@ -32,6 +33,6 @@ def register(app: Flask) -> None:
     pages.register(app)
     set_place.register(app)
     of_people = (roster, members, roster_files)
-    of_sets = (group_sets, groups, references, imports, presets, publication, matrix, undo)
+    of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, matrix, undo)
     for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
         app.register_blueprint(module.blueprint)

@@ -9,11 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select, update
 
+from lti_tool.domain.allocation import SizeRule
 from lti_tool.domain.base58 import encode
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation, ToolError
 from lti_tool.models import Group, GroupMembership, HistoryEntry, RosterMember, UndoStep, db, transaction
-from lti_tool.services import copies, group_sets, groups, publication, references, removal, undo
+from lti_tool.services import copies, group_draws, group_sets, groups, publication, references, removal, undo
+from lti_tool.services.group_draws import Order
 from lti_tool.services.set_page import read_shown_set
 from lti_tool.services.undo import What
 from tests.services.test_publication import fill, in_lms, in_store, publish, state_of
@@ -391,3 +393,22 @@ def test_groups_that_an_import_took_out_of_the_lms_come_back_there(classroom: An
         .join(Group, Group.id == GroupMembership.group_id)
         .where(RosterMember.email == c, Group.origin == "local")
     ).all()
+
+
+@flavours
+def test_groups_made_and_filled_by_lot_leave_with_everybody_in_them(ready: Any) -> None:
+    classroom, set_id, ids = ready
+    put(classroom, set_id, ids[0], classroom.students()[0].id)
+    before = rows(classroom, set_id)
+    wanted = Order("Crew", 4, SizeRule.AT_MOST)
+    shown = group_draws.draw_groups(classroom.course_id, set_id, wanted, seed=3)
+    made = group_draws.make_groups(classroom.viewer, set_id, wanted, (3, shown.revision, shown.people_mark))
+    after = rows(classroom, set_id)
+    assert made.count == len(shown.groups) == len(after) - 3
+    assert [(row[1], row[4]) for row in after[3:]] == [(name, [p.id for p in people]) for name, people in shown.groups]
+    assert after[:3] == before
+    done = take_back(classroom, set_id)
+    assert rows(classroom, set_id) == before
+    assert done.changes.deleted_groups == made.groups
+    take_back(classroom, set_id)
+    assert rows(classroom, set_id) == after

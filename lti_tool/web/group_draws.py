@@ -10,6 +10,7 @@ from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_draws, group_sets
 from lti_tool.services.group_draws import GroupsDraw, Order
+from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import GroupsDrawForm
 from lti_tool.web.group_sets import after_change, show_conflict
@@ -47,6 +48,7 @@ def _shown(course_id: UUID, set_id: UUID, form: GroupsDrawForm, drawn: GroupsDra
         form=form,
         drawn=drawn,
         again=secrets.randbelow(SEEDS),
+        namesakes=read_namesakes(course_id),
         waiting=group_draws.count_waiting(course_id, set_id),
         group_set=group_sets.get_set(course_id, set_id),
     )

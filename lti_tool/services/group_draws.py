@@ -1,8 +1,7 @@
 """Makes new groups of the students who have none: as many as a size needs, filled by lot, shown before it is done."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from lti_tool.domain.naming import normalize_group_name
 from lti_tool.models import RosterMember, db, transaction
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_editable_set, lock_set, read_groups, students_query
-from lti_tool.services.groups import add_local_groups, place
+from lti_tool.services.groups import add_local_groups, mark_of, place
 from lti_tool.services.memberships import members_of_set
 from lti_tool.services.undo import What, undoable
 
@@ -94,8 +93,3 @@ def make_groups(viewer: Viewer, set_id: UUID, order: Order, draw: tuple[int, int
             groups = zip(ids, (people for _, people in shown.groups), strict=True)
             _, kept.count = place(viewer, set_id, {member.id: i for i, people in groups for member in people})
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
-
-
-def mark_of(member_ids: Iterable[UUID]) -> str:
-    """Return a short mark of certain people, in their order: a draw among others is another draw."""
-    return hashlib.sha256(b"".join(key.bytes for key in member_ids)).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Groups of local sets: made, renamed, deleted, and people put into them, moved and taken out."""
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ from sqlalchemy import delete, func, insert, select
 from lti_tool.domain import allocation
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Origin,
     clean_name,
@@ -51,10 +52,11 @@ class DrawnGroup:
 
 @dataclass(frozen=True)
 class Draw:
-    """A random assignment before it is made: the seed and the set's revision make it the same when applied."""
+    """A random assignment before it is made: seed, the set's revision and the people make it the same when applied."""
 
     seed: int
     revision: int
+    people_mark: str
     groups: Sequence[DrawnGroup]
     people: int
 
@@ -187,13 +189,9 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
 
     One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none.
     """
-    return _assign(viewer, set_id, placements, revision, What.BATCH)
-
-
-def _assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None, what: What) -> Changes:
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        with undoable(viewer, set_id, what, len(placements)) as kept:
+        with undoable(viewer, set_id, What.BATCH, len(placements)) as kept:
             touched, moved = place(viewer, set_id, placements)
             kept.count = moved
     return Changes(groups=touched, count=moved)
@@ -252,14 +250,29 @@ def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
     drawn = [
         DrawnGroup(group, sizes[group.id], [waiting[m] for m, g in placed.items() if g == group.id]) for group in groups
     ]
-    return Draw(seed, row.revision, drawn, len(placed))
+    return Draw(seed, row.revision, mark_of(waiting), drawn, len(placed))
 
 
-def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Changes:
-    """Make a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
-    shown = draw(viewer.course.id, set_id, seed)
-    placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
-    return _assign(viewer, set_id, placements, revision, What.DRAW)
+def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
+    """Make a draw that was shown.
+
+    Raise Conflict("set_changed") when the set is no longer as it was then, "people_changed" when `people_mark` is
+    given and others wait for a group now: the same seed would draw otherwise.
+    """
+    with transaction():
+        lock_set(viewer.course.id, set_id, revision)
+        shown = draw(viewer.course.id, set_id, seed)
+        if people_mark is not None and people_mark != shown.people_mark:
+            raise Conflict("people_changed")
+        placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
+        with undoable(viewer, set_id, What.DRAW) as kept:
+            touched, kept.count = place(viewer, set_id, placements)
+    return Changes(groups=touched, count=kept.count)
+
+
+def mark_of(member_ids: Iterable[UUID]) -> str:
+    """Return a short mark of certain people in their order: a draw among others is another draw."""
+    return hashlib.sha256(b"".join(key.bytes for key in member_ids)).hexdigest()[:16]
 
 
 def _editable(set_id: UUID, group_id: UUID) -> Group:

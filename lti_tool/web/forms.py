@@ -124,10 +124,11 @@ class AddStudentForm(Form):
 
 
 class DrawForm(Form):
-    """A draw that was shown: its seed, and the revision of the set that it was made for."""
+    """A draw that was shown: its seed, and the set's revision and the mark of the people that it was made for."""
 
     seed = IntegerField("Seed", [InputRequired("draw_required")])
     revision = IntegerField("Revision", [InputRequired("draw_required")])
+    people_mark = StringField("People")
 
 
 class GroupsDrawForm(Form):

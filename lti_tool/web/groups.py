@@ -160,7 +160,7 @@ def random_assign_students(course_id: UUID, set_id: UUID) -> Response:
     """Show where chance would put the students without a group, then do exactly that."""
     form = DrawForm()
     if request.method == "POST" and form.validate():
-        placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
+        placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data, form.people_mark.data)
         return _after_placing(set_id, placed)
     seed = request.args.get("seed", type=int)
     if seed is None:

@@ -185,3 +185,13 @@ def test_an_undo_is_in_the_lms_when_the_page_answers(filled: Any, lms: Any) -> N
     assert lms.members("Team 2") == set()
     press(page, teacher)
     assert lms.members("Team 2") == {"u-Ben", "u-Cat", "u-Dan"}
+
+
+def test_a_draw_among_other_people_than_were_shown_is_not_made(filled: Any) -> None:
+    teacher = filled.browser()
+    shown = teacher.get(f"{filled.path}/random?seed=5").select_one("main form[method=post]")
+    sent = {f["name"]: f["value"] for f in shown.select("input") if f["name"] != "csrf_token"}
+    filled.member("Eve")
+    page = teacher.post(f"{filled.path}/random", 409, fields=sent)
+    assert "The people without a group have changed meanwhile" in page.text
+    assert filled.people_in("Team 2") == set()

@@ -279,6 +279,7 @@ def test_old_steps_are_neither_offered_nor_kept(app_on_both: Flask, ready: Any) 
     fresh = classroom.new_set("Fresh")
     classroom.new_groups(fresh, "Team", 2)
     app_on_both.extensions["lti_tool_doorbell"]._purge()
+    db.session.rollback()
     assert db.session.scalars(select(UndoStep.group_set_id)).all() == [fresh]
 
 

@@ -21,7 +21,7 @@ blueprint = Blueprint("group_draws", __name__, url_prefix="/courses/<uuid:course
 blueprint.register_error_handler(Conflict, show_conflict)
 
 
-@blueprint.route("/groups/random", methods=["GET", "POST"])
+@blueprint.route("/groups/draw", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def draw_groups(course_id: UUID, set_id: UUID) -> Response:
     """Ask for a size, show which groups chance would make, then make exactly those."""

@@ -19,7 +19,7 @@ def filled(world: Any) -> Any:
     world.member("Left", status="dropped")
     world.member("Teacher", enrollment_type="teacher")
     world.set_id = world.group_set("Projects", {"team-1": [world.zoe]})
-    world.path = f"group-sets/{world.set_id}/groups/random"
+    world.path = f"group-sets/{world.set_id}/groups/draw"
     return world
 
 
@@ -115,13 +115,13 @@ def test_what_is_wrong_is_said_beside_its_field(filled: Any, query: str, words: 
 def test_one_student_alone_makes_no_group(world: Any) -> None:
     world.member("Ana")
     set_id = world.group_set("Projects")
-    page = world.browser().get(f"group-sets/{set_id}/groups/random?name=Team&size=3&rule=at_most&seed=1", 422)
+    page = world.browser().get(f"group-sets/{set_id}/groups/draw?name=Team&size=3&rule=at_most&seed=1", 422)
     assert "Groups need at least two." in page.text
 
 
 def test_with_everybody_placed_there_is_nothing_to_make(world: Any) -> None:
     set_id = world.group_set("Projects", {"A": [world.member("Ana")]})
-    page = world.browser().get(f"group-sets/{set_id}/groups/random")
+    page = world.browser().get(f"group-sets/{set_id}/groups/draw")
     assert "there is nobody to place" in page.text
 
 

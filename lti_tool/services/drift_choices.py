@@ -19,7 +19,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.drift import read_sides, read_theirs
 from lti_tool.services.group_names import follow_members, names_in_their_sets
 from lti_tool.services.group_sets import get_editable_set, local_names, lock_set, read_groups
-from lti_tool.services.groups import add_groups, place_members
+from lti_tool.services.groups import add_local_groups, place
 from lti_tool.services.mirror import WAITING, find_publications_touched, get_publication, mark, store_mirror
 from lti_tool.services.publication import take_turn
 from lti_tool.services.push import FIRST_RETRY, push_set
@@ -111,7 +111,7 @@ def _take(viewer: Viewer, row: GroupSet, sides: Sides, taken: Taken) -> tuple[di
     members = _member_ids(course_id, [*taken.placed, *taken.taken_out])
     placements = {members[person]: our_id(sides, place, made) for person, place in taken.placed.items()}
     if placements:
-        touched |= place_members(viewer, set_id, placements)[0]
+        touched |= place(viewer, set_id, placements)[0]
     if taken.taken_out:
         touched |= _take_out(viewer, set_id, [members[person] for person in taken.taken_out if person in members])
     return made, touched
@@ -138,7 +138,7 @@ def _add(viewer: Viewer, set_id: UUID, names: Mapping[str, str]) -> dict[str, UU
     free: list[str] = []
     for name in names.values():
         free.append(free_name(name, [*taken, *free]))
-    return dict(zip(names, add_groups(viewer, set_id, free), strict=True)) if free else {}
+    return dict(zip(names, add_local_groups(viewer, set_id, free), strict=True)) if free else {}
 
 
 def _take_out(viewer: Viewer, set_id: UUID, member_ids: Sequence[UUID]) -> frozenset[UUID]:

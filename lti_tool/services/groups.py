@@ -1,6 +1,7 @@
 """Groups of local sets: made, renamed, deleted, and people put into them, moved and taken out."""
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ from sqlalchemy import delete, func, insert, select
 from lti_tool.domain import allocation
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     Origin,
     clean_name,
@@ -26,6 +27,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
+from lti_tool.services.undo import What, undoable
 
 MOST_AT_ONCE = 200
 
@@ -50,10 +52,11 @@ class DrawnGroup:
 
 @dataclass(frozen=True)
 class Draw:
-    """A random assignment before it is made: the seed and the set's revision make it the same when applied."""
+    """A random assignment before it is made: seed, the set's revision and the people make it the same when applied."""
 
     seed: int
     revision: int
+    people_mark: str
     groups: Sequence[DrawnGroup]
     people: int
 
@@ -101,7 +104,10 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     base = normalize_group_name(clean_name(name))
     with transaction():
         lock_set(viewer.course.id, set_id)
-        ids = add_groups(viewer, set_id, numbered_names(base, count, [group.name for group in read_groups(set_id)]))
+        names = numbered_names(base, count, [group.name for group in read_groups(set_id)])
+        with undoable(viewer, set_id, What.GROUPS, count) as kept:
+            ids = add_local_groups(viewer, set_id, names)
+            kept.count = count
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
@@ -123,13 +129,13 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         else:
             require_free_name(typed, taken)
             made = typed
-        (group_id,) = add_groups(viewer, set_id, [made], generated=typed is None)
-        touched, _ = place_members(viewer, set_id, dict.fromkeys(people, group_id))
+        (group_id,) = add_local_groups(viewer, set_id, [made], generated=typed is None)
+        touched, _ = place(viewer, set_id, dict.fromkeys(people, group_id))
     return Changes(group_sets=frozenset({set_id}), groups=touched | {group_id}, count=1)
 
 
-def add_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
-    """Store local groups at the end of a set; their ids are our own."""
+def add_local_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
+    """Store local groups at the end of a locked set and return their ids, inside the caller's transaction."""
     session = db.session
     end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
     first = 0 if end is None else end + 1
@@ -185,11 +191,13 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
     """
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        touched, moved = place_members(viewer, set_id, placements)
+        with undoable(viewer, set_id, What.BATCH, len(placements)) as kept:
+            touched, moved = place(viewer, set_id, placements)
+            kept.count = moved
     return Changes(groups=touched, count=moved)
 
 
-def place_members(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
+def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
     """Put members into groups of a locked set; return the groups whose people changed, and how many were moved."""
     groups = {group.id: group for group in read_groups(set_id)}
     for group_id in set(placements.values()):
@@ -242,14 +250,29 @@ def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
     drawn = [
         DrawnGroup(group, sizes[group.id], [waiting[m] for m, g in placed.items() if g == group.id]) for group in groups
     ]
-    return Draw(seed, row.revision, drawn, len(placed))
+    return Draw(seed, row.revision, mark_of(waiting), drawn, len(placed))
 
 
-def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Changes:
-    """Make a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
-    shown = draw(viewer.course.id, set_id, seed)
-    placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
-    return assign(viewer, set_id, placements, revision)
+def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
+    """Make a draw that was shown.
+
+    Raise Conflict("set_changed") when the set is no longer as it was then, "people_changed" when `people_mark` is
+    given and others wait for a group now: the same seed would draw otherwise.
+    """
+    with transaction():
+        lock_set(viewer.course.id, set_id, revision)
+        shown = draw(viewer.course.id, set_id, seed)
+        if people_mark is not None and people_mark != shown.people_mark:
+            raise Conflict("people_changed")
+        placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
+        with undoable(viewer, set_id, What.DRAW) as kept:
+            touched, kept.count = place(viewer, set_id, placements)
+    return Changes(groups=touched, count=kept.count)
+
+
+def mark_of(member_ids: Iterable[UUID]) -> str:
+    """Return a short mark of certain people in their order: a draw among others is another draw."""
+    return hashlib.sha256(b"".join(key.bytes for key in member_ids)).hexdigest()[:16]
 
 
 def _editable(set_id: UUID, group_id: UUID) -> Group:

@@ -31,6 +31,7 @@ from lti_tool.services.group_sets import add_local_set, get_set, local_names, lo
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.roster import hold_roster
+from lti_tool.services.undo import What, undoable
 
 KIND = "groups"
 
@@ -137,7 +138,9 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
         draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), set_id)
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
-        changes = _store(row, draft, compare(proposal.groups, present), present)
+        with undoable(viewer, set_id, What.IMPORT) as kept:
+            changes = _store(row, draft, compare(proposal.groups, present), present)
+            kept.count = changes.count
         if find_publication(set_id):
             require_mirrorable(read_groups(set_id))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)

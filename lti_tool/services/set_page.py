@@ -16,6 +16,7 @@ from lti_tool.services.group_sets import connection_of, get_set, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
 from lti_tool.services.runs import RunView, keeps_from_editing, view_run
+from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
 
@@ -56,7 +57,7 @@ class ShownSet:
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
     be found again by an import of its export; `namesakes` the names that several people of the course have. `run` is
-    what is at work on it, during which nobody may edit it.
+    what is at work on it, during which nobody may edit it; `last_change` can be taken back.
     """
 
     row: GroupSet
@@ -73,6 +74,7 @@ class ShownSet:
     without_email: int = 0
     run: RunView | None = None
     namesakes: frozenset[str] = frozenset()
+    last_change: UndoView | None = None
 
     @property
     def blocks(self) -> int:
@@ -127,14 +129,16 @@ def read_shown_set(
     Raise NotFound.
     """
     found = db.session.execute(
-        select(GroupSet, Publication, SyncRun, _without_email(set_id))
-        .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
-        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+        with_last_change(
+            select(GroupSet, Publication, SyncRun, _without_email(set_id))
+            .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
+            .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+        )
     ).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication, run, without_email = found
+    row, publication, run, without_email, *last_change = found
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
     groups = read_lines(set_id)
@@ -161,6 +165,7 @@ def read_shown_set(
         without_email=without_email,
         run=view_run(run) if run else None,
         namesakes=read_namesakes(course_id),
+        last_change=view_undo(last_change),
     )
 
 

@@ -10,6 +10,7 @@ def register(app: Flask) -> None:
     from lti_tool.web import (
         assignments,
         drift,
+        group_draws,
         group_sets,
         groups,
         health,
@@ -25,6 +26,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        undo,
     )
 
     access.register(app)
@@ -32,6 +34,6 @@ def register(app: Flask) -> None:
     pages.register(app)
     set_place.register(app)
     of_people = (roster, members, roster_files)
-    of_sets = (group_sets, groups, references, imports, presets, publication, drift, matrix)
+    of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
         app.register_blueprint(module.blueprint)

@@ -9,7 +9,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_sets, groups
-from lti_tool.services.set_page import read_group_page, read_move, read_shown_set
+from lti_tool.services.set_page import read_group_page, read_move, read_namesakes, read_shown_set
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import (
     AddGroupsForm,
@@ -160,11 +160,17 @@ def random_assign_students(course_id: UUID, set_id: UUID) -> Response:
     """Show where chance would put the students without a group, then do exactly that."""
     form = DrawForm()
     if request.method == "POST" and form.validate():
-        placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
+        placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data, form.people_mark.data)
         return _after_placing(set_id, placed)
     seed = request.args.get("seed", type=int)
     if seed is None:
         return see_other("groups.random_assign_students", set_id=set_id, seed=secrets.randbelow(SEEDS))
     drawn = groups.draw(course_id, set_id, seed)
     again = secrets.randbelow(SEEDS)
-    return page("groups/random.html", drawn=drawn, again=again, group_set=group_sets.get_set(course_id, set_id))
+    return page(
+        "groups/random.html",
+        drawn=drawn,
+        again=again,
+        namesakes=read_namesakes(course_id),
+        group_set=group_sets.get_set(course_id, set_id),
+    )

@@ -35,6 +35,8 @@ def changing_paths(set_id: Any, group_id: Any, member_id: Any) -> list[str]:
         f"{one}/groups",
         f"{one}/assign",
         f"{one}/random",
+        f"{one}/groups/draw",
+        f"{one}/undo",
         f"{one}/groups/{group_id}/edit",
         f"{one}/groups/{group_id}/delete",
         f"{one}/groups/{group_id}/members",

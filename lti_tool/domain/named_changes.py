@@ -35,6 +35,7 @@ class NamedChanges:
     traffic_groups: int = 0  # groups whose people change
     people_added: list[str] = field(default_factory=list)
     people_dropped: list[str] = field(default_factory=list)
+    people_left: int = 0  # dropped by absence, or by the LMS's own word
     people_refused: list[dict[str, str]] = field(default_factory=list)  # person, lms_user_id, reason
 
 

@@ -151,6 +151,7 @@ def fill_report(plan: MergePlan, report: Report) -> None:
     ]
     report.named.people_added = first(person.name for person in plan.add)
     report.named.people_dropped = first(plan.left)
+    report.named.people_left = len(plan.left)
     report.named.people_refused = [
         {"person": refusal.person.name, "lms_user_id": refusal.person.lms_user_id or "", "reason": refusal.reason}
         for refusal in plan.refused

@@ -113,6 +113,10 @@ def downgrade() -> None:
     for table in ('lms_grant', 'oauth_state', 'oauth_client', 'undo_step', 'lms_change'):
         op.drop_table(table)
     op.add_column('group', sa.Column('last_synced_at', sa.DateTime(timezone=True), nullable=True))
+    op.execute(
+        'UPDATE "group" SET last_synced_at = (SELECT groups_synced_at FROM course WHERE course.id = "group".course_id) '
+        'WHERE lms_group_id IS NOT NULL'
+    )
     op.drop_column('sync_run', 'acted_as')
     op.drop_column('publication', 'drift_seen_at')
     op.drop_column('publication', 'drift')

@@ -159,6 +159,7 @@ def _facts(report: Report) -> dict[str, Any]:
     facts = report.as_dict()
     for part in ("not_in_roster_by_group", "not_active_by_group", "reassigned", "roster_conflicts", "named"):
         del facts[part]
+    del facts["memberships"]["moved"]  # among the added and the removed
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
     return facts
 

@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import GroupSetPush, RemoteCourse, RemoteGroup, RemoteGroups
+from lti_tool.domain.gateway import Capabilities, GroupSetPush, RemoteCourse, RemoteGroup, RemoteGroups, Right
+from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
 from lti_tool.models import (
@@ -152,15 +153,20 @@ class PlayedLms:
     sets: dict[str, str] = field(default_factory=dict)
     groups: dict[str, dict[str, RemoteGroup]] = field(default_factory=dict)
     calls: int = 0
+    missing: dict[Right, str] = field(default_factory=dict)
 
     def _call(self) -> None:
         self.calls += 1
         if self.error:
             raise self.error
 
+    def capabilities(self) -> Capabilities:
+        self._call()
+        return Capabilities(frozenset(Right) - self.missing.keys(), self.missing)
+
     def pull(self, *, roster: bool, groups: bool, progress: Any = None) -> RemoteCourse:
         self._call()
-        return RemoteCourse(groups=RemoteGroups())
+        return RemoteCourse(RemoteRoster(()) if roster else None, RemoteGroups() if groups else None)
 
     def create_group_set(self, name: str) -> str:
         self._call()

@@ -141,7 +141,7 @@ def test_a_set_without_a_name_has_one_here(classroom: Any) -> None:
     assert "Unnamed Category" in classroom.shape()
 
 
-@pytest.mark.shows("PULL-16", "PULL-17", "PULL-19")
+@pytest.mark.shows("PULL-3", "PULL-16", "PULL-17", "PULL-19")
 def test_names_and_descriptions_are_stored_as_the_lms_has_them(classroom: Any) -> None:
     name, description = "Équipe “x” & y " + "n" * 230, "About us. " * 80
     gateway = gateways.open_gateway(classroom.tool, classroom.course_id)

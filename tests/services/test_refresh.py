@@ -93,14 +93,17 @@ def test_a_set_that_is_gone_is_removed_and_named(classroom: Any) -> None:
 @pytest.mark.parametrize("flavour", ["moodle"])
 def test_a_group_that_left_one_grouping_is_only_taken_out_of_it(classroom: Any) -> None:
     classroom.pull()
-    sets = [s for s in classroom.state()["group_sets"] if s["groups"]]
-    shared = next(g for s in sets for g in s["groups"] if len(g.get("sets", [])) > 1)
-    leaving = next(s for s in sets if shared["id"] in {g["id"] for g in s["groups"]})
+    first, second = [s for s in classroom.state()["group_sets"] if s["groups"]][:2]
+    shared = first["groups"][0]
+    there = classroom.lms.hub.sites["moodle"].groups[shared["id"]]
+    with classroom.lms.hub.lock:
+        there.sets.append(second["id"])
+    classroom.pull()
     ours = stored_group(shared["id"])
     assert ours is not None
     with classroom.lms.hub.lock:
-        classroom.lms.hub.sites["moodle"].groups[shared["id"]].sets.remove(leaving["id"])
-    set_id = set_of(classroom, leaving["id"])
+        there.sets.remove(first["id"])
+    set_id = set_of(classroom, first["id"])
     copy = copies.copy_set(classroom.viewer, set_id).group_set
     assert refreshed(classroom, set_id).state == "succeeded"
     again = stored_group(shared["id"])

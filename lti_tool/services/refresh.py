@@ -68,7 +68,7 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
         row = get_set(course_id, set_id)
         family = str(row.connection)
         plan = _plan(course_id, set_id, remote, family)
-        if remote is None:
+        if set_id in plan.remove_group_sets:
             # The run outlives the set: it is what says that the set is gone.
             session.execute(update(SyncRun).where(SyncRun.id == run_id).values(group_set_id=None))
         store_plan(course_id, plan, report)

@@ -19,7 +19,15 @@ from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import Capabilities, GroupSetPush, RemoteCourse, RemoteGroup, RemoteGroups, Right
+from lti_tool.domain.gateway import (
+    Capabilities,
+    GroupSetPush,
+    RemoteCourse,
+    RemoteGroup,
+    RemoteGroups,
+    RemoteGroupSet,
+    Right,
+)
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
@@ -203,7 +211,9 @@ class PlayedLms:
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
         self._call()
-        return RemoteGroups((), tuple(self.groups.get(lms_group_set_id, {}).values()))
+        held = self.groups.get(lms_group_set_id, {})
+        this = RemoteGroupSet(lms_group_set_id, self.sets.get(lms_group_set_id, "Labs"), tuple(held))
+        return RemoteGroups((this,), tuple(held.values()))
 
     def members(self, name: str) -> set[str]:
         """Return who is in the LMS's group of that name."""

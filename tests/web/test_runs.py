@@ -32,7 +32,7 @@ def test_a_sync_is_queued_and_its_page_follows_it(world: Any) -> None:
         ("canvas", "syncing_groups", "", "Syncing Canvas groups and team memberships..."),
         ("canvas", "saving_groups", "6", "Saving 6 groups to database..."),
         ("canvas", "saving_groups", "1", "Saving 1 group to database..."),
-        ("canvas", "syncing_members", "11", "Syncing memberships for 11 teams..."),
+        ("canvas", "syncing_members", "Team 7", "Syncing team 50 of 200: Team 7"),
         ("canvas", "pushing_members", "", "Sending members to Canvas…"),
         ("moodle", "fetching_groups", "", "Fetching groupings from Moodle..."),
         ("moodle", "fetching_groups", "Labs", "Fetching groups in grouping: Labs"),
@@ -136,6 +136,13 @@ def test_a_step_that_counts_names_says_both(world: Any) -> None:
     run_id = world.run("pull", "running", step="syncing_members", about="Team <B>", done=6, total=11)
     part, _ = world.browser().fragment(f"runs/{run_id}")
     assert "Syncing team 6 of 11: Team <B>" in part.text
+
+
+@pytest.mark.shows("PULL-23")
+def test_before_the_first_name_it_says_how_many_there_are(world: Any) -> None:
+    run_id = world.run("pull", "running", step="syncing_members", about="11")
+    part, _ = world.browser().fragment(f"runs/{run_id}")
+    assert "Syncing memberships for 11 teams..." in part.text
 
 
 def named(**changes: Any) -> dict[str, Any]:

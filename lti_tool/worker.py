@@ -14,7 +14,7 @@ from huey.exceptions import ConfigurationError
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
-from lti_tool.services import drafts, publication, pull, push, runs, undo
+from lti_tool.services import drafts, publication, pull, push, refresh, runs, undo
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
 
@@ -26,6 +26,8 @@ RUNNERS: dict[str, Callable[..., object]] = {
     "roster": pull.run_pull,
     "groups": pull.run_pull,
     "pull": pull.run_pull,
+    "preview": pull.run_preview,
+    "refresh": refresh.run_refresh,
     "publish": push.run_push,
     "push": push.run_push,
 }

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.named_changes import NamedChanges
 
 # Moodle has groups outside every set; they are shown in one of their own instead of being lost.
 UNGROUPED_SET_ID = "-"
@@ -74,7 +75,7 @@ class PlannedGroupSet:
 
 @dataclass(frozen=True)
 class PullPlan:
-    """Everything that a pull of groups changes, and whom it could not place (counts by group name)."""
+    """Everything that a pull of groups changes, whom it could not place, and what was there before."""
 
     groups: tuple[PlannedGroup, ...]
     group_sets: tuple[PlannedGroupSet, ...]
@@ -82,6 +83,8 @@ class PullPlan:
     remove_group_sets: tuple[UUID, ...]
     not_in_roster: Mapping[str, Sequence[str]]  # LMS user ids by group name
     not_active: Mapping[str, int]
+    known_sets: Sequence[KnownGroupSet] = ()
+    known_groups: Sequence[KnownGroup] = ()
 
 
 def sets_to_store(
@@ -131,6 +134,8 @@ def plan_pull(
         remove_group_sets=tuple(s.id for s in known_sets if s.lms_group_set_id not in remote_ids),
         not_in_roster=missing,
         not_active=inactive,
+        known_sets=known_sets,
+        known_groups=known_groups,
     )
 
 
@@ -297,10 +302,11 @@ class RosterChanges:
 
 @dataclass
 class MembershipChanges:
-    """How many memberships a run added and removed."""
+    """How many memberships a run added and removed; who changed the group within a set is among both, and moved."""
 
     added: int = 0
     removed: int = 0
+    moved: int = 0
 
 
 @dataclass
@@ -321,6 +327,7 @@ class Report:
     roster_conflicts: list[dict[str, Any]] = field(default_factory=list)  # person, matched_by, members
     not_placed: list[dict[str, str]] = field(default_factory=list)
     reassigned: list[str] = field(default_factory=list)  # assignments whose set is gone
+    named: NamedChanges = field(default_factory=NamedChanges)
     errors: list[dict[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

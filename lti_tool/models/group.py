@@ -23,7 +23,6 @@ class Group(Base):
     description: Mapped[str] = mapped_column(Text, default="")
     origin: Mapped[str] = mapped_column(String(8))
     lms_group_id: Mapped[str | None] = mapped_column(String(255))  # origin lms only
-    last_synced_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     memberships: Mapped[list["GroupMembership"]] = relationship(
         cascade="all, delete-orphan", order_by="GroupMembership.position", passive_deletes=True

@@ -109,7 +109,7 @@ def _take(viewer: Viewer, row: GroupSet, sides: Sides, taken: Taken) -> tuple[di
     made = _add(viewer, set_id, taken.added)
     touched = frozenset({*taken.renamed, *made.values()})
     members = _member_ids(course_id, [*taken.placed, *taken.taken_out])
-    placements = {members[person]: our_id(sides, place, made) for person, place in taken.placed.items()}
+    placements = {members[person]: our_id(sides, spot, made) for person, spot in taken.placed.items()}
     if placements:
         touched |= place(viewer, set_id, placements)[0]
     if taken.taken_out:

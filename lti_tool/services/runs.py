@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
 SYNCS_OF_GROUPS = ("groups", "pull")
+RUNS_OF_ONE_SET = ("publish", "refresh")
+# Steps whose names come faster than anybody reads them: stored as often as a heartbeat, told all.
+PACED = (Step.SYNCING_MEMBERS,)
 STALE_AFTER = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
@@ -139,9 +142,10 @@ def _heartbeat(run_id: UUID, also: Progress) -> Progress:
     def tell(step: Step, done: int, total: int, about: str = "") -> None:
         nonlocal last, last_told
         also(step, done, total, about)
-        if (step, about) == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
+        said = (step, "" if step in PACED else about)
+        if said == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
             return
-        last, last_told = time.monotonic(), (step, about)
+        last, last_told = time.monotonic(), said
         with transaction() as session:
             session.execute(
                 update(SyncRun)
@@ -225,11 +229,11 @@ def require_no_open_run(course_id: UUID) -> None:
 
 
 def keeps_from_editing(set_id: UUID) -> ColumnElement[bool]:
-    """Return the condition on runs during which nobody may edit a set: syncs of groups, and its own publication.
+    """Return the condition on runs during which nobody may edit a set: syncs of groups, its own refresh or publication.
 
     A push is none: it sends what is stored, and the edits that come meanwhile wait for their turn.
     """
-    own = and_(SyncRun.kind == "publish", SyncRun.group_set_id == set_id)
+    own = and_(SyncRun.kind.in_(RUNS_OF_ONE_SET), SyncRun.group_set_id == set_id)
     return and_(SyncRun.state.in_(OPEN), or_(SyncRun.kind.in_(SYNCS_OF_GROUPS), own))
 
 

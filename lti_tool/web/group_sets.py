@@ -13,7 +13,9 @@ from lti_tool.services import copies, publication, removal
 from lti_tool.services import group_sets as sets
 from lti_tool.services.assignment_sets import assignments_of
 from lti_tool.services.presets import presets_for
+from lti_tool.services.refresh import may_refresh
 from lti_tool.services.set_page import ShownSet, read_shown_set
+from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.errors import answer_error
@@ -69,6 +71,8 @@ def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> 
         ahead=next_query(shown.first, shown.last, everybody),
         presets=presets_for(viewer().course.family),
         mirror=publication.read_publication(course_id, set_id),
+        refreshable=may_refresh(shown.row),
+        synced_at=last_synced(viewer().course.groups_synced_at, shown.row.last_updated),
         groups_form=forms.get("groups_form") or AddGroupsForm(),
         place_form=forms.get("place_form"),
         conflict=forms.get("conflict"),

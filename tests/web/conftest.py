@@ -19,7 +19,17 @@ from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsChanged, LmsError
-from lti_tool.domain.gateway import GroupSetPush, NameClashes, RemoteCourse, RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.gateway import (
+    Capabilities,
+    GroupSetPush,
+    NameClashes,
+    RemoteCourse,
+    RemoteGroup,
+    RemoteGroups,
+    RemoteGroupSet,
+    Right,
+)
+from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
 from lti_tool.models import (
@@ -153,15 +163,20 @@ class PlayedLms:
     groups: dict[str, dict[str, RemoteGroup]] = field(default_factory=dict)
     clashes: NameClashes = field(default_factory=NameClashes)
     calls: int = 0
+    missing: dict[Right, str] = field(default_factory=dict)
 
     def _call(self) -> None:
         self.calls += 1
         if self.error:
             raise self.error
 
+    def capabilities(self) -> Capabilities:
+        self._call()
+        return Capabilities(frozenset(Right) - self.missing.keys(), self.missing)
+
     def pull(self, *, roster: bool, groups: bool, progress: Any = None) -> RemoteCourse:
         self._call()
-        return RemoteCourse(groups=RemoteGroups())
+        return RemoteCourse(RemoteRoster(()) if roster else None, RemoteGroups() if groups else None)
 
     def create_group_set(self, name: str) -> str:
         self._call()
@@ -198,10 +213,10 @@ class PlayedLms:
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
         self._call()
-        if lms_group_set_id not in self.sets:
+        if lms_group_set_id not in self.sets and lms_group_set_id not in self.groups:
             raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id)
         held = self.groups.get(lms_group_set_id, {})
-        found = RemoteGroupSet(lms_group_set_id, self.sets[lms_group_set_id], tuple(held))
+        found = RemoteGroupSet(lms_group_set_id, self.sets.get(lms_group_set_id, "Labs"), tuple(held))
         return RemoteGroups((found,), tuple(held.values()))
 
     def find_clashes(self, set_name: str, group_names: Any) -> NameClashes:

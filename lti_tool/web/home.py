@@ -50,7 +50,7 @@ def _staff_home(course_id: UUID) -> Response:
         open_run=next((run for run in runs if run.is_open), None),
         synced=viewer().course.groups_synced_at is not None,
         connected=connected,
-        problem=group_access_problem(tool(), course_id),
+        problem=group_access_problem(tool(), course_id, viewer().access_id),
     )
 
 

@@ -44,7 +44,6 @@ COOKIE_PREFIX = "__Host-oauth-"
 LONGEST = 1024
 # What Canvas answers instead of a code (RFC 6749, 4.1.2.1), and how it is told.
 REFUSALS = {
-    "access_denied": "consent_denied",
     "invalid_scope": "consent_scope",
     "unauthorized_client": "oauth_client_refused",
 }
@@ -100,11 +99,13 @@ def finish_consent(tool: Tool, state: str, answer: Mapping[str, str], cookies: M
     """Take Canvas's answer (`code` or `error`), once, and store what was lent.
 
     Raise Forbidden("consent_cookie" | "consent_unknown" | "consent_expired" | "consent_session" | "forbidden" |
-    "consent_other_person"), LmsRefused("consent_denied" | "consent_scope" | "consent_refused"), or as
+    "consent_denied" | "consent_other_person"), LmsRefused("consent_scope" | "consent_refused"), or as
     `canvas_oauth.redeem_code`.
     """
     access_id, session_key = _take(state, cookies)
     viewer = _require_viewer(session_key, access_id)
+    if answer.get("error") == "access_denied":
+        raise Forbidden("consent_denied")
     if "error" in answer or not answer.get("code"):
         raise LmsRefused(REFUSALS.get(answer.get("error", ""), "consent_refused"))
     client = open_client(tool.settings, _registration_of(viewer))

@@ -5,11 +5,13 @@ from uuid import UUID
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused, NotFound, RuleViolation
 from lti_tool.lms import canvas_oauth
-from lti_tool.models import OauthClient, Registration, db, transaction
+from lti_tool.models import OauthClient, Registration, db, release, transaction
 from lti_tool.services.sealing import UnsealError, seal, unseal
+from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings
 
 CALLBACK_PATH = "/lms/oauth/callback"
+SCOPES = canvas_oauth.SCOPES  # what the key has to allow
 
 
 def set_oauth_client(settings: Settings, registration_id: UUID, client_id: str, secret: str) -> None:
@@ -60,3 +62,10 @@ def open_client(settings: Settings, registration_id: UUID) -> canvas_oauth.Oauth
 def redirect_uri(settings: Settings) -> str:
     """Return where Canvas sends a person back: fixed, because the developer key names it."""
     return settings.base_url.rstrip("/") + CALLBACK_PATH
+
+
+def check_client(tool: Tool, registration_id: UUID) -> None:
+    """Ask Canvas whether it knows the key; raise as `open_client` and `canvas_oauth.check_client`."""
+    client = open_client(tool.settings, registration_id)
+    release()
+    canvas_oauth.check_client(tool.outbound, client)

@@ -238,7 +238,8 @@ def _renew(tool: Tool, grant_id: UUID, turn: datetime) -> LiveToken | None:
 
 
 def _get(grant_id: UUID) -> LmsGrant:
-    row = db.session.get(LmsGrant, grant_id)
+    # What another process stored meanwhile is what counts, not what this session remembers.
+    row = db.session.get(LmsGrant, grant_id, populate_existing=True)
     if row is None:  # given back meanwhile
         raise LmsRefused("grant_missing")
     return row

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from lti_tool import observability
 from lti_tool.domain.clock import now
 from lti_tool.lms.canvas_oauth import SCOPES
 from lti_tool.lti.session import SESSION_COOKIE, close_session
@@ -162,9 +163,10 @@ def heading(answer: Any) -> str:
 
 
 def test_a_person_lends_access_and_a_sync_of_theirs_uses_it(
-    teacher: Person, classroom: Any, caplog: pytest.LogCaptureFixture
+    teacher: Person, classroom: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    observability.configure("DEBUG")
     window = teacher.app.test_client()
     url = teacher.begin(window)
     asked = parse_qs(urlsplit(url).query)
@@ -181,11 +183,11 @@ def test_a_person_lends_access_and_a_sync_of_theirs_uses_it(
     (token,) = user_tokens(classroom)
     assert grant.lms_user_id == str(TEACHER)
     secrets = [token, classroom.lms.hub.sites["canvas"].tokens[token].refresh, "demo-canvas-secret"]
-    shown = str(page) + ended.text + caplog.text + url
+    printed = capfd.readouterr()
+    shown = str(page) + ended.text + caplog.text + printed.out + printed.err + url
     assert not [secret for secret in secrets if secret in shown]
     stored = grant.access_ciphertext + grant.refresh_ciphertext
     assert not [secret for secret in secrets if secret.encode() in stored]
-    assert not [row for row in db.session.scalars(select(OauthState)) if row.access_id is None]
 
     answer = teacher.page("?ask=1")
     assert [badge.text for badge in answer.select("section[aria-labelledby=rights] .badge")] == ["Allowed"] * 3

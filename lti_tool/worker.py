@@ -14,7 +14,7 @@ from huey.exceptions import ConfigurationError
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
-from lti_tool.services import drafts, publication, pull, push, refresh, runs, undo
+from lti_tool.services import consents, drafts, publication, pull, push, refresh, runs, undo
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
 
@@ -88,6 +88,7 @@ class Doorbell:
             purge_expired()
             drafts.sweep()
             undo.sweep()
+            consents.forget_expired()
 
 
 class InProcessConsumer(Consumer):  # type: ignore[misc] # huey is untyped

@@ -17,8 +17,8 @@ from lti_tool.domain.gateway import (
 )
 from lti_tool.lms import canvas_people, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json
+from lti_tool.lms.canvas_http import CanvasHttp, ServiceAccess, Token
 from lti_tool.lms.canvas_push import CanvasPush
-from lti_tool.lms.http import LmsHttp
 from lti_tool.lms.paging import OnPage
 from lti_tool.outbound import Outbound
 
@@ -28,18 +28,18 @@ FEW_MEMBERSHIPS = 5
 
 
 class CanvasGateway:
-    """One Canvas course with one access token; implements `domain.gateway.LmsGateway`."""
+    """One Canvas course with one access; implements `domain.gateway.LmsGateway`."""
 
     def __init__(
         self,
         outbound: Outbound,
         *,
         base_url: str,
-        token: str,
+        token: str | Token,
         lms_course_id: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = LmsHttp(outbound, access=token, headers={"Authorization": f"Bearer {token}"}, sleep=sleep)
+        self._http = CanvasHttp(outbound, ServiceAccess(token) if isinstance(token, str) else token, sleep=sleep)
         self._course_id = lms_course_id
         self.client = CanvasClient(self._http, base_url)
 

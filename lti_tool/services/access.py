@@ -86,8 +86,8 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     if row is None:
         return None
     course, access, member, family, token_set_at = row
-    enrollment = _enrollment(course, access, member)
-    if enrollment is EnrollmentType.STUDENT and member is not None and member.status == MemberStatus.DROPPED:
+    actor = _actor(course, access, member, asks=family == "moodle" and token_set_at is not None)
+    if actor.enrollment_type is EnrollmentType.STUDENT and _is_dropped(member):
         return None
     return Viewer(
         access.id,
@@ -105,13 +105,39 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             write_problem=course.write_problem,
             rights_asked_at=course.rights_asked_at,
         ),
-        Actor(
-            enrollment_type=enrollment,
-            manages_groups=_manages_groups(access, member),
-            member_id=access.member_id,
-            right_unasked=family == "moodle" and token_set_at is not None and _is_unasked(course, member),
-        ),
+        actor,
     )
+
+
+def find_present_actor(access_id: UUID) -> Actor | None:
+    """Return what a person may do by what is known now, however long ago they came; None when they have left.
+
+    For work that is done in their name while they are not there (ruling C33).
+    """
+    row = db.session.execute(
+        select(Course, CourseAccess, RosterMember)
+        .join(CourseAccess, CourseAccess.course_id == Course.id)
+        .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
+        .where(CourseAccess.id == access_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    course, access, member = row
+    return None if _is_dropped(member) else _actor(course, access, member, asks=False)
+
+
+def _actor(course: Course, access: CourseAccess, member: RosterMember | None, *, asks: bool) -> Actor:
+    """Return the person as far as rights need it; `asks`: the LMS can be asked for their right to manage groups."""
+    return Actor(
+        enrollment_type=_enrollment(course, access, member),
+        manages_groups=_manages_groups(access, member),
+        member_id=access.member_id,
+        right_unasked=asks and _is_unasked(course, member),
+    )
+
+
+def _is_dropped(member: RosterMember | None) -> bool:
+    return member is not None and member.status == MemberStatus.DROPPED
 
 
 def _enrollment(course: Course, access: CourseAccess, member: RosterMember | None) -> EnrollmentType | None:

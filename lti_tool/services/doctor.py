@@ -16,7 +16,7 @@ from lti_tool.domain.clock import from_store, now
 from lti_tool.domain.errors import LmsError, LmsRefused, RuleViolation, ToolError
 from lti_tool.domain.gateway import Capabilities, Right
 from lti_tool.models import Course, Registration, db, release
-from lti_tool.services import gateways
+from lti_tool.services import gateways, oauth_clients
 from lti_tool.services.registrations import get_registration, list_registrations
 from lti_tool.services.rights import read_capabilities
 from lti_tool.services.tool import Tool
@@ -131,6 +131,8 @@ def _registration(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         )
     yield _platform_keys(tool, registration, label)
     yield _service_token(tool, get_registration(registration_id), label)
+    if get_registration(registration_id).family == "canvas":
+        yield _developer_key(tool, registration_id, label)
     yield from _lms_access(tool, registration_id, label)
 
 
@@ -177,6 +179,25 @@ def _service_token(tool: Tool, registration: Registration, label: str) -> Findin
     return Finding(f"{label}: LTI services", Verdict.OK, "the platform accepts our key")
 
 
+def _developer_key(tool: Tool, registration_id: UUID, label: str) -> Finding:
+    """Ask Canvas whether it knows the key with which instructors connect; only its scopes cannot be asked."""
+    check, address = f"{label}: OAuth client", oauth_clients.redirect_uri(tool.settings)
+    if oauth_clients.find_client_id(registration_id) is None:
+        return Finding(
+            check,
+            Verdict.WARNING,
+            "none: instructors cannot connect with their own access",
+            f"lti-tool oauth-client set {registration_id} --client-id …",
+        )
+    try:
+        oauth_clients.check_client(tool, registration_id)
+    except LmsError as error:
+        advice = f"check the API developer key, then: lti-tool oauth-client set {registration_id} --client-id …"
+        return Finding(check, Verdict.FAILED, "", advice, error)
+    needed = f"it needs {address} as redirect URI and {len(oauth_clients.SCOPES)} scopes"
+    return Finding(check, Verdict.OK, f"Canvas knows it; {needed} (lti-tool registration show {registration_id})")
+
+
 def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Finding]:
     """Ask the LMS, through any course that was launched, what a sync may do there."""
     family = get_registration(registration_id).family
@@ -192,7 +213,11 @@ def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Findi
     try:
         capabilities = read_capabilities(tool, course_id)
     except LmsError as error:
-        yield Finding(f"{label}: LMS access", Verdict.FAILED, "", f"lti-tool token set {registration_id}", error)
+        advice = f"lti-tool token set {registration_id}"
+        if error.code == "grant_missing":  # no instructor has connected yet, which is no fault of the installation
+            yield Finding(f"{label}: LMS access", Verdict.WARNING, "", f"connect in a course, or {advice}", error)
+        else:
+            yield Finding(f"{label}: LMS access", Verdict.FAILED, "", advice, error)
         return
     for right in Right:
         yield _right(capabilities, right, f"{label}: {right.replace('_', ' ')}", family)

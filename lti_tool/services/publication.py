@@ -75,7 +75,7 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
     """
     row = find_set(set_id)
     course_id, name = row.course_id, row.name
-    _require_publishable(tool, course_id, set_id)
+    _require_publishable(tool, course_id, set_id, requested_by)
     with transaction() as session:
         publication = find_publication(set_id)
         if publication is None:
@@ -93,7 +93,7 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
     return run_id
 
 
-def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
+def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID, requested_by: UUID | None) -> None:
     """Raise unless the set and its groups are ours, it has groups, nobody is in two, and the LMS can be reached."""
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
@@ -105,7 +105,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
     family = db.session.get_one(Course, course_id).registration.family
     if refused := refused_names(family, row.name, [group.name for group in groups]):
         raise RuleViolation("names_not_for_lms", names=refused[:10])
-    gateways.require_writable(tool, course_id)
+    gateways.open_writable(tool, course_id, access_id=requested_by)
 
 
 def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:

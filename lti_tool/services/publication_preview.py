@@ -79,7 +79,7 @@ def _ask(
     tool: Tool, course_id: UUID, set_name: str, group_names: Sequence[str]
 ) -> tuple[NameClashes, tuple[str, Mapping[str, str]] | None]:
     try:
-        gateway = gateways.open_gateway(tool, course_id)
+        gateway = gateways.open_writable(tool, course_id)
         release()
         return gateway.find_clashes(set_name, group_names), None
     except LmsError as error:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,6 +32,22 @@ MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
 
 
+@dataclass
+class AtWork:
+    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far."""
+
+    requested_by: UUID | None
+    acted_as: str | None = None
+
+
+_at_work: ContextVar[AtWork | None] = ContextVar("run_at_work", default=None)
+
+
+def at_work() -> AtWork | None:
+    """Return the run that is followed here, None outside of one (a page that only looks)."""
+    return _at_work.get()
+
+
 @dataclass(frozen=True)
 class RunView:
     """A run as a page shows it."""
@@ -46,6 +63,7 @@ class RunView:
     error_code: str | None
     error_facts: dict[str, Any]
     started_by: str | None
+    acted_as: str | None
     set_name: str | None
     row: SyncRun
 
@@ -115,14 +133,18 @@ def followed(run_id: UUID, report: Report, also: Progress = no_progress) -> Iter
     Its progress is stored, and its end whatever way it ends: an error of the block is stored as the run's and
     raised on.
     """
+    before = _at_work.set(AtWork(db.session.scalar(select(SyncRun.requested_by).where(SyncRun.id == run_id))))
     try:
         with timed(report):
             yield _heartbeat(run_id, also)
     except BaseException as error:
         _finish(run_id, report, error)
         raise
-    report.complete = True
-    _finish(run_id, report, None)
+    else:
+        report.complete = True
+        _finish(run_id, report, None)
+    finally:
+        _at_work.reset(before)
 
 
 @contextmanager
@@ -150,7 +172,7 @@ def _heartbeat(run_id: UUID, also: Progress) -> Progress:
             session.execute(
                 update(SyncRun)
                 .where(SyncRun.id == run_id)
-                .values(step=step, done=done, total=total, about=about[:255], heartbeat_at=now())
+                .values(step=step, done=done, total=total, about=about[:255], heartbeat_at=now(), **_acted_as())
             )
 
     return tell
@@ -170,9 +192,16 @@ def _finish(run_id: UUID, report: Report, error: BaseException | None) -> None:
                 error_facts=json.dumps(facts),
                 heartbeat_at=now(),
                 finished_at=now(),
+                **_acted_as(),
             )
         )
     log.info("run ended", run=str(run_id), error=code, calls=report.calls, seconds=report.seconds)
+
+
+def _acted_as() -> dict[str, str]:
+    """Return whose access was used, to be stored; nothing before any was."""
+    run = at_work()
+    return {} if run is None or run.acted_as is None else {"acted_as": run.acted_as}
 
 
 def note_error(report: Report, error: BaseException) -> tuple[str, dict[str, str]]:
@@ -261,6 +290,7 @@ def view_run(run: SyncRun, name: str | None = None, set_name: str | None = None)
         error_code=run.error_code,
         error_facts=json.loads(run.error_facts),
         started_by=name,
+        acted_as=run.acted_as,
         set_name=set_name,
         row=run,
     )

@@ -9,6 +9,7 @@ def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
+        connection,
         drift,
         group_draws,
         group_sets,
@@ -16,6 +17,7 @@ def register(app: Flask) -> None:
         health,
         home,
         imports,
+        lms_oauth,
         lti,
         matrix,
         members,
@@ -35,5 +37,5 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
+    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs, connection, lms_oauth):
         app.register_blueprint(module.blueprint)

@@ -49,6 +49,11 @@ def tool() -> "Tool":
     return cast("Tool", current_app.extensions["lti_tool"])
 
 
+def visitor() -> Visitor:
+    """Return whose browser this request came from, on a page of a course."""
+    return cast("Visitor", g.visitor)
+
+
 def viewer() -> Viewer:
     """Return the person of this request in the course of its URL."""
     return cast("Viewer", g.viewer)
@@ -109,13 +114,19 @@ def _permission_of(view: Callable[..., object]) -> Permission | None:
 
 def _require_same_origin() -> None:
     """Refuse a write that another page sent: by the browser's own word first, then by the form's token."""
+    require_own_origin()
+    sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
+    if not hmac.compare_digest(sent.encode(), csrf_token().encode()):
+        raise Forbidden("cross_site")
+
+
+def require_own_origin() -> None:
+    """Refuse what the browser itself says to come from another site's page."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    foreign = (site is not None and site not in ("same-origin", "none")) or (
+    if (site is not None and site not in ("same-origin", "none")) or (
         origin is not None and origin != tool().settings.origin
-    )
-    sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
-    if foreign or not hmac.compare_digest(sent.encode(), csrf_token().encode()):
+    ):
         raise Forbidden("cross_site")
 
 

@@ -51,7 +51,7 @@ def _staff_home(course_id: UUID) -> Response:
         synced=viewer().course.groups_synced_at is not None,
         connected=connected,
         read_only=viewer().course.write_problem,
-        problem=group_access_problem(tool(), course_id),
+        problem=group_access_problem(tool(), course_id, viewer().access_id),
     )
 
 

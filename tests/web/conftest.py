@@ -417,7 +417,7 @@ def lms(monkeypatch: pytest.MonkeyPatch) -> PlayedLms:
     """An LMS that the course's groups can be sent to."""
     played = PlayedLms()
 
-    def open_gateway(*_: Any) -> PlayedLms:
+    def open_gateway(*_: Any, **__: Any) -> PlayedLms:
         if played.closed:
             raise played.closed
         return played

@@ -299,5 +299,5 @@ def size_of(intent: Intent) -> int:
 
 def retry_wait(attempts: int, chance: float) -> timedelta:
     """Return how long to wait after the n-th failure: longer each time, spread by chance (0 to 1) around that."""
-    wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 10))
+    wait: timedelta = min(LAST_RETRY, FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 10))
     return wait * (0.8 + 0.4 * chance)

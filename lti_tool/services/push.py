@@ -117,7 +117,7 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     if lms_set_id is None:
         lms_set_id = _create_set(gateway, course_id, name, replay=attempts > 0)
     elif pushed_name != name:
-        gateway.rename_group_set(lms_set_id, name)
+        gateway.edit_group_set(lms_set_id, name)
     else:
         return lms_set_id
     with transaction():

@@ -82,7 +82,7 @@ def test_a_set_is_made_renamed_and_deleted(site):
     set_id = gateway.create_group_set(NAME)
     assert {str(s["id"]): s["name"] for s in site.state()["group_sets"]}[set_id] == NAME
     assert gateway.read_group_set(set_id).group_sets[0].name == NAME
-    gateway.rename_group_set(set_id, "Other name")
+    gateway.edit_group_set(set_id, "Other name")
     assert gateway.read_group_set(set_id).group_sets[0].name == "Other name"
     made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G"),)))
     gateway.delete_group_set(set_id, (made.groups[0].lms_group_id,))
@@ -99,7 +99,7 @@ def test_a_name_in_use_is_told(site):
     with pytest.raises(LmsRefused, match="set_name_taken"):
         gateway.create_group_set("Twin")
     with pytest.raises(LmsRefused, match="set_name_taken"):
-        gateway.rename_group_set(other, "Twin")
+        gateway.edit_group_set(other, "Twin")
 
 
 @pytest.mark.shows("PUSH-41")
@@ -278,7 +278,7 @@ def test_a_set_that_vanished_is_told(filled):
     with pytest.raises(LmsChanged, match="set_gone"):
         gateway.push(set_id, GroupSetPush(create=(NewGroup("New"),)))
     with pytest.raises(LmsChanged, match="set_gone"):
-        gateway.rename_group_set(set_id, "New")
+        gateway.edit_group_set(set_id, "New")
 
 
 def test_a_name_that_no_lms_takes_is_refused_before_any_call(filled):

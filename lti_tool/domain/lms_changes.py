@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.gateway import (
     NO_OPTIONS,
+    OPTIONS,
     GroupChange,
     GroupSetPush,
     NewGroup,
@@ -295,6 +297,24 @@ def size_of(intent: Intent) -> int:
     push = intent.push
     people = [new.member_ids for new in push.create] + [c.add + c.remove for c in push.change]
     return len({person for some in people for person in some}) + len(push.create)
+
+
+def require_options(options: SetOptions, *, has_options: bool) -> None:
+    """Raise RuleViolation for options that the LMS does not have, or that it would drop or stumble over.
+
+    The codes: "options_unsupported", and "set_options_invalid" with the `fields`.
+    """
+    if options and not has_options:
+        raise RuleViolation("options_unsupported")
+    limit = options.group_limit
+    fine = {
+        "self_signup": options.self_signup in (None, "enabled", "restricted"),
+        "auto_leader": options.auto_leader in (None, "first", "random"),
+        "group_limit": limit is None or (type(limit) is int and limit > 1),
+        "off": set(options.off) <= set(OPTIONS),
+    }
+    if wrong := [field for field, is_fine in fine.items() if not is_fine]:
+        raise RuleViolation("set_options_invalid", fields=wrong)
 
 
 def retry_wait(attempts: int, chance: float) -> timedelta:

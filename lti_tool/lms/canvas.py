@@ -100,11 +100,10 @@ class CanvasGateway:
 
         Raise LmsRefused("set_name_taken"), LmsChanged("set_gone").
         """
-        values = (options.self_signup, options.auto_leader, options.group_limit, options.off)
+        values = (options.self_signup, options.auto_leader, options.group_limit)
+        name = None if name is None else name.strip()
         try:
-            changed = self.client.update_group_category(
-                lms_group_set_id, None if name is None else name.strip(), *values
-            )
+            changed = self.client.update_group_category(lms_group_set_id, name, *values, off=options.off)
         except LmsChanged:
             raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id) from None
         return canvas_sets.name_of(changed)

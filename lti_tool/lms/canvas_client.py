@@ -111,13 +111,14 @@ class CanvasClient:
             made: Json = self._write("POST", f"/courses/{course_id}/group_categories", call, form, Repeat.UNSAFE)
         return made
 
-    def update_group_category(  # noqa: PLR0913 - the seeds' signature, and what is taken away
+    def update_group_category(
         self,
         category_id: str,
         name: str | None = None,
         self_signup: str | None = None,
         auto_leader: str | None = None,
         group_limit: int | None = None,
+        *,
         off: Iterable[str] = (),
     ) -> Json:
         """Change a group set and return it; what is None stays as it is, and an option named in `off` is taken away.

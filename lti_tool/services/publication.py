@@ -6,7 +6,6 @@ sends exactly that difference and stores what the LMS answered.
 
 import contextlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
+from lti_tool.domain.lms_changes import FIRST_RETRY
 from lti_tool.domain.sync import Report, plan_push
 from lti_tool.models import GroupSet, MirroredGroup, Publication, db, release, transaction
 from lti_tool.services import gateways, history, runs
@@ -37,12 +37,10 @@ from lti_tool.services.mirror import (
     read_wanted,
     require_mirrorable,
 )
-from lti_tool.services.push import FIRST_RETRY, run_push
+from lti_tool.services.push import run_push
 from lti_tool.services.removal import delete_set
 from lti_tool.services.tool import Tool
-
-TURN_SECONDS = 4.0  # how long a page waits for another writer of the course
-_awaited: set[UUID] = set()  # courses for whose turn a page of this process waits
+from lti_tool.services.turns import take_turn
 
 
 @dataclass(frozen=True)
@@ -142,35 +140,12 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         if publication is None:
             return None
         mark(publication, WAITING, later=FIRST_RETRY)
-    run_id = _take_turn(course_id, viewer.access_id, set_id)
+    run_id = take_turn(course_id, "push", viewer.access_id, set_id)
     run = runs.claim(run_id) if run_id else None
     if run is not None:
         with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
             run_push(tool, run, Report())
     return read_publication(course_id, set_id)
-
-
-def _take_turn(course_id: UUID, access_id: UUID, set_id: UUID | None) -> UUID | None:
-    """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait.
-
-    One page of this process waits for a course at a time: with more, a slow LMS would hold up every thread.
-    """
-    deadline = time.monotonic() + TURN_SECONDS
-    waits = False
-    try:
-        while True:
-            with transaction():
-                run_id = runs.queue_unless_open(course_id, "push", requested_by=access_id, group_set_id=set_id)
-            if run_id or time.monotonic() > deadline:
-                return run_id
-            if not waits and course_id in _awaited:
-                return None
-            waits = True
-            _awaited.add(course_id)
-            time.sleep(0.2)
-    finally:
-        if waits:
-            _awaited.discard(course_id)
 
 
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
@@ -208,7 +183,7 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
     """
     course_id = viewer.course.id
     get_editable_set(course_id, set_id)
-    run_id = _take_turn(course_id, viewer.access_id, None)
+    run_id = take_turn(course_id, "push", viewer.access_id, None)
     if run_id is None or runs.claim(run_id) is None:
         raise Conflict("run_open")
     report = Report()

@@ -1,14 +1,23 @@
 """Pushes: bring the mirrors of published sets to the wanted state, and store what the LMS answered."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from secrets import randbelow
 from uuid import UUID
 
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError, LmsRefused
-from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroups, no_progress
+from lti_tool.domain.gateway import (
+    NO_OPTIONS,
+    GroupSetPush,
+    LmsGateway,
+    Progress,
+    RemoteGroups,
+    SetOptions,
+    no_progress,
+)
+from lti_tool.domain.lms_changes import retry_wait
 from lti_tool.domain.sync import MirroredState, Report, mirror_after, mirror_as_found, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
@@ -28,9 +37,6 @@ from lti_tool.services.mirror import (
 )
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.tool import Tool
-
-FIRST_RETRY = timedelta(seconds=30)
-LAST_RETRY = timedelta(hours=1)
 
 
 def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
@@ -115,7 +121,7 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     lms_set_id, pushed_name, attempts = publication.lms_group_set_id, publication.name, publication.attempts
     release()
     if lms_set_id is None:
-        lms_set_id = _create_set(gateway, course_id, name, replay=attempts > 0)
+        lms_set_id = create_lms_set(gateway, course_id, name, replay=attempts > 0)
     elif pushed_name != name:
         gateway.edit_group_set(lms_set_id, name)
     else:
@@ -126,9 +132,12 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     return lms_set_id
 
 
-def _create_set(gateway: LmsGateway, course_id: UUID, name: str, *, replay: bool) -> str:
+def create_lms_set(
+    gateway: LmsGateway, course_id: UUID, name: str, options: SetOptions = NO_OPTIONS, *, replay: bool
+) -> str:
+    """Make a set in the LMS and return its id; after an unanswered try (`replay`) the one that it made."""
     try:
-        return gateway.create_group_set(name)
+        return gateway.create_group_set(name, options)
     except LmsRefused as error:
         if error.code != "set_name_taken" or not replay:
             raise
@@ -170,7 +179,6 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
         publication.attempts += 1
         code, facts = runs.describe(error)
         if error.retryable:
-            wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(publication.attempts - 1, 10))
-            mark(publication, WAITING, code, facts, later=wait)
+            mark(publication, WAITING, code, facts, later=retry_wait(publication.attempts, randbelow(1001) / 1000))
         else:
             mark(publication, REFUSED, code, facts)

@@ -5,9 +5,13 @@ from typing import Protocol
 from uuid import UUID
 
 from lti_tool.domain.changes import Changes
-from lti_tool.services import groups
+from lti_tool.domain.groups import LMS_CONNECTIONS, Editor
+from lti_tool.services import connected_groups, groups
 from lti_tool.services.access import Viewer
+from lti_tool.services.group_sets import get_set
 from lti_tool.services.groups import Draw
+
+EDITORS = (Editor.TOOL, Editor.LMS)
 
 
 class SetEdits(Protocol):
@@ -43,5 +47,6 @@ class SetEdits(Protocol):
 
 
 def edits_of(course_id: UUID, set_id: UUID) -> SetEdits:
-    """Return what edits this set; raise NotFound."""
-    return groups
+    """Return what edits this set; raise NotFound. Whether it may be edited at all, each edit finds out itself."""
+    of_lms = get_set(course_id, set_id).connection in LMS_CONNECTIONS
+    return connected_groups if of_lms else groups

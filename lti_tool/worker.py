@@ -14,7 +14,7 @@ from huey.exceptions import ConfigurationError
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
-from lti_tool.services import drafts, lms_changes, publication, pull, push, runs
+from lti_tool.services import drafts, lms_changes, publication, pull, push, push_all, runs
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
 
@@ -28,6 +28,7 @@ RUNNERS: dict[str, Callable[..., object]] = {
     "pull": pull.run_pull,
     "publish": push.run_push,
     "push": push.run_push,
+    "push_all": push_all.run_push_all,
     "change": lms_changes.run_changes,
 }
 

@@ -38,6 +38,7 @@ from lti_tool.services.mirror import (
     require_mirrorable,
 )
 from lti_tool.services.push import run_push
+from lti_tool.services.push_all import writable_sets
 from lti_tool.services.removal import delete_set
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import take_turn
@@ -149,10 +150,10 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
 
 
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
-    """Queue a push of every published set of the course and return the run."""
-    if not published_set_ids(viewer.course.id):
+    """Queue a push of all group memberships of the course and return the run."""
+    if not published_set_ids(viewer.course.id) and not writable_sets(viewer.course.id):
         raise RuleViolation("nothing_published")
-    run_id = runs.queue(viewer.course.id, "push", requested_by=viewer.access_id)
+    run_id = runs.queue(viewer.course.id, "push_all", requested_by=viewer.access_id)
     tool.ring(run_id)
     return run_id
 

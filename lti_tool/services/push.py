@@ -47,14 +47,21 @@ def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progr
     run_id, course_id = run.id, run.course_id
     set_ids = [run.group_set_id] if run.group_set_id else published_set_ids(course_id)
     with runs.followed(run_id, report, also) as progress:
-        first_error: LmsError | None = None
-        for set_id in set_ids:
-            try:
-                push_set(tool, course_id, set_id, report, progress)
-            except LmsError as error:
-                first_error = first_error or error
-        if first_error:
-            raise first_error
+        if error := push_sets(tool, course_id, set_ids, report, progress):
+            raise error
+
+
+def push_sets(
+    tool: Tool, course_id: UUID, set_ids: Sequence[UUID], report: Report, progress: Progress
+) -> LmsError | None:
+    """Bring the mirrors of these sets up to date and return the first error; it stops none of the others."""
+    first_error: LmsError | None = None
+    for set_id in set_ids:
+        try:
+            push_set(tool, course_id, set_id, report, progress)
+        except LmsError as error:
+            first_error = first_error or error
+    return first_error
 
 
 def preview_push(course_id: UUID) -> Report:

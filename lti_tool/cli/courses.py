@@ -14,7 +14,7 @@ from lti_tool.domain.errors import Conflict, LmsError, LmsRefused
 from lti_tool.domain.gateway import Step
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun
-from lti_tool.services import courses, publication, pull, refresh, runs
+from lti_tool.services import courses, publication, pull, push_all, refresh, runs
 from lti_tool.services import push as push_service
 from lti_tool.services.pull import Wanted
 from lti_tool.services.tool import Tool
@@ -86,13 +86,13 @@ def publish(group_set_id: UUID, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def push(course_id: UUID, dry_run: bool, as_json: bool) -> None:
-    """Bring every published group set of a course up to date in the LMS."""
+    """Bring all group memberships of a course to the LMS: of published sets, and of its own that may be written."""
     with opened() as tool:
         courses.get_course(course_id)
         if dry_run:
-            report, error = push_service.preview_push(course_id), None
+            report, error = _preview_push(tool, course_id)
         else:
-            report, error = _foreground(tool, runs.queue(course_id, "push"), push_service.run_push)
+            report, error = _foreground(tool, runs.queue(course_id, "push_all"), push_all.run_push_all)
     _print(report, error, as_json)
 
 
@@ -104,6 +104,15 @@ def _publish(tool: Tool, group_set_id: UUID) -> tuple[Report, LmsError | None]:
         runs.note_error(report, error)
         return report, error
     return _foreground(tool, run_id, push_service.run_push)
+
+
+def _preview_push(tool: Tool, course_id: UUID) -> tuple[Report, LmsError | None]:
+    try:
+        return push_all.preview_push_all(tool, course_id), None
+    except LmsError as error:
+        report = Report()
+        runs.note_error(report, error)
+        return report, error
 
 
 def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, LmsError | None]:
@@ -157,7 +166,8 @@ def _print(report: Report, error: LmsError | None, as_json: bool) -> None:
 def _facts(report: Report) -> dict[str, Any]:
     """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
     facts = report.as_dict()
-    for part in ("not_in_roster_by_group", "not_active_by_group", "reassigned", "roster_conflicts", "named"):
+    by_group = ("not_in_roster_by_group", "not_active_by_group", "pushed_groups")
+    for part in (*by_group, "reassigned", "roster_conflicts", "named"):
         del facts[part]
     del facts["memberships"]["moved"]  # among the added and the removed
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]

@@ -43,9 +43,23 @@ def team_source(origin: Origin, family: str) -> str | None:
     return {Origin.LMS: str(lms_connection(family)), Origin.LOCAL: "manual"}.get(origin)
 
 
+class Editor(StrEnum):
+    """Who changes a set when people edit it: the tool in its store, or the LMS by its answer to what is asked of it."""
+
+    TOOL = "tool"
+    LMS = "lms"
+
+
+def editor_of(connection: Connection | None, *, may_write: bool = False) -> Editor | None:
+    """Return who changes a set, None when nobody does here; `may_write`: the LMS lets us write its groups."""
+    if connection in (None, Connection.IMPORT):
+        return Editor.TOOL
+    return Editor.LMS if connection in LMS_CONNECTIONS and may_write else None
+
+
 def set_is_editable(connection: Connection | None) -> bool:
-    """Say whether people may rename the set and change which groups it has."""
-    return connection in (None, Connection.IMPORT)
+    """Say whether the set belongs to the tool: people rename it here and change which groups it has."""
+    return editor_of(connection) is Editor.TOOL
 
 
 def group_is_editable(origin: Origin) -> bool:
@@ -53,9 +67,11 @@ def group_is_editable(origin: Origin) -> bool:
     return origin is Origin.LOCAL
 
 
-def require_editable_set(connection: Connection | None) -> None:
-    """Raise RuleViolation unless the set belongs to the tool."""
-    if not set_is_editable(connection):
+def require_editable_set(
+    connection: Connection | None, by: Collection[Editor] = (Editor.TOOL,), *, may_write: bool = False
+) -> None:
+    """Raise RuleViolation unless one of these changes the set, which by itself is the tool."""
+    if editor_of(connection, may_write=may_write) not in by:
         raise RuleViolation("set_not_editable", connection=connection)
 
 

@@ -326,6 +326,7 @@ class Report:
     not_active_by_group: dict[str, int] = field(default_factory=dict)
     roster_conflicts: list[dict[str, Any]] = field(default_factory=list)  # person, matched_by, members
     not_placed: list[dict[str, str]] = field(default_factory=list)
+    pushed_groups: list[dict[str, str]] = field(default_factory=list)  # set, group, and the code of what failed
     reassigned: list[str] = field(default_factory=list)  # assignments whose set is gone
     named: NamedChanges = field(default_factory=NamedChanges)
     errors: list[dict[str, str]] = field(default_factory=list)

@@ -12,6 +12,7 @@ from lti_tool.domain.drift_choices import Choices, Taken, all_of, base_after, of
 from lti_tool.domain.errors import Conflict, LmsError
 from lti_tool.domain.gateway import RemoteGroups
 from lti_tool.domain.groups import free_name
+from lti_tool.domain.lms_changes import FIRST_RETRY
 from lti_tool.domain.sync import Report
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import history, runs
@@ -21,10 +22,11 @@ from lti_tool.services.group_names import follow_members, names_in_their_sets
 from lti_tool.services.group_sets import get_editable_set, local_names, lock_set, read_groups
 from lti_tool.services.groups import add_local_groups, place
 from lti_tool.services.mirror import WAITING, find_publications_touched, get_publication, mark, store_mirror
-from lti_tool.services.publication import take_turn
-from lti_tool.services.push import FIRST_RETRY, push_set
+from lti_tool.services.push import push_set
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.tool import Tool
+from lti_tool.services.turns import take_turn
+from lti_tool.services.undo import What, undoable
 
 Decide = Callable[[list[DriftItem]], Choices]
 
@@ -48,7 +50,7 @@ def _settle(tool: Tool, viewer: Viewer, set_id: UUID, decide: Decide, shown: str
     course_id = viewer.course.id
     get_editable_set(course_id, set_id)
     get_publication(set_id)
-    run_id = take_turn(course_id, viewer.access_id, set_id)
+    run_id = take_turn(course_id, "push", viewer.access_id, set_id)
     if run_id is None or runs.claim(run_id) is None:
         raise Conflict("run_open")
     report = Report()
@@ -82,7 +84,10 @@ def _store(viewer: Viewer, set_id: UUID, remote: RemoteGroups | None, decide: De
             raise Conflict("drift_changed")
         items = compare(sides)
         choices = offered(items, decide(decidable(items)))
-        made, touched = _take(viewer, row, sides, take(sides, items, choices))
+        theirs = sum(choice is Choice.THEIRS for choice in choices.values())
+        with undoable(viewer, set_id, What.DRIFT) as kept:
+            made, touched = _take(viewer, row, sides, take(sides, items, choices))
+            kept.count = theirs
         publication = get_publication(set_id)
         publication.name, after = base_after(sides, items, choices, made)
         store_mirror(set_id, after)
@@ -91,7 +96,6 @@ def _store(viewer: Viewer, set_id: UUID, remote: RemoteGroups | None, decide: De
         mark(publication, WAITING, later=FIRST_RETRY)
         for other in find_publications_touched(course_id, set_id):
             mark(other, WAITING)
-        theirs = sum(choice is Choice.THEIRS for choice in choices.values())
         history.note(
             course_id, viewer.access_id, "drift_settled", f"{theirs} of theirs, {len(choices) - theirs} of ours", set_id
         )

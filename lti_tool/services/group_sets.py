@@ -1,6 +1,6 @@
 """Group sets: listed, found, locked, made and renamed, and the students who may be in their groups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -11,14 +11,18 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
+    LMS_CONNECTIONS,
     Connection,
+    Editor,
     clean_name,
     require_editable_set,
     require_free_name,
 )
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.sync import UNGROUPED_SET_ID
 from lti_tool.models import (
+    Course,
     Group,
     GroupMembership,
     GroupSet,
@@ -108,11 +112,27 @@ def _one(query: Select[GroupSet]) -> GroupSet:
     return row
 
 
-def get_editable_set(course_id: UUID, set_id: UUID) -> GroupSet:
-    """Return a set of this course that is ours to change; raise NotFound or RuleViolation("set_not_editable")."""
+def get_editable_set(course_id: UUID, set_id: UUID, by: Collection[Editor] = (Editor.TOOL,)) -> GroupSet:
+    """Return a set of this course that is ours to change, or the LMS's when `by` has it too.
+
+    Raise NotFound or RuleViolation("set_not_editable").
+    """
     row = get_set(course_id, set_id)
-    require_editable_set(connection_of(row))
+    require_editable_set(connection_of(row), by, may_write=may_write(row))
     return row
+
+
+def may_write(row: GroupSet) -> bool:
+    """Say whether the LMS is known to let us write a connected set; groups in no set make none there."""
+    if row.connection not in LMS_CONNECTIONS or row.lms_group_set_id == UNGROUPED_SET_ID:
+        return False
+    return course_may_write(row.course_id)
+
+
+def course_may_write(course_id: UUID) -> bool:
+    """Say whether the LMS was asked for the right to write a course's groups, and gave it."""
+    given = (Course.id == course_id, Course.rights_asked_at.is_not(None), Course.write_problem.is_(None))
+    return db.session.scalar(select(Course.id).where(*given)) is not None
 
 
 def find_set(set_id: UUID) -> GroupSet:
@@ -151,10 +171,10 @@ def students_query(course_id: UUID) -> Select[RosterMember]:
     )
 
 
-def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> GroupSet:
-    """Lock an editable set for the rest of the transaction and raise its revision.
+def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None, by: Editor = Editor.TOOL) -> GroupSet:
+    """Lock a set that the tool edits (or the LMS: `by`) for the rest of the transaction and raise its revision.
 
-    Raise NotFound, RuleViolation for a set that is not ours to change, Conflict("set_changed") when `revision` is
+    Raise NotFound, RuleViolation for a set that somebody else changes, Conflict("set_changed") when `revision` is
     given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
     Conflict("run_open") during a sync of groups.
     """
@@ -165,7 +185,7 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     db.session.execute(raised.execution_options(synchronize_session=False))
     # A row that was read before the lock was there would show an older revision.
     row = _one(select(GroupSet).where(*this).execution_options(populate_existing=True))
-    require_editable_set(connection_of(row))
+    require_editable_set(connection_of(row), (by,), may_write=may_write(row))
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")
     at_work = select(SyncRun.kind).where(SyncRun.course_id == course_id, keeps_from_editing(set_id))

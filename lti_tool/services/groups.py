@@ -12,6 +12,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
+    LMS_CONNECTIONS,
     Origin,
     clean_name,
     clean_text,
@@ -124,7 +125,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         lock_set(viewer.course.id, set_id)
         taken = [group.name for group in read_groups(set_id)]
         if typed is None:
-            members = _require_active(viewer.course.id, people)
+            members = require_active(viewer.course.id, people)
             made = free_name(generated_name([members[member_id].name for member_id in people]), taken)
         else:
             require_free_name(typed, taken)
@@ -203,7 +204,7 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     for group_id in set(placements.values()):
         if group_id not in groups:
             raise NotFound("group_not_found")
-    members = _require_active(viewer.course.id, placements)
+    members = require_active(viewer.course.id, placements)
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.group_id).where(
             GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
@@ -228,7 +229,7 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
-        member = _member(viewer.course.id, member_id)
+        member = require_member(viewer.course.id, member_id)
         session.execute(
             delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         )
@@ -241,10 +242,14 @@ def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
     """Show where chance (the same for the same seed) would put the students who are in no group of the set."""
     row = get_set(course_id, set_id)
     every = read_groups(set_id)
-    groups = [group for group in every if group.origin == Origin.LOCAL]
+    groups = [group for group in every if group.origin == _drawn_origin(row)]
     members = read_members([group.id for group in every])
     grouped = {member.id for people in members.values() for member in people}
-    waiting = {student.id: student for student in active_students(course_id) if student.id not in grouped}
+    waiting = {
+        student.id: student
+        for student in active_students(course_id)
+        if student.id not in grouped and (student.lms_user_id or row.connection not in LMS_CONNECTIONS)
+    }
     sizes = {group.id: len(members.get(group.id, ())) for group in groups}
     placed, _ = allocation.draw(list(waiting), sizes, seed=seed)
     drawn = [
@@ -275,13 +280,23 @@ def mark_of(member_ids: Iterable[UUID]) -> str:
     return hashlib.sha256(b"".join(key.bytes for key in member_ids)).hexdigest()[:16]
 
 
+def _drawn_origin(row: GroupSet) -> Origin:
+    return Origin.LMS if row.connection in LMS_CONNECTIONS else Origin.LOCAL
+
+
+def placements_of(course_id: UUID, set_id: UUID, seed: int) -> dict[UUID, UUID]:
+    """Return the group of each person whom a draw places."""
+    return {member.id: group.row.id for group in draw(course_id, set_id, seed).groups for member in group.incoming}
+
+
 def _editable(set_id: UUID, group_id: UUID) -> Group:
     group = get_group(set_id, group_id)
     require_editable_group(Origin(group.origin))
     return group
 
 
-def _member(course_id: UUID, member_id: UUID) -> RosterMember:
+def require_member(course_id: UUID, member_id: UUID) -> RosterMember:
+    """Return a member of the course; raise NotFound."""
     row = db.session.scalar(
         select(RosterMember).where(RosterMember.id == member_id, RosterMember.course_id == course_id)
     )
@@ -290,7 +305,8 @@ def _member(course_id: UUID, member_id: UUID) -> RosterMember:
     return row
 
 
-def _require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, RosterMember]:
+def require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, RosterMember]:
+    """Return members of the course by id; raise NotFound, RuleViolation("member_not_active") for who may be in none."""
     rows = db.session.scalars(
         select(RosterMember).where(RosterMember.course_id == course_id, RosterMember.id.in_(members))
     ).all()

@@ -6,7 +6,6 @@ sends exactly that difference and stores what the LMS answered.
 
 import contextlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
+from lti_tool.domain.lms_changes import FIRST_RETRY
 from lti_tool.domain.sync import Report, plan_push
 from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction
@@ -38,12 +38,11 @@ from lti_tool.services.mirror import (
     read_wanted,
     require_mirrorable,
 )
-from lti_tool.services.push import FIRST_RETRY, run_push
+from lti_tool.services.push import run_push
+from lti_tool.services.push_all import writable_sets
 from lti_tool.services.removal import delete_set
 from lti_tool.services.tool import Tool
-
-TURN_SECONDS = 4.0  # how long a page waits for another writer of the course
-_awaited: set[UUID] = set()  # courses for whose turn a page of this process waits
+from lti_tool.services.turns import take_turn
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         if publication is None:
             return None
         mark(publication, WAITING, later=FIRST_RETRY)
-    run_id = take_turn(course_id, viewer.access_id, set_id)
+    run_id = take_turn(course_id, "push", viewer.access_id, set_id)
     run = runs.claim(run_id) if run_id else None
     if run is not None:
         with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
@@ -158,34 +157,11 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
     return read_publication(course_id, set_id)
 
 
-def take_turn(course_id: UUID, access_id: UUID, set_id: UUID | None) -> UUID | None:
-    """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait.
-
-    One page of this process waits for a course at a time: with more, a slow LMS would hold up every thread.
-    """
-    deadline = time.monotonic() + TURN_SECONDS
-    waits = False
-    try:
-        while True:
-            with transaction():
-                run_id = runs.queue_unless_open(course_id, "push", requested_by=access_id, group_set_id=set_id)
-            if run_id or time.monotonic() > deadline:
-                return run_id
-            if not waits and course_id in _awaited:
-                return None
-            waits = True
-            _awaited.add(course_id)
-            time.sleep(0.2)
-    finally:
-        if waits:
-            _awaited.discard(course_id)
-
-
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
-    """Queue a push of every published set of the course and return the run."""
-    if not published_set_ids(viewer.course.id):
+    """Queue a push of all group memberships of the course and return the run."""
+    if not published_set_ids(viewer.course.id) and not writable_sets(viewer.course.id):
         raise RuleViolation("nothing_published")
-    run_id = runs.queue(viewer.course.id, "push", requested_by=viewer.access_id)
+    run_id = runs.queue(viewer.course.id, "push_all", requested_by=viewer.access_id)
     tool.ring(run_id)
     return run_id
 
@@ -247,7 +223,7 @@ def _require_published(viewer: Viewer, set_id: UUID) -> None:
 
 def _own_turn(viewer: Viewer) -> UUID:
     """Open and claim the course's one run for something that no push may come between."""
-    run_id = take_turn(viewer.course.id, viewer.access_id, None)
+    run_id = take_turn(viewer.course.id, "push", viewer.access_id, None)
     if run_id is None or runs.claim(run_id) is None:
         raise Conflict("run_open")
     return run_id

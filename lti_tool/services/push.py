@@ -1,7 +1,7 @@
 """Pushes: bring the mirrors of published sets to the wanted state, and store what the LMS answered."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from secrets import randbelow
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,7 +9,16 @@ from sqlalchemy import select
 from lti_tool.domain.clock import now
 from lti_tool.domain.drift import compare
 from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
-from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroups, no_progress
+from lti_tool.domain.gateway import (
+    NO_OPTIONS,
+    GroupSetPush,
+    LmsGateway,
+    Progress,
+    RemoteGroups,
+    SetOptions,
+    no_progress,
+)
+from lti_tool.domain.lms_changes import retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
@@ -31,9 +40,6 @@ from lti_tool.services.mirror import (
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.tool import Tool
 
-FIRST_RETRY = timedelta(seconds=30)
-LAST_RETRY = timedelta(hours=1)
-
 
 def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
     """Do a claimed run of kind publish (one set) or push (one, or all published sets of the course).
@@ -43,14 +49,21 @@ def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progr
     run_id, course_id = run.id, run.course_id
     set_ids = [run.group_set_id] if run.group_set_id else published_set_ids(course_id)
     with runs.followed(run_id, report, also) as progress:
-        first_error: LmsError | None = None
-        for set_id in set_ids:
-            try:
-                push_set(tool, course_id, set_id, report, progress)
-            except LmsError as error:
-                first_error = first_error or error
-        if first_error:
-            raise first_error
+        if error := push_sets(tool, course_id, set_ids, report, progress):
+            raise error
+
+
+def push_sets(
+    tool: Tool, course_id: UUID, set_ids: Sequence[UUID], report: Report, progress: Progress
+) -> LmsError | None:
+    """Bring the mirrors of these sets up to date and return the first error; it stops none of the others."""
+    first_error: LmsError | None = None
+    for set_id in set_ids:
+        try:
+            push_set(tool, course_id, set_id, report, progress)
+        except LmsError as error:
+            first_error = first_error or error
+    return first_error
 
 
 def preview_push(course_id: UUID) -> Report:
@@ -139,9 +152,9 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     lms_set_id, pushed_name, attempts = publication.lms_group_set_id, publication.name, publication.attempts
     release()
     if lms_set_id is None:
-        lms_set_id = _create_set(gateway, course_id, name, replay=attempts > 0)
+        lms_set_id = create_lms_set(gateway, course_id, name, replay=attempts > 0)
     elif pushed_name != name:
-        gateway.rename_group_set(lms_set_id, name)
+        gateway.edit_group_set(lms_set_id, name)
     else:
         return lms_set_id
     with transaction():
@@ -150,9 +163,12 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     return lms_set_id
 
 
-def _create_set(gateway: LmsGateway, course_id: UUID, name: str, *, replay: bool) -> str:
+def create_lms_set(
+    gateway: LmsGateway, course_id: UUID, name: str, options: SetOptions = NO_OPTIONS, *, replay: bool
+) -> str:
+    """Make a set in the LMS and return its id; after an unanswered try (`replay`) the one that it made."""
     try:
-        return gateway.create_group_set(name)
+        return gateway.create_group_set(name, options)
     except LmsRefused as error:
         if error.code != "set_name_taken" or not replay:
             raise
@@ -195,7 +211,6 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
             publication.attempts += 1
         code, facts = runs.describe(error)
         if error.retryable:
-            wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(publication.attempts - 1, 10))
-            mark(publication, WAITING, code, facts, later=wait)
+            mark(publication, WAITING, code, facts, later=retry_wait(publication.attempts, randbelow(1001) / 1000))
         else:
             mark(publication, REFUSED, code, facts)

@@ -266,6 +266,12 @@ def keeps_from_editing(set_id: UUID) -> ColumnElement[bool]:
     return and_(SyncRun.state.in_(OPEN), or_(SyncRun.kind.in_(SYNCS_OF_GROUPS), own))
 
 
+def at_work_on(set_id: UUID) -> ColumnElement[bool]:
+    """Return the condition on runs that the page of a set shows: what keeps from editing, and changes on their way."""
+    own = and_(SyncRun.state.in_(OPEN), SyncRun.kind == "change", SyncRun.group_set_id == set_id)
+    return or_(keeps_from_editing(set_id), own)
+
+
 def find_open_run(course_id: UUID) -> RunView | None:
     """Return the run that is at work on a course, if any."""
     row = db.session.execute(

@@ -15,7 +15,7 @@ from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Pub
 from lti_tool.services.group_sets import connection_of, get_set, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
-from lti_tool.services.runs import RunView, keeps_from_editing, view_run
+from lti_tool.services.runs import RunView, at_work_on, view_run
 from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
@@ -132,7 +132,7 @@ def read_shown_set(
         with_last_change(
             select(GroupSet, Publication, SyncRun, _without_email(set_id))
             .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
+            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, at_work_on(set_id)))
             .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
         )
     ).one_or_none()

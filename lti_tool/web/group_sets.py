@@ -7,13 +7,14 @@ from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
-from lti_tool.domain.groups import Connection
+from lti_tool.domain.groups import LMS_CONNECTIONS, Connection
 from lti_tool.domain.permissions import Permission
-from lti_tool.services import copies, publication, removal
+from lti_tool.services import connected_sets, copies, lms_changes, publication, removal
 from lti_tool.services import group_sets as sets
 from lti_tool.services.assignment_sets import assignments_of
 from lti_tool.services.presets import presets_for
 from lti_tool.services.refresh import may_refresh
+from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
@@ -21,6 +22,7 @@ from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
+from lti_tool.web.set_options import posted_options
 from lti_tool.web.set_place import blocks_shown, everybody_shown, next_query, place_queries
 
 blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
@@ -41,15 +43,28 @@ def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
 @blueprint.route("/new", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def create_group_set(course_id: UUID) -> Response:
-    """Make a local group set."""
+    """Make a local group set, or one in the LMS."""
     form = GroupSetForm()
     if request.method == "POST" and form.validate():
         try:
+            if request.form.get("where") == "lms":
+                return _create_in_lms(connected_sets.create_connected_set(viewer(), form.name.data, posted_options()))
             made = sets.create_set(viewer(), form.name.data)
             return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
     return page("group_sets/new.html", 422 if form.errors else 200, form=form)
+
+
+def _create_in_lms(asked: Changes) -> Response:
+    """Lead on to the set that the LMS made, or to the list when it has not been made yet."""
+    state = _delivered(None, asked)
+    (change_id,) = asked.asked
+    set_id = lms_changes.see_change(viewer().course.id, change_id).set_id
+    if set_id is None:
+        return changed(asked, "group_sets.group_sets", notice="set_asked_for", pushed=state)
+    made = Changes(group_sets=frozenset({set_id}), count=1)
+    return changed(made, "group_sets.group_set", set_id=set_id, notice="set_created", pushed=state)
 
 
 @blueprint.get("/<uuid:set_id>")
@@ -122,13 +137,18 @@ def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
 @blueprint.route("/<uuid:set_id>/edit", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
-    """Rename a local group set, in the LMS too when it is published."""
-    row = sets.get_editable_set(course_id, set_id)
+    """Rename a group set, in the LMS too when it is published; one of the LMS there only, with its options."""
+    row = sets.get_editable_set(course_id, set_id, EDITORS)
+    of_lms = row.connection in LMS_CONNECTIONS
     form = GroupSetForm(name=row.name, revision=row.revision)
     if request.method == "POST" and form.validate():
         try:
-            renamed = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
-            return after_change(set_id, renamed, "set_renamed")
+            if of_lms:
+                values = (form.name.data, posted_options(), form.revision.data)
+                saved = connected_sets.edit_connected_set(viewer(), set_id, *values)
+            else:
+                saved = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
+            return after_change(set_id, saved, "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)
     row = sets.get_set(course_id, set_id)  # read anew: a refused change forgets what was read before
@@ -140,14 +160,36 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
 def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
-        sets.get_editable_set(course_id, set_id)
+        sets.get_editable_set(course_id, set_id, EDITORS)
         shown = sets.summarise_set(course_id, set_id)
         return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
+    if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
+        return _delete_in_lms(set_id)
     if request.form.get("where") == "everywhere":
         gone = publication.delete_everywhere(tool(), viewer(), set_id)
     else:
         gone = removal.delete_set(viewer(), set_id)
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
+
+
+def _delete_in_lms(set_id: UUID) -> Response:
+    asked = connected_sets.delete_connected_set(viewer(), set_id)
+    state = _delivered(set_id, asked)
+    if state != "sent":
+        return changed(asked, "group_sets.group_set", set_id=set_id, notice="set_to_delete", pushed=state)
+    return changed(Changes(deleted_group_sets=asked.group_sets), "group_sets.group_sets", notice="set_deleted")
+
+
+def _delivered(set_id: UUID | None, asked: Changes) -> str | None:
+    lms_changes.deliver(tool(), viewer(), set_id)
+    return lms_changes.state_of(viewer().course.id, asked.asked)
+
+
+@blueprint.post("/<uuid:set_id>/assign-unassigned")
+@requires(Permission.EDIT_GROUPS)
+def assign_unassigned(course_id: UUID, set_id: UUID) -> Response:
+    """Let Canvas itself spread the students without a group (ruling C30)."""
+    return after_change(set_id, connected_sets.assign_unassigned(viewer(), set_id), "unassigned_spread")
 
 
 @blueprint.route("/<uuid:set_id>/remove", methods=["GET", "POST"])
@@ -170,7 +212,13 @@ def bring_back_group_set(course_id: UUID) -> Response:
 
 
 def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
-    """Bring a stored change to the LMS when the set is published, and lead on to the set with a word on both."""
-    pushed = publication.push_after_change(tool(), viewer(), set_id)
-    state = pushed.state if pushed else None
+    """Bring a change to the LMS, and lead on to the set with a word on both.
+
+    A change that was asked of the LMS is delivered; one that was stored is pushed when the set is published.
+    """
+    if changes.asked:
+        state = _delivered(set_id, changes)
+    else:
+        pushed = publication.push_after_change(tool(), viewer(), set_id)
+        state = pushed.state if pushed else None
     return changed(changes, "group_sets.group_set", set_id=set_id, notice=notice, pushed=state, **counts)

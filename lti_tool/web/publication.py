@@ -56,7 +56,7 @@ def unpublish_group_set(course_id: UUID, set_id: UUID) -> Response:
 @blueprint.post("/push")
 @requires(Permission.PUBLISH)
 def push_course_group_memberships(course_id: UUID) -> Response:
-    """Push every published set of the course, and show how that goes."""
+    """Push all group memberships of the course, published sets and the LMS's own, and show how that goes."""
     try:
         run_id = publication.request_push(tool(), viewer())
     except Conflict:

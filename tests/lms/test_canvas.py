@@ -76,7 +76,7 @@ def test_renaming_a_set_keeps_all_its_other_settings(canvas, client):
     category = client.create_group_category(canvas.course_id, "Old", "restricted", "first", 4)
     group = client.create_group(category["id"], "Own limit")
     canvas.outsider("set_limit", group_id=group["id"], limit=7)
-    canvas.gateway().rename_group_set(str(category["id"]), "New")
+    canvas.gateway().edit_group_set(str(category["id"]), "New")
     now = client.get_group_category(category["id"])
     assert (now["name"], now["self_signup"], now["auto_leader"], now["group_limit"]) == (
         "New",
@@ -132,12 +132,13 @@ def test_every_list_is_read_to_its_end(canvas, client):
     assert len(client.get_group_members(groups[0])) == 130
 
 
-@pytest.mark.shows("PULL-51", "PULL-53")
+@pytest.mark.shows("PULL-51", "PULL-53", "PULL-56")
 def test_inviting_and_letting_canvas_spread(canvas, client):
     category = client.create_group_category(canvas.course_id, "Set")
     group = client.create_group(category["id"], "G")
     someone = next(p for p in canvas.state()["people"] if str(p["id"]) == canvas.students(1)[0])
     assert client.invite_user_to_group(group["id"], [someone["email"]])[0]["user_id"] == someone["id"]
+    assert canvas.members(str(group["id"])) == {str(someone["id"])}  # in at once: there is no answer to wait for
     (gained,) = client.assign_unassigned(category["id"])
     assert gained["id"] == group["id"]
     assert client.assign_unassigned(category["id"], sync=False)["workflow_state"] in ("queued", "running")
@@ -348,7 +349,7 @@ def test_the_base_may_come_with_the_api_path(canvas):
 
 def test_an_export_is_read_with_any_delimiter_and_mark():
     text = '\ufeffname;canvas_user_id;group_name;canvas_group_id\n"B; A";5;"Gr;1";9\nC;6;;\n'
-    assert canvas_csv.read(text) == canvas_csv.Exported({"9": ["5"]}, {"9": "Gr;1"})
+    assert canvas_csv.read(text) == canvas_csv.Exported({"9": ["5"]}, {"9": "Gr;1"}, {"5", "6"})
     assert canvas_csv.read("name,canvas_user_id,group_name\nA,5,\n").members == {}
     with pytest.raises(LmsUnavailable, match="export_not_understood"):
         canvas_csv.read("<html>")

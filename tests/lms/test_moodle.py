@@ -163,7 +163,7 @@ def test_a_set_without_an_id_number_is_made_once_and_answered(moodle):
 def test_renaming_a_set_keeps_its_description(moodle):
     gateway = moodle.gateway()
     set_id = next(str(s["id"]) for s in moodle.state()["group_sets"] if s["name"] == "Lab sessions")
-    gateway.rename_group_set(set_id, "Labs")
+    gateway.edit_group_set(set_id, "Labs")
     found = gateway.client.get_groupings([set_id])[0]
     assert (found["name"], found["description"], found["idnumber"]) == ("Labs", "<p>Weekly <b>labs</b></p>", "LAB")
 

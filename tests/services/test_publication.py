@@ -8,7 +8,7 @@ import pytest
 from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import RosterMember, transaction
-from lti_tool.services import group_sets, groups, publication, push, removal, runs
+from lti_tool.services import group_sets, groups, publication, push, removal, runs, turns
 from lti_tool.services.mirror import find_publication
 from lti_tool.services.publication_preview import preview_publication
 
@@ -267,7 +267,7 @@ def test_400_groups_with_2000_people_are_published_in_few_calls(big_classroom: A
 
 @pytest.mark.parametrize("flavour", ["canvas"])
 def test_nothing_is_deleted_while_another_run_may_be_writing(classroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publication, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.1)
     set_id = fill(classroom)
     publish(classroom, set_id)
     runs.queue(classroom.course_id, "pull")

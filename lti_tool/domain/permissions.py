@@ -19,6 +19,7 @@ class Permission(StrEnum):
     VIEW_GROUP_SETS = "view_group_sets"
     VIEW_ASSIGNMENTS = "view_assignments"
     VIEW_RUNS = "view_runs"
+    VIEW_CHANGES = "view_changes"
     EDIT_GROUPS = "edit_groups"
     EDIT_ASSIGNMENTS = "edit_assignments"
     EDIT_ROSTER = "edit_roster"
@@ -68,6 +69,7 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.VIEW_GROUP_SETS: _watches,
     Permission.VIEW_ASSIGNMENTS: _watches,
     Permission.VIEW_RUNS: lambda actor: actor.is_staff,
+    Permission.VIEW_CHANGES: lambda actor: actor.is_staff,
     Permission.EDIT_GROUPS: _manages_groups,
     Permission.EDIT_ROSTER: _manages_groups,
     Permission.EDIT_ASSIGNMENTS: _manages_groups,

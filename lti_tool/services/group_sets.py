@@ -27,6 +27,7 @@ from lti_tool.models import (
     GroupMembership,
     GroupSet,
     GroupSetEntry,
+    LmsChange,
     Publication,
     RosterMember,
     SyncRun,
@@ -41,12 +42,17 @@ from lti_tool.services.runs import keeps_from_editing
 
 @dataclass(frozen=True)
 class SetSummary:
-    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror."""
+    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror.
+
+    `waiting` and `refused`: how many changes of a set of the LMS have not arrived there.
+    """
 
     row: GroupSet
     groups: int
     people: int
     publication: Publication | None
+    waiting: int = 0
+    refused: int = 0
 
     @property
     def follows_roster(self) -> bool:
@@ -85,9 +91,22 @@ def _summaries(course_id: UUID, *which: ColumnElement[bool]) -> list[SetSummary]
         .group_by(GroupSetEntry.group_set_id)
         .subquery()
     )
+    changes = (
+        select(
+            LmsChange.group_set_id,
+            func.sum(case((LmsChange.state.in_(("waiting", "sending")), 1), else_=0)).label("waiting"),
+            func.sum(case((LmsChange.state == "refused", 1), else_=0)).label("refused"),
+        )
+        .where(LmsChange.course_id == course_id)
+        .group_by(LmsChange.group_set_id)
+        .subquery()
+    )
+    numbers = (counts.c.groups, counts.c.people, changes.c.waiting, changes.c.refused)
+    groups, people, waiting, refused = (func.coalesce(number, 0) for number in numbers)
     rows = db.session.execute(
-        select(GroupSet, func.coalesce(counts.c.groups, 0), func.coalesce(counts.c.people, 0), Publication)
+        select(GroupSet, groups, people, Publication, waiting, refused)
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
+        .outerjoin(changes, changes.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .where(*which)
         .order_by(*order_of_sets(), GroupSet.name)

@@ -239,7 +239,8 @@ def _people_moved(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]
         for person in (*change.remove, *(change.known.member_ids if change.known else ())):
             if person in allowed:
                 allowed[person].add(change.lms_group_id)
-    return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine)
+    gone = set(intent.push.delete)
+    return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine - gone)
 
 
 def _groups_renamed(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
@@ -257,6 +258,8 @@ def overlap(one: Intent, other: Intent) -> bool:
     """Say whether two intents for the same set concern the same thing, so that the second must wait for the first."""
     if isinstance(one, ReadAgain) or isinstance(other, ReadAgain):
         return False
+    if isinstance(one, CreateSet) and isinstance(other, CreateSet):
+        return one.name.casefold() == other.name.casefold()
     if isinstance(one, ChangeGroups) and isinstance(other, ChangeGroups):
         a, b = _Touched.by(one.push), _Touched.by(other.push)
         return bool(

@@ -109,11 +109,11 @@ class _SetPush:
         except LmsError as error:
             return self._tell([""], error)
         first_error = self._tell(gone, LmsChanged("group_gone")) if gone else None
-        error = self._send(changes, last=len(changes) == 1) if changes else None
-        if error and len(changes) > 1:
+        failed = self._send(changes, last=len(changes) == 1) if changes else None
+        if failed and len(changes) > 1:
             failures = [self._send([change], last=True) for change in changes]
-            error = next((failure for failure in failures if failure), None)
-        return first_error or error
+            failed = next((failure for failure in failures if failure), None)
+        return first_error or failed
 
     def _send(self, changes: Sequence[GroupChange], *, last: bool) -> LmsError | None:
         """Send some groups and store the answer; a failure is told when it is the `last` try."""

@@ -418,9 +418,9 @@ def test_what_cannot_be_written_is_refused_before_anything_is_asked(classroom: A
     if case == "system":
         set_id = next(s.row.id for s in group_sets.list_sets(classroom.course_id) if s.follows_roster)
     codes = {"account": "member_without_account", "twin": "name_taken", "inactive": "member_not_active"}
+    taken = page.cards[0].row.name.upper()
+    edit = edits.create_groups if case == "twin" else edits.assign
+    what = taken if case == "twin" else {person.id: group.id}
     with pytest.raises(RuleViolation, match=codes.get(case, "set_not_editable")):
-        if case == "twin":
-            edits.create_groups(viewer, set_id, page.cards[0].row.name.upper())
-        else:
-            edits.assign(viewer, set_id, {person.id: group.id})
+        edit(viewer, set_id, what)
     assert lms_changes.list_latest(classroom.course_id) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
@@ -143,15 +144,28 @@ def get_editable_set(course_id: UUID, set_id: UUID, by: Collection[Editor] = (Ed
 
 def may_write(row: GroupSet) -> bool:
     """Say whether the LMS is known to let us write a connected set; groups in no set make none there."""
-    if row.connection not in LMS_CONNECTIONS or row.lms_group_set_id == UNGROUPED_SET_ID:
-        return False
-    return course_may_write(row.course_id)
+    return is_set_of_lms(row) and course_may_write(row.course_id)
+
+
+def is_set_of_lms(row: GroupSet) -> bool:
+    """Say whether a set is one of the LMS: groups in no set are shown as one, but make none there."""
+    return row.connection in LMS_CONNECTIONS and row.lms_group_set_id != UNGROUPED_SET_ID
 
 
 def course_may_write(course_id: UUID) -> bool:
     """Say whether the LMS was asked for the right to write a course's groups, and gave it."""
-    given = (Course.id == course_id, Course.rights_asked_at.is_not(None), Course.write_problem.is_(None))
-    return db.session.scalar(select(Course.id).where(*given)) is not None
+    return write_problem(course_id) is None
+
+
+def write_problem(course_id: UUID) -> str | None:
+    """Return why the groups of a course's LMS cannot be written (an error code), None when they can."""
+    query = select(Course.rights_asked_at, Course.write_problem).where(Course.id == course_id)
+    return problem_of(*db.session.execute(query).one())
+
+
+def problem_of(rights_asked_at: datetime | None, problem: str | None) -> str | None:
+    """Return why groups cannot be written; until a sync of groups asked for the right, nobody knows that they can."""
+    return problem if rights_asked_at else "rights_not_asked"
 
 
 def find_set(set_id: UUID) -> GroupSet:

@@ -21,6 +21,7 @@ from lti_tool.models import (
     RosterMember,
     db,
 )
+from lti_tool.services.group_sets import SetSummary, is_set_of_lms, list_sets, write_problem
 from lti_tool.services.lms_changes import ENDED, OPEN, ChangeView, list_latest, list_open
 from lti_tool.services.mirror import SENT
 from lti_tool.services.runs import RunView, find_open_run
@@ -63,6 +64,30 @@ def read_ledger(course_id: UUID) -> Ledger:
     behind = [mirror for mirror in list_mirrors(course_id) if mirror.is_behind]
     ended = list_latest(course_id, FINISHED_SHOWN, ENDED)
     return Ledger(list_open(course_id), behind, ended, find_open_run(course_id))
+
+
+@dataclass(frozen=True)
+class PushPreview:
+    """What a push of all memberships would be about: published sets, and sets of the LMS that may be written.
+
+    `locked`: why those of the LMS are left out (an error code); None when they are not.
+    """
+
+    mirrors: Sequence[Mirror]
+    sets: Sequence[SetSummary]
+    locked: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to push."""
+        return not self.mirrors and not self.sets
+
+
+def read_push(course_id: UUID) -> PushPreview:
+    """Return what a push of all memberships of a course would be about, in a fixed number of queries."""
+    locked = write_problem(course_id)
+    of_lms = [s for s in list_sets(course_id) if is_set_of_lms(s.row)]
+    return PushPreview(list_mirrors(course_id), [] if locked else of_lms, locked if of_lms else None)
 
 
 def count_pending(course_id: UUID) -> int:

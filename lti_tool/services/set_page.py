@@ -11,7 +11,6 @@ from sqlalchemy import ScalarSelect, and_, func, select
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor, Origin, editor_of, editor_of_group
-from lti_tool.domain.sync import UNGROUPED_SET_ID
 from lti_tool.models import (
     Course,
     Group,
@@ -23,7 +22,7 @@ from lti_tool.models import (
     SyncRun,
     db,
 )
-from lti_tool.services.group_sets import connection_of, get_set, may_write, students_query
+from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, problem_of, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
 from lti_tool.services.runs import RunView, at_work_on, view_run
@@ -187,9 +186,9 @@ def _lock_of(row: GroupSet, course: Course) -> str | None:
     """Return why a set of the LMS cannot be changed here (an error code), None for a set that can."""
     if row.connection not in LMS_CONNECTIONS:
         return None
-    if row.lms_group_set_id == UNGROUPED_SET_ID:
+    if not is_set_of_lms(row):
         return "groups_in_no_set"
-    return course.write_problem if course.rights_asked_at else "rights_not_asked"
+    return problem_of(course.rights_asked_at, course.write_problem)
 
 
 def read_namesakes(course_id: UUID) -> frozenset[str]:

@@ -9,6 +9,7 @@ def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
+        changes,
         group_sets,
         groups,
         health,
@@ -32,5 +33,5 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs):
+    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs, changes):
         app.register_blueprint(module.blueprint)

@@ -2,15 +2,16 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets, publication
+from lti_tool.services.ledger_page import read_push
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.group_sets import after_change
-from lti_tool.web.pages import see_other
+from lti_tool.web.pages import page, see_other
 from lti_tool.web.runs import see_open_run
 
 blueprint = Blueprint("publication", __name__, url_prefix="/courses/<uuid:course_id>")
@@ -35,10 +36,12 @@ def push_group_set(course_id: UUID, set_id: UUID) -> Response:
     return after_change(set_id, Changes(), "pushed")
 
 
-@blueprint.post("/push")
+@blueprint.route("/push", methods=["GET", "POST"])
 @requires(Permission.PUBLISH)
 def push_course_group_memberships(course_id: UUID) -> Response:
-    """Push all group memberships of the course, published sets and the LMS's own, and show how that goes."""
+    """Ask, then push all group memberships of the course, published sets and the LMS's own, and show how that goes."""
+    if request.method == "GET":
+        return page("publication/push.html", push=read_push(course_id))
     try:
         run_id = publication.request_push(tool(), viewer())
     except Conflict:

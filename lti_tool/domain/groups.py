@@ -62,7 +62,7 @@ def group_is_editable(origin: Origin) -> bool:
 
 
 def editor_of_group(origin: Origin) -> Editor | None:
-    """Return who changes a group; people do it through a set that the same one changes, copies of a set through none."""
+    """Return who changes a group; people do it through a set that the same one changes."""
     return {Origin.LOCAL: Editor.TOOL, Origin.LMS: Editor.LMS}.get(origin)
 
 

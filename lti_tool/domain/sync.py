@@ -1,6 +1,6 @@
 """The two diffs between the store and an LMS: what a pull changes here, and what a push changes there."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -235,27 +235,6 @@ def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | Non
         return None
     known = RemoteGroup(state.lms_group_id, state.name, "", tuple(sorted(state.member_ids)))
     return GroupChange(state.lms_group_id, name, add, remove, known)
-
-
-def plan_memberships(
-    wanted: Iterable[RemoteGroup], found: Iterable[RemoteGroup], people: Collection[str]
-) -> list[GroupChange]:
-    """Plan what brings the people of groups that the LMS has to the wanted ones, each person once.
-
-    Of those who are too many only such `people` are taken out as we know: strangers stay. A group that the LMS has
-    no more is left out.
-    """
-    present = {group.lms_group_id: group for group in found}
-    changes = []
-    for group in wanted:
-        there = present.get(group.lms_group_id)
-        if there is None:
-            continue
-        add = tuple(sorted(set(group.member_ids) - set(there.member_ids)))
-        remove = tuple(sorted((set(there.member_ids) & set(people)) - set(group.member_ids)))
-        if add or remove:
-            changes.append(GroupChange(group.lms_group_id, None, add, remove, there))
-    return changes
 
 
 def mirror_after(

@@ -1,4 +1,4 @@
-"""What of a course has not reached the LMS, as one page shows it: changes on their way, mirrors behind, and the past."""
+"""What of a course has not reached the LMS, as one page shows it: open changes, mirrors behind, and the past."""
 
 import json
 from collections.abc import Sequence

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from lti_tool.domain.errors import LmsChanged, LmsError
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, LmsGateway, Progress, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS
+from lti_tool.domain.push_all import plan_memberships
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.domain.sync import Report, plan_memberships
+from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, RosterMember, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
 from lti_tool.services.group_sets import may_write

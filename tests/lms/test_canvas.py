@@ -127,12 +127,13 @@ def test_every_list_is_read_to_its_end(canvas, client):
     assert len(client.get_group_members(groups[0])) == 130
 
 
-@pytest.mark.shows("PULL-51", "PULL-53")
+@pytest.mark.shows("PULL-51", "PULL-53", "PULL-56")
 def test_inviting_and_letting_canvas_spread(canvas, client):
     category = client.create_group_category(canvas.course_id, "Set")
     group = client.create_group(category["id"], "G")
     someone = next(p for p in canvas.state()["people"] if str(p["id"]) == canvas.students(1)[0])
     assert client.invite_user_to_group(group["id"], [someone["email"]])[0]["user_id"] == someone["id"]
+    assert canvas.members(str(group["id"])) == {str(someone["id"])}  # in at once: there is no answer to wait for
     (gained,) = client.assign_unassigned(category["id"])
     assert gained["id"] == group["id"]
     assert client.assign_unassigned(category["id"], sync=False)["workflow_state"] in ("queued", "running")

@@ -3,7 +3,7 @@
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, Step
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions, Step
 
 NAME = 'Gruppe "Ä", 1; O\'Brien & 小明'
 
@@ -356,3 +356,67 @@ def test_half_a_list_is_an_error(make_site, site):
     big.faults(truncate_page=2)
     with pytest.raises(LmsUnavailable):
         big.gateway().pull(roster=True, groups=True)
+
+
+@pytest.mark.shows("PUSH-26")
+def test_two_accesses_never_share_a_token(site):
+    good, bad = site.gateway(), site.gateway(token="another")
+    for _ in range(2):
+        with pytest.raises(LmsRefused, match="token_rejected"):
+            bad.capabilities()
+        assert good.capabilities().rights
+
+
+@pytest.mark.shows("PUSH-31")
+def test_a_description_is_changed_by_itself_and_with_everything_else(filled):
+    _, gateway, set_id, one, _, students = filled
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(one, description="Words"),)))
+    assert [(g.name, g.description, set(g.member_ids)) for g in answer.groups] == [("One", "Words", set(students[:3]))]
+    known = answer.groups[0]
+    move = GroupChange(one, None, (students[6],), (students[0],), known)
+    assert gateway.push(set_id, GroupSetPush(change=(move,))).groups[0].description == "Words"
+    more = GroupChange(one, "Eins", (), (), known, "Other words")
+    answer = gateway.push(set_id, GroupSetPush(change=(more,))).groups[0]
+    assert (answer.name, answer.description) == ("Eins", "Other words")
+    found = {g.lms_group_id: g for g in gateway.read_group_set(set_id).groups}
+    assert (found[one].name, found[one].description) == ("Eins", "Other words")
+    assert set(found[one].member_ids) == {*students[1:3], students[6]}
+
+
+def test_a_teacher_in_a_group_is_not_forgotten_when_students_move(filled):
+    site, gateway, set_id, one, two, students = filled
+    people = site.state()["people"]
+    teacher = str(next(p["id"] for p in people if p["roles"][0] not in ("StudentEnrollment", "student")))
+    site.outsider("add_member", group_id=one, user_id=teacher)
+    known = {group.lms_group_id: group for group in gateway.read_group_set(set_id).groups}
+    change = (
+        GroupChange(one, None, (), (students[0],), known[one]),
+        GroupChange(two, None, (students[0],), (), known[two]),
+    )
+    answer = {g.lms_group_id: set(g.member_ids) for g in gateway.push(set_id, GroupSetPush(change=change)).groups}
+    assert answer == {one: site.members(one), two: site.members(two)}
+    assert teacher in answer[one]
+
+
+def test_options_are_set_merged_and_switched_off_or_refused(site):
+    gateway = site.gateway()
+    if site.flavour == "moodle":
+        for work in (
+            lambda: gateway.create_group_set("Set", SetOptions("enabled")),
+            lambda: gateway.edit_group_set("1", None, SetOptions(group_limit=3)),
+        ):
+            with pytest.raises(LmsRefused, match="options_unsupported"):
+                work()
+        with pytest.raises(LmsRefused, match="unsupported_here"):
+            gateway.assign_unassigned("1")
+        return
+    set_id = gateway.create_group_set("Set", SetOptions("enabled", "first", 4))
+    assert gateway.edit_group_set(set_id, "Renamed") == "Renamed"
+    (found,) = gateway.read_group_set(set_id).group_sets
+    assert (found.name, found.options) == ("Renamed", SetOptions("enabled", "first", 4))
+    gateway.edit_group_set(set_id, None, SetOptions(group_limit=5, off=("self_signup",)))
+    (found,) = gateway.read_group_set(set_id).group_sets
+    assert (found.name, found.options) == ("Renamed", SetOptions(None, "first", 5))
+    gateway.edit_group_set(set_id, None, SetOptions("restricted"))
+    with pytest.raises(LmsRefused, match="signup_restricted"):
+        gateway.assign_unassigned(set_id)

@@ -41,7 +41,7 @@ def work_off(classroom: Any) -> None:
         lms_changes.run_changes(classroom.tool, run, Report())
 
 
-@pytest.mark.shows("PUSH-30", "PUSH-31", "PUSH-32", "PUSH-33", "PUSH-34", "PUSH-35", "PUSH-39", "PUSH-41")
+@pytest.mark.shows("PUSH-21", "PUSH-30", "PUSH-31", "PUSH-32", "PUSH-33", "PUSH-34", "PUSH-35", "PUSH-39", "PUSH-41")
 def test_store_and_lms_agree_after_every_edit_of_a_connected_set(classroom: Any) -> None:
     set_id = open_set(classroom)
     assert_agree(classroom)

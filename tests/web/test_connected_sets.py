@@ -113,7 +113,7 @@ def test_all_memberships_are_pushed_from_their_own_address(world: World, held: A
     browser, lms, _, _ = held
     lms.groups["s1"]["g1"] = RemoteGroup("g1", "One")
     browser.post("push")
-    world.app.extensions["doorbell"].work_off()
+    world.app.extensions["lti_tool_doorbell"].work_off()
     assert lms.members("One") == {"u-Anna A"}
 
 
@@ -123,5 +123,5 @@ def test_canvas_is_asked_to_spread_the_students_and_the_set_is_shown_at_work(wor
     where = browser.post(f"group-sets/{set_id}/assign-unassigned")
     assert "waiting" in where
     browser.get(where)
-    world.app.extensions["doorbell"].work_off()
+    world.app.extensions["lti_tool_doorbell"].work_off()
     assert states(world) == ["sent"]

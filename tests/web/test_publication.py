@@ -119,7 +119,7 @@ def test_people_whom_the_lms_does_not_take_are_named(published: Any, lms: Any) -
 def test_all_published_sets_are_pushed_as_one_run(published: Any) -> None:
     teacher = published.browser()
     teacher.post("push")
-    assert [run.kind for run in published.stored(SyncRun, state="queued")] == ["push"]
+    assert [run.kind for run in published.stored(SyncRun, state="queued")] == ["push_all"]
     again = teacher.post("push")
     assert "notice=run_open" in again
     assert "already at work" in teacher.get(again).text

@@ -64,7 +64,12 @@ def set_is_editable(connection: Connection | None) -> bool:
 
 def group_is_editable(origin: Origin) -> bool:
     """Say whether people may rename the group and change who is in it; which sets hold it plays no part."""
-    return origin is Origin.LOCAL
+    return editor_of_group(origin) is Editor.TOOL
+
+
+def editor_of_group(origin: Origin) -> Editor | None:
+    """Return who changes a group; people do it through a set that the same one changes."""
+    return {Origin.LOCAL: Editor.TOOL, Origin.LMS: Editor.LMS}.get(origin)
 
 
 def require_editable_set(

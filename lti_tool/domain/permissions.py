@@ -21,6 +21,7 @@ class Permission(StrEnum):
     VIEW_RUNS = "view_runs"
     VIEW_CONNECTION = "view_connection"
     LEND_ACCESS = "lend_access"
+    VIEW_CHANGES = "view_changes"
     EDIT_GROUPS = "edit_groups"
     EDIT_ASSIGNMENTS = "edit_assignments"
     EDIT_ROSTER = "edit_roster"
@@ -73,6 +74,7 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     # Who may look may also take their own access back.
     Permission.VIEW_CONNECTION: lambda actor: actor.is_staff,
     Permission.LEND_ACCESS: _may_sync,
+    Permission.VIEW_CHANGES: lambda actor: actor.is_staff,
     Permission.EDIT_GROUPS: _manages_groups,
     Permission.EDIT_ROSTER: _manages_groups,
     Permission.EDIT_ASSIGNMENTS: _manages_groups,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
@@ -27,6 +28,7 @@ from lti_tool.models import (
     GroupMembership,
     GroupSet,
     GroupSetEntry,
+    LmsChange,
     Publication,
     RosterMember,
     SyncRun,
@@ -41,12 +43,17 @@ from lti_tool.services.runs import keeps_from_editing
 
 @dataclass(frozen=True)
 class SetSummary:
-    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror."""
+    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror.
+
+    `waiting` and `refused`: how many changes of a set of the LMS have not arrived there.
+    """
 
     row: GroupSet
     groups: int
     people: int
     publication: Publication | None
+    waiting: int = 0
+    refused: int = 0
 
     @property
     def follows_roster(self) -> bool:
@@ -85,9 +92,22 @@ def _summaries(course_id: UUID, *which: ColumnElement[bool]) -> list[SetSummary]
         .group_by(GroupSetEntry.group_set_id)
         .subquery()
     )
+    changes = (
+        select(
+            LmsChange.group_set_id,
+            func.sum(case((LmsChange.state.in_(("waiting", "sending")), 1), else_=0)).label("waiting"),
+            func.sum(case((LmsChange.state == "refused", 1), else_=0)).label("refused"),
+        )
+        .where(LmsChange.course_id == course_id)
+        .group_by(LmsChange.group_set_id)
+        .subquery()
+    )
+    numbers = (counts.c.groups, counts.c.people, changes.c.waiting, changes.c.refused)
+    groups, people, waiting, refused = (func.coalesce(number, 0) for number in numbers)
     rows = db.session.execute(
-        select(GroupSet, func.coalesce(counts.c.groups, 0), func.coalesce(counts.c.people, 0), Publication)
+        select(GroupSet, groups, people, Publication, waiting, refused)
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
+        .outerjoin(changes, changes.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .where(*which)
         .order_by(*order_of_sets(), GroupSet.name)
@@ -124,15 +144,28 @@ def get_editable_set(course_id: UUID, set_id: UUID, by: Collection[Editor] = (Ed
 
 def may_write(row: GroupSet) -> bool:
     """Say whether the LMS is known to let us write a connected set; groups in no set make none there."""
-    if row.connection not in LMS_CONNECTIONS or row.lms_group_set_id == UNGROUPED_SET_ID:
-        return False
-    return course_may_write(row.course_id)
+    return is_set_of_lms(row) and course_may_write(row.course_id)
+
+
+def is_set_of_lms(row: GroupSet) -> bool:
+    """Say whether a set is one of the LMS: groups in no set are shown as one, but make none there."""
+    return row.connection in LMS_CONNECTIONS and row.lms_group_set_id != UNGROUPED_SET_ID
 
 
 def course_may_write(course_id: UUID) -> bool:
     """Say whether the LMS was asked for the right to write a course's groups, and gave it."""
-    given = (Course.id == course_id, Course.rights_asked_at.is_not(None), Course.write_problem.is_(None))
-    return db.session.scalar(select(Course.id).where(*given)) is not None
+    return write_problem(course_id) is None
+
+
+def write_problem(course_id: UUID) -> str | None:
+    """Return why the groups of a course's LMS cannot be written (an error code), None when they can."""
+    query = select(Course.rights_asked_at, Course.write_problem).where(Course.id == course_id)
+    return problem_of(*db.session.execute(query).one())
+
+
+def problem_of(rights_asked_at: datetime | None, problem: str | None) -> str | None:
+    """Return why groups cannot be written; until a sync of groups asked for the right, nobody knows that they can."""
+    return problem if rights_asked_at else "rights_not_asked"
 
 
 def find_set(set_id: UUID) -> GroupSet:

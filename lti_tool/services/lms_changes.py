@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Select, and_, or_, select
 
+from lti_tool.domain.acts import Act, act_of
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, NotFound
 from lti_tool.domain.lms_changes import MOST_WAITED_FOR, Intent, ReadAgain, from_json, overlap, size_of, to_json
@@ -26,6 +27,7 @@ from lti_tool.services.turns import take_turn
 
 __all__ = ["run_changes"]
 OPEN = (WAITING, SENDING, REFUSED)
+ENDED = (SENT, DISCARDED)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ChangeView:
 
     id: UUID
     kind: str
+    act: Act
     about: str
     state: str
     error_code: str | None
@@ -119,9 +122,9 @@ def list_of_set(set_id: UUID) -> list[ChangeView]:
     return _read(of_set.order_by(LmsChange.created_at, LmsChange.id))
 
 
-def list_latest(course_id: UUID, limit: int = 50) -> list[ChangeView]:
-    """Return the latest changes of a course in every state, newest first."""
-    of_course = _views().where(LmsChange.course_id == course_id)
+def list_latest(course_id: UUID, limit: int = 50, states: Collection[str] = (*OPEN, *ENDED)) -> list[ChangeView]:
+    """Return the latest changes of a course in these states, newest first."""
+    of_course = _views().where(LmsChange.course_id == course_id, LmsChange.state.in_(states))
     return _read(of_course.order_by(LmsChange.created_at.desc(), LmsChange.id).limit(limit))
 
 
@@ -134,12 +137,14 @@ def see_change(course_id: UUID, change_id: UUID) -> ChangeView:
 
 
 def state_of(course_id: UUID, change_ids: Collection[UUID]) -> str | None:
-    """Return how some changes stand together: refused before waiting before sent; None when there are none."""
+    """Return how some changes stand together: refused before waiting before sent; None when there are none.
+
+    Changes that wait for their first try count as being sent: nothing has gone wrong with them.
+    """
     of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids))
-    states = set(db.session.scalars(select(LmsChange.state).where(*of_course)))
-    if not states:
-        return None
-    return REFUSED if REFUSED in states else WAITING if states & {WAITING, SENDING} else SENT
+    rows = db.session.execute(select(LmsChange.state, LmsChange.error_code).where(*of_course))
+    states = {SENDING if state == WAITING and code is None else state for state, code in rows}
+    return next((state for state in (REFUSED, WAITING, SENDING, SENT) if state in states), None)
 
 
 def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
@@ -210,6 +215,7 @@ def _view(row: LmsChange, name: str | None, set_name: str | None) -> ChangeView:
     return ChangeView(
         id=row.id,
         kind=row.kind,
+        act=act_of(from_json(row.kind, row.intent)),
         about=row.about,
         state=row.state,
         error_code=row.error_code,

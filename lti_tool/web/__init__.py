@@ -9,6 +9,7 @@ def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
+        changes,
         connection,
         drift,
         group_draws,
@@ -37,5 +38,6 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, runs, connection, lms_oauth):
+    of_the_lms = (runs, changes, connection, lms_oauth)
+    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, *of_the_lms):
         app.register_blueprint(module.blueprint)

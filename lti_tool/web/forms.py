@@ -56,9 +56,9 @@ class Revision(HiddenField):  # type: ignore[misc] # wtforms has no types
 
 
 class GroupSetForm(Form):
-    """The name of a local group set."""
+    """The name of a group set."""
 
-    name = _name("Name", "For example “Project teams”. Only this tool’s own sets need different names.")
+    name = _name("Name", "For example “Project teams”. Sets that are made in one place need different names.")
     revision = Revision()
 
 
@@ -91,7 +91,7 @@ class GroupOfPeopleForm(Form):
     name = StringField(
         "Name (optional)",
         [Length(max=NAME_LENGTH, message="name_too_long")],
-        description="Left empty, the group is named after its people, and the name follows them.",
+        description="Left empty, the group is named after its people; in this tool’s own sets the name follows them.",
     )
     member_ids = SelectMultipleField("People", coerce=as_uuid, validate_choice=False)
 

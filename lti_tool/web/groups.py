@@ -80,6 +80,7 @@ def normalize_group_name(course_id: UUID, set_id: UUID, group_id: UUID | None) -
 @requires(Permission.EDIT_GROUPS)
 def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Rename and describe a group."""
+    group_sets.get_editable_set(course_id, set_id, EDITORS)
     row = groups.read_group(course_id, set_id, group_id)
     revision = group_sets.get_set(course_id, set_id).revision
     form = EditGroupForm(name=row.name, description=row.description, revision=revision)
@@ -105,8 +106,9 @@ def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupFo
 def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group; its people are in no group of the set afterwards."""
     if request.method == "GET":
+        group_set = group_sets.get_editable_set(course_id, set_id, EDITORS)
         row = groups.read_group(course_id, set_id, group_id)
-        return page("groups/delete.html", row=row, group_set=group_sets.get_set(course_id, set_id))
+        return page("groups/delete.html", row=row, group_set=group_set)
     gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
     return after_change(set_id, gone, "group_deleted")
 

@@ -63,6 +63,16 @@ def ago(value: datetime) -> str:
     return "just now"
 
 
+def ahead(value: datetime) -> str:
+    """Return how soon a time comes, in words."""
+    seconds = int((value - now()).total_seconds())
+    for size, word in ((HOUR, "hour"), (MINUTE, "minute")):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"in {count} {word}{'' if count == 1 else 's'}"
+    return "in a minute"
+
+
 def utc(value: datetime) -> str:
     """Return a time as people read it, with its zone."""
     return f"{value.day} {value:%b %Y, %H:%M} UTC"
@@ -92,4 +102,4 @@ def _stay_in_course(endpoint: str, values: dict[str, Any]) -> None:
 
 
 # What the templates' words are made with; the command line says errors by the same templates.
-FILTERS: dict[str, Callable[..., Any]] = {"ago": ago, "utc": utc, "texts": texts, "capital": capital}
+FILTERS: dict[str, Callable[..., Any]] = {"ago": ago, "ahead": ahead, "utc": utc, "texts": texts, "capital": capital}

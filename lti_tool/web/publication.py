@@ -8,6 +8,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets, mirror, publication
+from lti_tool.services.ledger_page import read_push
 from lti_tool.services.publication_preview import preview_publication
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
@@ -53,10 +54,12 @@ def unpublish_group_set(course_id: UUID, set_id: UUID) -> Response:
     return changed(stopped, "group_sets.group_set", set_id=set_id, notice="mirror_left")
 
 
-@blueprint.post("/push")
+@blueprint.route("/push", methods=["GET", "POST"])
 @requires(Permission.PUBLISH)
 def push_course_group_memberships(course_id: UUID) -> Response:
-    """Push all group memberships of the course, published sets and the LMS's own, and show how that goes."""
+    """Ask, then push all group memberships of the course, published sets and the LMS's own, and show how that goes."""
+    if request.method == "GET":
+        return page("publication/push.html", push=read_push(course_id))
     try:
         run_id = publication.request_push(tool(), viewer())
     except Conflict:

@@ -7,7 +7,7 @@ from lti_tool.domain.permissions import Actor, Permission, allowed, require
 from lti_tool.domain.roles import EnrollmentType
 
 WATCH = {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS, Permission.VIEW_ASSIGNMENTS}
-READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS, Permission.VIEW_CONNECTION}
+READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS, Permission.VIEW_CHANGES, Permission.VIEW_CONNECTION}
 EDIT = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.EDIT_ASSIGNMENTS}
 WRITE = {*EDIT, Permission.SYNC, Permission.LEND_ACCESS, Permission.PUBLISH}
 

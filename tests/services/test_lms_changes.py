@@ -142,7 +142,7 @@ def test_canvas_spreads_the_unassigned_and_the_store_is_read_again(classroom: An
             connected_sets.assign_unassigned(classroom.viewer, set_id)
         return
     asked = connected_sets.assign_unassigned(classroom.viewer, set_id)
-    assert deliver(classroom, asked, set_id) == "waiting"  # the worker does it, with progress
+    assert deliver(classroom, asked, set_id) == "sending"  # the worker does it, with progress
     run = runs.claim(runs.find_open_run(classroom.course_id).id)
     assert run is not None
     assert classroom.read_set(set_id).run.kind == "change"

@@ -15,7 +15,7 @@ from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Pub
 from lti_tool.services.group_sets import connection_of, get_set, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
-from lti_tool.services.runs import RunView, keeps_from_editing, view_run
+from lti_tool.services.runs import OPEN, RunView, view_run, work_of
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
 
@@ -129,7 +129,7 @@ def read_shown_set(
     found = db.session.execute(
         select(GroupSet, Publication, SyncRun, _without_email(set_id))
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
+        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
         .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
     ).one_or_none()
     if found is None:
@@ -159,7 +159,7 @@ def read_shown_set(
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
         without_email=without_email,
-        run=view_run(run) if run else None,
+        run=view_run(run) if run and work_of(run).stops(set_id) else None,
         namesakes=read_namesakes(course_id),
     )
 

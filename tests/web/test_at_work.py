@@ -103,7 +103,7 @@ def routes(app: Flask, method: str, permissions: Any = EDITS) -> set[str]:
 
 def address(world: Any, endpoint: str) -> str:
     """Return the address of an edit of what the course has."""
-    (rule, *_) = [rule for rule in world.app.url_map.iter_rules(endpoint)]
+    (rule, *_) = world.app.url_map.iter_rules(endpoint)
     values = {
         "course_id": world.course_id,
         "set_id": world.connected if endpoint in CONNECTED else world.set_id,
@@ -181,7 +181,9 @@ def test_a_sync_of_groups_shows_itself_in_place_of_what_edits(busy: Any, path: s
     run_id = busy.run("pull", "running")
     page = busy.teacher.get(where)
     assert not list(offered(busy, page))
-    assert page.select_one(f"#run-progress[hx-get*='{run_id}']")
+    asks = page.select_one(f"[hx-get*='{run_id}']")["hx-get"]
+    again, _ = busy.teacher.fragment(asks)
+    assert "from=" in again.select_one("#run-progress")["hx-get"], "else the page never shows its controls again"
 
 
 @pytest.mark.shows("MODEL-29")

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.work import Work
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, db
+from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, SyncRun, db
+from lti_tool.services.runs import OPEN, work_of
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
 
@@ -50,12 +52,13 @@ class CourseFacts:
 
 @dataclass(frozen=True)
 class Viewer:
-    """A person in one course, as their last launch proved it."""
+    """A person in one course, as their last launch proved it, and what is at work on the course."""
 
     access_id: UUID
     name: str
     course: CourseFacts
     actor: Actor
+    at_work: Work | None = None
 
 
 def find_visitor(session_token: str | None) -> Visitor | None:
@@ -71,11 +74,12 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at)
+        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at, SyncRun)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
         .outerjoin(ServiceToken, ServiceToken.registration_id == Registration.id)
+        .outerjoin(SyncRun, and_(SyncRun.course_id == Course.id, SyncRun.state.in_(OPEN)))  # one at most
         .where(
             Course.id == course_id,
             Course.registration_id == visitor.registration_id,
@@ -85,7 +89,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     ).one_or_none()
     if row is None:
         return None
-    course, access, member, family, token_set_at = row
+    course, access, member, family, token_set_at, run = row
     actor = _actor(course, access, member, asks=family == "moodle" and token_set_at is not None)
     if actor.enrollment_type is EnrollmentType.STUDENT and _is_dropped(member):
         return None
@@ -106,6 +110,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             rights_asked_at=course.rights_asked_at,
         ),
         actor,
+        work_of(run) if run else None,
     )
 
 

@@ -31,14 +31,13 @@ from lti_tool.models import (
     LmsChange,
     Publication,
     RosterMember,
-    SyncRun,
     db,
     transaction,
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.roster import hold_roster
-from lti_tool.services.runs import keeps_from_editing
+from lti_tool.services.runs import require_edits
 
 
 @dataclass(frozen=True)
@@ -221,17 +220,16 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None, by: Edi
     require_editable_set(connection_of(row), (by,), may_write=may_write(row))
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")
-    at_work = select(SyncRun.kind).where(SyncRun.course_id == course_id, keeps_from_editing(set_id))
-    if kind := db.session.scalar(at_work):
-        raise Conflict("set_in_publication" if kind == "publish" else "run_open")
+    require_edits(course_id, set_id)
     return row
 
 
 def create_set(viewer: Viewer, name: str) -> Changes:
-    """Make a local set; raise RuleViolation for a name that is empty, too long or taken."""
+    """Make a local set; raise RuleViolation for a name that is empty, too long or taken, Conflict during a sync."""
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
+        require_edits(course_id)
         require_free_name(tidy, local_names(course_id))
         set_id = add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)

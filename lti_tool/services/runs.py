@@ -11,20 +11,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
+from lti_tool.domain.work import Work
 from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 
 log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
-SYNCS_OF_GROUPS = ("groups", "pull")
-RUNS_OF_ONE_SET = ("publish", "refresh")
 # Steps whose names come faster than anybody reads them: stored as often as a heartbeat, told all.
 PACED = (Step.SYNCING_MEMBERS,)
 STALE_AFTER = timedelta(minutes=2)
@@ -257,19 +256,19 @@ def require_no_open_run(course_id: UUID) -> None:
         raise Conflict("run_open")
 
 
-def keeps_from_editing(set_id: UUID) -> ColumnElement[bool]:
-    """Return the condition on runs during which nobody may edit a set: syncs of groups, its own refresh or publication.
+def require_edits(course_id: UUID, set_id: UUID | None = None) -> None:
+    """Raise Conflict while a run keeps people from editing the course, or this set of it (see `Work.stops`).
 
-    A push is none: it sends what is stored, and the edits that come meanwhile wait for their turn.
+    Every service that changes sets, groups or assignments for somebody asks this inside its transaction.
     """
-    own = and_(SyncRun.kind.in_(RUNS_OF_ONE_SET), SyncRun.group_set_id == set_id)
-    return and_(SyncRun.state.in_(OPEN), or_(SyncRun.kind.in_(SYNCS_OF_GROUPS), own))
+    run = db.session.scalar(select(SyncRun).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN)))
+    if run and (code := work_of(run).stops(set_id)):
+        raise Conflict(code)
 
 
-def at_work_on(set_id: UUID) -> ColumnElement[bool]:
-    """Return the condition on runs that the page of a set shows: what keeps from editing, and changes on their way."""
-    own = and_(SyncRun.state.in_(OPEN), SyncRun.kind == "change", SyncRun.group_set_id == set_id)
-    return or_(keeps_from_editing(set_id), own)
+def work_of(run: SyncRun) -> Work:
+    """Return a run as what it keeps people from."""
+    return Work(run.id, run.kind, run.group_set_id)
 
 
 def find_open_run(course_id: UUID) -> RunView | None:

@@ -70,8 +70,10 @@ def _require_imported(row: GroupSet) -> None:
 def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None = None) -> UUID:
     """Check a file and keep it for its preview; return the draft's id.
 
-    Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules.
+    Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules,
+    Conflict during a sync or a publication of the set: the preview would not be of what is there afterwards.
     """
+    runs.require_edits(viewer.course.id, set_id)
     text = decode(data)
     if set_id:
         get_imported_set(viewer.course.id, set_id)

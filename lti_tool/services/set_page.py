@@ -25,7 +25,7 @@ from lti_tool.models import (
 from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, problem_of, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
-from lti_tool.services.runs import RunView, at_work_on, view_run
+from lti_tool.services.runs import OPEN, RunView, view_run, work_of
 from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
@@ -62,8 +62,8 @@ class ShownSet:
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
     be found again by an import of its export; `namesakes` the names that several people of the course have. `run` is
-    what is at work on it, during which nobody may edit it; `last_change` can be taken back. `editor` is who changes the set, None when nobody does
-    here; for a set of the LMS `locked` is the code of the reason.
+    what is at work on it, during which nobody may edit it; `last_change` can be taken back. `editor` is who changes
+    the set, None when nobody does here; for a set of the LMS `locked` is the code of the reason.
     """
 
     row: GroupSet
@@ -146,7 +146,7 @@ def read_shown_set(
             select(GroupSet, Course, Publication, SyncRun, _without_email(set_id))
             .join(Course, Course.id == GroupSet.course_id)
             .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, at_work_on(set_id)))
+            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
             .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
         )
     ).one_or_none()
@@ -179,7 +179,7 @@ def read_shown_set(
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
         without_email=without_email,
-        run=view_run(run) if run else None,
+        run=view_run(run) if run and work_of(run).shows_on(set_id) else None,
         namesakes=read_namesakes(course_id),
         last_change=view_undo(last_change),
         editor=editor,

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
-from lti_tool.domain.errors import Forbidden, LaunchError, NotFound
+from lti_tool.domain.errors import Conflict, Forbidden, LaunchError, NotFound
 from lti_tool.domain.permissions import Permission, require
+from lti_tool.domain.work import holds_back
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.services.access import Viewer, Visitor, find_viewer, find_visitor
 
@@ -59,6 +61,11 @@ def viewer() -> Viewer:
     return cast("Viewer", g.viewer)
 
 
+def subject_set() -> UUID | None:
+    """Return the group set that the request's address names, if any."""
+    return cast("UUID | None", (request.view_args or {}).get("set_id"))
+
+
 def csrf_token() -> str:
     """Return the token that proves a form came from this session's own page."""
     visitor: Visitor | None = g.get("visitor")
@@ -96,6 +103,10 @@ def _admit() -> None:
         raise NotFound("course_not_found")
     g.viewer = found
     require(found.actor, permission)
+    # A write asks again in its transaction (services.runs.require_edits); a form need not be filled in first.
+    code = holds_back(found.at_work, permission, subject_set())
+    if code and request.method in SAFE_METHODS:
+        raise Conflict(code)
 
 
 def _require_text() -> None:

@@ -136,7 +136,10 @@ def show_conflict(error: Conflict) -> Response:
     values = request.view_args or {}
     if "set_id" not in values or prefers_json():
         return answer_error(error)
-    return show_set(values["course_id"], values["set_id"], 409, conflict=error)
+    answer = show_set(values["course_id"], values["set_id"], 409, conflict=error)
+    if wants_fragment():  # whatever small part of the page was asked for
+        answer.headers["HX-Retarget"] = "#main"
+    return answer
 
 
 @blueprint.post("/<uuid:set_id>/copy")

@@ -14,7 +14,7 @@ from huey.exceptions import ConfigurationError
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
-from lti_tool.services import drafts, publication, pull, push, runs
+from lti_tool.services import consents, drafts, lms_changes, publication, pull, push, push_all, refresh, runs, undo
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
 
@@ -26,8 +26,12 @@ RUNNERS: dict[str, Callable[..., object]] = {
     "roster": pull.run_pull,
     "groups": pull.run_pull,
     "pull": pull.run_pull,
+    "preview": pull.run_preview,
+    "refresh": refresh.run_refresh,
     "publish": push.run_push,
     "push": push.run_push,
+    "push_all": push_all.run_push_all,
+    "change": lms_changes.run_changes,
 }
 
 
@@ -80,11 +84,14 @@ class Doorbell:
         with self._context():
             runs.sweep(self.ring)
             publication.sweep(self.ring)
+            lms_changes.sweep(self.ring)
 
     def _purge(self) -> None:
         with self._context():
             purge_expired()
             drafts.sweep()
+            undo.sweep()
+            consents.forget_expired()
 
 
 class InProcessConsumer(Consumer):  # type: ignore[misc] # huey is untyped

@@ -9,7 +9,7 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
-from lti_tool.cli import courses, database, demo, doctor, keys, registrations, serve
+from lti_tool.cli import courses, database, demo, doctor, keys, oauth_clients, registrations, serve
 from lti_tool.cli.errors import sentence
 from lti_tool.domain.errors import ToolError
 from lti_tool.settings import SettingsError
@@ -30,6 +30,7 @@ for command in (
     keys.keys,
     registrations.registration,
     registrations.token,
+    oauth_clients.oauth_client,
     courses.course,
     courses.sync,
     courses.publish,

@@ -14,7 +14,7 @@ from lti_tool.domain.errors import Conflict, LmsError, LmsRefused
 from lti_tool.domain.gateway import Step
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun
-from lti_tool.services import courses, publication, pull, runs
+from lti_tool.services import courses, publication, pull, push_all, refresh, runs
 from lti_tool.services import push as push_service
 from lti_tool.services.pull import Wanted
 from lti_tool.services.tool import Tool
@@ -51,14 +51,19 @@ def list_(as_json: bool) -> None:
 @click.argument("course_id", type=click.UUID)
 @click.option("--roster", is_flag=True, help="Only the people.")
 @click.option("--groups", is_flag=True, help="Only the group sets and groups.")
+@click.option("--set", "set_id", type=click.UUID, help="Only this group set of the LMS (our id).")
 @click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def sync(course_id: UUID, roster: bool, groups: bool, dry_run: bool, as_json: bool) -> None:
+def sync(course_id: UUID, *, roster: bool, groups: bool, set_id: UUID | None, dry_run: bool, as_json: bool) -> None:
     """Bring people, group sets and groups of a course here from its LMS."""
+    if set_id and (roster or groups or dry_run):
+        raise click.UsageError("--set goes with --json only")
     wanted = Wanted(roster=roster or not groups, groups=groups or not roster)
     with opened() as tool:
         courses.get_course(course_id)
-        if dry_run:
+        if set_id:
+            report, error = _foreground(tool, refresh.queue_refresh(course_id, set_id), refresh.run_refresh)
+        elif dry_run:
             report, error = _preview(tool, course_id, wanted)
         else:
             run_id = runs.queue(course_id, pull.kind_of(wanted))
@@ -81,13 +86,13 @@ def publish(group_set_id: UUID, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def push(course_id: UUID, dry_run: bool, as_json: bool) -> None:
-    """Bring every published group set of a course up to date in the LMS."""
+    """Bring all group memberships of a course to the LMS: of published sets, and of its own that may be written."""
     with opened() as tool:
         courses.get_course(course_id)
         if dry_run:
-            report, error = push_service.preview_push(course_id), None
+            report, error = _preview_push(tool, course_id)
         else:
-            report, error = _foreground(tool, runs.queue(course_id, "push"), push_service.run_push)
+            report, error = _foreground(tool, runs.queue(course_id, "push_all"), push_all.run_push_all)
     _print(report, error, as_json)
 
 
@@ -99,6 +104,15 @@ def _publish(tool: Tool, group_set_id: UUID) -> tuple[Report, LmsError | None]:
         runs.note_error(report, error)
         return report, error
     return _foreground(tool, run_id, push_service.run_push)
+
+
+def _preview_push(tool: Tool, course_id: UUID) -> tuple[Report, LmsError | None]:
+    try:
+        return push_all.preview_push_all(tool, course_id), None
+    except LmsError as error:
+        report = Report()
+        runs.note_error(report, error)
+        return report, error
 
 
 def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, LmsError | None]:
@@ -152,8 +166,10 @@ def _print(report: Report, error: LmsError | None, as_json: bool) -> None:
 def _facts(report: Report) -> dict[str, Any]:
     """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
     facts = report.as_dict()
-    for part in ("not_in_roster_by_group", "not_active_by_group", "reassigned", "roster_conflicts"):
+    by_group = ("not_in_roster_by_group", "not_active_by_group", "pushed_groups")
+    for part in (*by_group, "reassigned", "roster_conflicts", "named"):
         del facts[part]
+    del facts["memberships"]["moved"]  # among the added and the removed
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
     return facts
 
@@ -169,6 +185,8 @@ def _print_words(facts: dict[str, Any]) -> None:
         click.echo(f"assignment {name}: its group set is gone, it uses Individual Students")
     for row in facts["roster_conflicts"]:
         click.echo(f"conflict: {row['person']} fits {', '.join(row['members'])} by {row['matched_by']}")
+    for row in facts["named"]["people_refused"]:
+        click.echo(f"left out: {row['person']} ({row['reason'].replace('_', ' ')})")
     for row in facts["not_placed"]:
         click.echo(f"not placed: {row['person']} in {row['group']}")
     click.echo(f"{facts['calls']} LMS calls, {facts['seconds']} s")

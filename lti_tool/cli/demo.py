@@ -20,11 +20,12 @@ from lti_tool.app import create_app
 from lti_tool.cli.serve import require_free_port, run_server
 from lti_tool.lti.keys import list_keys, new_key
 from lti_tool.models import Registration
-from lti_tool.services import registrations, tokens
+from lti_tool.services import oauth_clients, registrations, tokens
 from lti_tool.settings import Settings, local_secret
 
 FAMILIES = ("canvas", "moodle")
 DEPLOYMENT = "1"
+DEVELOPER_KEY = ("demo-canvas-api", "demo-canvas-secret")
 START_SECONDS = 30
 
 
@@ -74,10 +75,13 @@ def prepare(settings: Settings, folder: Path, lms_url: str, students: int) -> Pa
         rows = {family: _register(family, lms_url) for family in FAMILIES}
         for family, row in rows.items():
             tokens.set_service_token(settings, row.id, f"demo-{family}-token")
+        oauth_clients.set_oauth_client(settings, rows["canvas"].id, *DEVELOPER_KEY)
         config = {
             "base_url": lms_url,
             "state_file": str(folder.absolute() / "lms.json"),
             "big_course_students": students,
+            "oauth_client_id": DEVELOPER_KEY[0],
+            "oauth_client_secret": DEVELOPER_KEY[1],
             "canvas_token": "demo-canvas-token",
             "moodle_token": "demo-moodle-token",
             "tools": {family: _tool_link(settings, row.id, family) for family, row in rows.items()},

@@ -9,7 +9,7 @@ import click
 
 from lti_tool.cli.context import opened
 from lti_tool.models import Registration
-from lti_tool.services import registrations, tokens
+from lti_tool.services import oauth_clients, registrations, tokens
 from lti_tool.services.tool import Tool
 
 
@@ -149,6 +149,16 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
         "auth_token_url": row.auth_token_url,
         "key_set_url": row.key_set_url,
         "deployments": [d.lms_deployment_id for d in row.deployments if d.active],
+        **(_developer_key(tool, row) if row.family == "canvas" else {}),
+    }
+
+
+def _developer_key(tool: Tool, row: Registration) -> dict[str, Any]:
+    """Return what Canvas's form of an API developer key asks for, and the id of the one that is stored."""
+    return {
+        "oauth_client_id": oauth_clients.find_client_id(row.id),
+        "oauth_redirect_uri": oauth_clients.redirect_uri(tool.settings),
+        "oauth_scopes": list(oauth_clients.SCOPES),
     }
 
 
@@ -157,4 +167,5 @@ def _print(facts: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        click.echo(f"{key.replace('_', ' '):15} {', '.join(value) if isinstance(value, list) else value or '—'}")
+        text = ("\n" + " " * 19 if key == "oauth_scopes" else ", ").join(value) if isinstance(value, list) else value
+        click.echo(f"{key.replace('_', ' '):18} {text or '—'}")

@@ -17,6 +17,7 @@ from lti_tool.demo import (
     canvas_oauth,
     canvas_sets,
     control,
+    course_groups,
     moodle_groupings,
     moodle_groups,
     moodle_lti,
@@ -28,7 +29,7 @@ from lti_tool.demo import (
     tokens,
 )
 from lti_tool.demo.big import make_big_course
-from lti_tool.demo.config import CANVAS_CUSTOM, Flavour, LmsConfig, ToolLink
+from lti_tool.demo.config import CANVAS_CUSTOM, FLAVOURS, Flavour, LmsConfig, ToolLink
 from lti_tool.demo.faults import Faults
 from lti_tool.demo.hub import Hub
 
@@ -47,6 +48,8 @@ BLUEPRINTS = (
     canvas_lti.bp,
     canvas_oauth.bp,
     control.bp,
+    course_groups.canvas_bp,
+    course_groups.moodle_bp,
     moodle_lti.bp,
     moodle_ws.bp,
     nrps.canvas_bp,
@@ -126,6 +129,7 @@ class DemoLms:
             for counter in self.hub.calls.values():
                 counter.clear()
             self.hub.counted = 0
+            self.hub.most_at_once = dict.fromkeys(FLAVOURS, 0)
 
     def faults(self, values: Mapping[str, Any] | None = None) -> Faults:
         """Return the faults, after setting those that are given; an empty mapping resets all."""

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import keys, lti_messages
+from lti_tool.demo import course_groups, keys, lti_messages
 from lti_tool.demo.canvas_roles import expand, launch_roles
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import canvas, hub
@@ -85,39 +85,43 @@ def _wrong_parameter() -> str:
 def id_token(tool: ToolLink, course: Course, person: Person) -> dict[str, Any]:
     """Return the claims of a course-navigation launch, without the nonce."""
     issuer, now = hub().issuer("canvas"), int(time.time())
-    return {
-        "iss": issuer,
-        "aud": tool.client_id,
-        "azp": tool.client_id,
-        "sub": person.lti_id,
-        "iat": now,
-        "exp": now + 3600,
-        "locale": "en",
-        "picture": f"{issuer}/images/messages/avatar-50.png",
-        CLAIM + "message_type": "LtiResourceLinkRequest",
-        CLAIM + "version": "1.3.0",
-        CLAIM + "deployment_id": tool.deployment_id,
-        CLAIM + "target_link_uri": tool.launch_url,
-        CLAIM + "roles": launch_roles(canvas(), course, person),
-        CLAIM + "context": context_claim(course)
-        | {"type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering"]},
-        CLAIM + "resource_link": {"id": course.lti_id, "title": course.title, "description": None},
-        CLAIM + "custom": expand(canvas(), tool, course, person),
-        CLAIM + "lis": {"person_sourcedid": person.sis_id, "course_offering_sourcedid": course.sis_id},
-        CLAIM + "tool_platform": platform_claim(),
-        CLAIM + "launch_presentation": {
+    return (
+        {
+            "iss": issuer,
+            "aud": tool.client_id,
+            "azp": tool.client_id,
+            "sub": person.lti_id,
+            "iat": now,
+            "exp": now + 3600,
             "locale": "en",
-            "document_target": "iframe",
-            "return_url": f"{issuer}/courses/{course.id}/external_content/success/external_tool_redirect",
-        },
-        CLAIM + "lti1p1": {"user_id": person.lti_id.replace("-", "")},
-        CLAIM + "lti11_legacy_user_id": person.lti_id.replace("-", ""),
-        "https://www.instructure.com/placement": "course_navigation",
-        lti_messages.NRPS_CLAIM: {
-            "context_memberships_url": f"{issuer}/api/lti/courses/{course.id}/names_and_roles",
-            "service_versions": ["2.0"],
-        },
-    } | lti_messages.person_claims(person)
+            "picture": f"{issuer}/images/messages/avatar-50.png",
+            CLAIM + "message_type": "LtiResourceLinkRequest",
+            CLAIM + "version": "1.3.0",
+            CLAIM + "deployment_id": tool.deployment_id,
+            CLAIM + "target_link_uri": tool.launch_url,
+            CLAIM + "roles": launch_roles(canvas(), course, person),
+            CLAIM + "context": context_claim(course)
+            | {"type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering"]},
+            CLAIM + "resource_link": {"id": course.lti_id, "title": course.title, "description": None},
+            CLAIM + "custom": expand(canvas(), tool, course, person),
+            CLAIM + "lis": {"person_sourcedid": person.sis_id, "course_offering_sourcedid": course.sis_id},
+            CLAIM + "tool_platform": platform_claim(),
+            CLAIM + "launch_presentation": {
+                "locale": "en",
+                "document_target": "iframe",
+                "return_url": f"{issuer}/courses/{course.id}/external_content/success/external_tool_redirect",
+            },
+            CLAIM + "lti1p1": {"user_id": person.lti_id.replace("-", "")},
+            CLAIM + "lti11_legacy_user_id": person.lti_id.replace("-", ""),
+            "https://www.instructure.com/placement": "course_navigation",
+            lti_messages.NRPS_CLAIM: {
+                "context_memberships_url": f"{issuer}/api/lti/courses/{course.id}/names_and_roles",
+                "service_versions": ["2.0"],
+            },
+        }
+        | course_groups.claim("canvas", tool, course)
+        | lti_messages.person_claims(person)
+    )
 
 
 def context_claim(course: Course) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, jsonify, redirect, render_template, request
+from flask import Blueprint, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from lti_tool.demo.hub import canvas, hub
@@ -32,7 +32,11 @@ def ask() -> ResponseReturnValue:
     if chosen:
         people = [p for p in canvas().people.values() if p.id == chosen] or people
     fields = {k: v for k, v in request.args.items() if k != "as"}
-    return render_template("demo/oauth.html", people=people, fields=fields, title="Authorize LTI Groups")
+    response = make_response(
+        render_template("demo/oauth.html", people=people, fields=fields, title="Authorize LTI Groups")
+    )
+    response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"  # a login is shown in no frame
+    return response
 
 
 @bp.post("/login/oauth2/confirm")

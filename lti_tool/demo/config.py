@@ -29,6 +29,10 @@ class ToolLink:
     launch_url: str
     jwks_url: str
     custom: Mapping[str, str] = field(default_factory=dict)
+    # Neither real Canvas nor real Moodle has the Course Groups Service; with it a site plays any other platform.
+    groups_service: bool = False
+    # Whether people tell their groups in the roster too: an extension that not every platform with the service has.
+    group_enrollments: bool = True
 
 
 @dataclass(frozen=True)

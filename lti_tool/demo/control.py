@@ -19,7 +19,10 @@ bp = Blueprint("control", __name__, url_prefix="/control")
 
 def counts(lms: Hub) -> dict[str, Any]:
     """Return how many API calls each site has got."""
-    return {name: {"total": c.total(), "by_path": dict(c)} for name, c in lms.calls.items()}
+    return {
+        name: {"total": c.total(), "by_path": dict(c), "most_at_once": lms.most_at_once[name]}
+        for name, c in lms.calls.items()
+    }
 
 
 def _site(flavour: str) -> Site:
@@ -54,6 +57,7 @@ def reset_calls() -> ResponseReturnValue:
     for counter in hub().calls.values():
         counter.clear()
     hub().counted = 0
+    hub().most_at_once = dict.fromkeys(FLAVOURS, 0)
     return jsonify(counts(hub())) if request.is_json or not request.form else redirect("/control/")
 
 

@@ -25,6 +25,9 @@ class Faults:
     rate_remaining: float | None = None
     import_delay_ms: int = 300
     only_path: str = ""
+    # Moodle's silent ones: a capability that the service account lacks, and "off" or "maintenance" of the service.
+    lacks: str = ""
+    web_services: str = ""
 
     def update(self, values: dict[str, Any]) -> None:
         """Set some switches; an unknown name or a wrong type is refused and changes nothing."""
@@ -32,6 +35,10 @@ class Faults:
         checked = {name: _checked(name, value, known) for name, value in values.items()}
         for name, value in checked.items():
             setattr(self, name, value)
+
+    def missing(self, *capabilities: str) -> bool:
+        """Tell whether the service account lacks one of these capabilities."""
+        return self.lacks in capabilities
 
     def take(self, name: str) -> bool:
         """Count one call against a ``…_next`` number; true when it must be hit."""
@@ -67,7 +74,9 @@ def _checked(name: str, value: Any, known: dict[str, Any]) -> Any:
         if text not in (None, "429", "403"):
             raise ValueError("throttle is null, 429 or 403")
         return text
-    if name == "only_path":
+    if name == "web_services" and value not in ("", "off", "maintenance"):
+        raise ValueError("web_services is empty, off or maintenance")
+    if name in ("only_path", "lacks", "web_services"):
         return str(value)
     if name in ("strip_includes", "revoke_token"):
         return value in (True, 1, "1", "true", "on")

@@ -40,6 +40,20 @@ def guard(blueprint: Blueprint, flavour: Flavour) -> None:
 
     blueprint.before_request(enter)
     blueprint.after_request(_leave)
+    blueprint.teardown_request(_step_out)
+
+
+def _step_in(lms: Hub, flavour: Flavour) -> None:
+    g.at_work = (flavour, request.headers.get("Authorization") or request.values.get("wstoken", ""))
+    lms.at_once[g.at_work] += 1
+    lms.most_at_once[flavour] = max(lms.most_at_once[flavour], lms.at_once[g.at_work])
+
+
+def _step_out(_error: BaseException | None) -> None:
+    if "at_work" in g:
+        lms = hub()
+        with lms.lock:
+            lms.at_once[g.pop("at_work")] -= 1
 
 
 def _enter(lms: Hub, flavour: Flavour) -> Response | None:
@@ -50,6 +64,7 @@ def _enter(lms: Hub, flavour: Flavour) -> Response | None:
         lms.calls[flavour][name] += 1
         lms.counted += 1
         number = lms.counted
+        _step_in(lms, flavour)
     g.hit = lms.faults.only_path in request.path or lms.faults.only_path in name
     if not g.hit:
         return None

@@ -58,6 +58,9 @@ class Hub:
         self.hints: dict[str, Hint] = {}
         self.codes: dict[str, dict[str, Any]] = {}
         self.counted = 0
+        # How many calls of one token are at work, and the most that ever were: real LMSs refuse too many.
+        self.at_once: Counter[tuple[Flavour, str]] = Counter()
+        self.most_at_once: dict[Flavour, int] = dict.fromkeys(FLAVOURS, 0)
         self.key_cache = KeyCache()
 
     def issuer(self, flavour: Flavour) -> str:

@@ -8,10 +8,12 @@ from flask import Response, make_response, render_template, request
 
 from lti_tool.demo.config import Flavour, ToolLink
 from lti_tool.demo.hub import Hint, Hub, hub
-from lti_tool.demo.model import Person
+from lti_tool.demo.model import Person, Token
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 NRPS_CLAIM = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+GROUPS_CLAIM = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
+GROUPS_SCOPE = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
 NRPS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
@@ -48,6 +50,13 @@ def take_hint(lms: Hub, flavour: Flavour, launch_id: str) -> Hint | None:
 def tool_of(flavour: Flavour) -> ToolLink | None:
     """Return the installed tool of a site."""
     return hub().tools.get(flavour)
+
+
+def service_token(flavour: Flavour) -> Token | None:
+    """Return the token that an LTI service call bears, if it is one of this site that is still good."""
+    value = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    token = hub().sites[flavour].tokens.get(value)
+    return token if token and not hub().faults.revoke_token and token.expires > time.time() else None
 
 
 def error_form(redirect_uri: str, code: str, description: str) -> Response:

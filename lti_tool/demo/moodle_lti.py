@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import keys, lti_messages
+from lti_tool.demo import course_groups, keys, lti_messages
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import Hint, hub, moodle
 from lti_tool.demo.lti_messages import CLAIM, INSTITUTION, MEMBERSHIP, SYSTEM, autopost, error_form
@@ -113,36 +113,40 @@ def id_token(tool: ToolLink, course: Course, person: Person) -> dict[str, Any]:
     """Return the claims of a launch from a course page, without the nonce."""
     issuer, now = hub().issuer("moodle"), int(time.time())
     memberships = f"{issuer}/mod/lti/services.php/CourseSection/{course.id}/bindings/{TOOL_TYPE_ID}/memberships"
-    return {
-        "iat": now,
-        "exp": now + 60,
-        "iss": issuer,
-        "aud": tool.client_id,
-        "sub": str(person.id),
-        CLAIM + "deployment_id": tool.deployment_id,
-        CLAIM + "target_link_uri": tool.launch_url,
-        CLAIM + "lis": {"person_sourcedid": person.sis_id or "", "course_section_sourcedid": course.sis_id},
-        CLAIM + "roles": launch_roles(moodle(), course, person),
-        CLAIM + "context": context_claim(course) | {"type": ["CourseSection"]},
-        CLAIM + "message_type": "LtiResourceLinkRequest",
-        CLAIM + "resource_link": {"title": "LTI Groups", "description": "", "id": str(cmid_of(course))},
-        CLAIM + "ext": {"user_username": person.login, "lms": "moodle-2"},
-        CLAIM + "launch_presentation": {
-            "locale": "en",
-            "document_target": "iframe",
-            "return_url": f"{issuer}/mod/lti/return.php?course={course.id}&launch_container=3&instanceid=1",
-        },
-        CLAIM + "tool_platform": {
-            "product_family_code": "moodle",
-            "version": "2024100706",
-            "guid": hashlib.md5(issuer.encode(), usedforsecurity=False).hexdigest(),
-            "name": "demo",
-            "description": "Demo University (simulator)",
-        },
-        CLAIM + "version": "1.3.0",
-        CLAIM + "custom": _custom(tool, course, person, memberships),
-        lti_messages.NRPS_CLAIM: {"context_memberships_url": memberships, "service_versions": ["1.0", "2.0"]},
-    } | lti_messages.person_claims(person)
+    return (
+        {
+            "iat": now,
+            "exp": now + 60,
+            "iss": issuer,
+            "aud": tool.client_id,
+            "sub": str(person.id),
+            CLAIM + "deployment_id": tool.deployment_id,
+            CLAIM + "target_link_uri": tool.launch_url,
+            CLAIM + "lis": {"person_sourcedid": person.sis_id or "", "course_section_sourcedid": course.sis_id},
+            CLAIM + "roles": launch_roles(moodle(), course, person),
+            CLAIM + "context": context_claim(course) | {"type": ["CourseSection"]},
+            CLAIM + "message_type": "LtiResourceLinkRequest",
+            CLAIM + "resource_link": {"title": "LTI Groups", "description": "", "id": str(cmid_of(course))},
+            CLAIM + "ext": {"user_username": person.login, "lms": "moodle-2"},
+            CLAIM + "launch_presentation": {
+                "locale": "en",
+                "document_target": "iframe",
+                "return_url": f"{issuer}/mod/lti/return.php?course={course.id}&launch_container=3&instanceid=1",
+            },
+            CLAIM + "tool_platform": {
+                "product_family_code": "moodle",
+                "version": "2024100706",
+                "guid": hashlib.md5(issuer.encode(), usedforsecurity=False).hexdigest(),
+                "name": "demo",
+                "description": "Demo University (simulator)",
+            },
+            CLAIM + "version": "1.3.0",
+            CLAIM + "custom": _custom(tool, course, person, memberships),
+            lti_messages.NRPS_CLAIM: {"context_memberships_url": memberships, "service_versions": ["1.0", "2.0"]},
+        }
+        | course_groups.claim("moodle", tool, course)
+        | lti_messages.person_claims(person)
+    )
 
 
 def context_claim(course: Course) -> dict[str, Any]:

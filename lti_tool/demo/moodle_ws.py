@@ -58,6 +58,10 @@ def function(name: str) -> Callable[[Callable[[Call], Any]], Callable[[Call], An
 
 @bp.route("/webservice/rest/server.php", methods=["GET", "POST"])
 def server() -> Response:
+    if hub().faults.web_services == "off":
+        return Response("", 403)
+    if hub().faults.web_services == "maintenance":
+        return Response("<html><body><h1>Undergoing maintenance</h1></body></html>", 503, mimetype="text/html")
     call = decode(_variables())
     # Whatever was lost beyond PHP's limit is lost here as well: also the wish for JSON.
     as_json = call.get("moodlewsrestformat") == "json"

@@ -1,17 +1,16 @@
 """Names and roles: the roster that each site shows to the tool, with the habits of each."""
 
 import base64
-import time
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, json, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import canvas_lti, canvas_roles, gate, moodle_lti
+from lti_tool.demo import canvas_lti, canvas_roles, course_groups, gate, moodle_lti
 from lti_tool.demo.config import Flavour, ToolLink
 from lti_tool.demo.hub import canvas, hub, moodle
-from lti_tool.demo.lti_messages import NRPS_SCOPE, NRPS_TYPE, person_claims, tool_of
+from lti_tool.demo.lti_messages import NRPS_SCOPE, NRPS_TYPE, person_claims, service_token, tool_of
 from lti_tool.demo.model import Course, Person
 from lti_tool.demo.moodle_text import escaped
 
@@ -24,10 +23,8 @@ MOODLE_MANAGERS = ("editingteacher", "manager")
 
 
 def _may_read(flavour: Flavour) -> bool:
-    value = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    token = hub().sites[flavour].tokens.get(value)
-    revoked = hub().faults.revoke_token
-    return bool(token and not revoked and token.expires > time.time() and NRPS_SCOPE in token.scope.split())
+    token = service_token(flavour)
+    return token is not None and NRPS_SCOPE in token.scope.split()
 
 
 def _answer(body: dict[str, Any], next_url: str | None) -> Response:
@@ -61,6 +58,7 @@ def canvas_members(course_id: int) -> ResponseReturnValue:
         return gate.server_error("canvas")
     people = _canvas_people(course, request.args.get("role"))
     members = [_canvas_member(tool, course, p, expanded=rlid is not None) for p in people[start : start + size]]
+    members = course_groups.with_enrollments("canvas", course, members)
     url = f"{hub().issuer('canvas')}/api/lti/courses/{course_id}/names_and_roles"
     more = None
     if start + size < len(people):
@@ -124,6 +122,7 @@ def moodle_members(course_id: int, tool_id: int) -> ResponseReturnValue:
     rows = {e.user: e for e in moodle().course_enrolments(course_id) if e.state == "active"}
     people = sorted((moodle().people[n] for n in rows), key=lambda p: (p.family.lower(), p.given.lower(), p.id))
     members = [_moodle_member(p, manages=rows[p.id].kind in MOODLE_MANAGERS) for p in people]
+    members = course_groups.with_enrollments("moodle", course, members)
     role = (request.args.get("role") or "").rpartition("#")[2]
     if role in ("Instructor", "Learner"):
         members = [m for m in members if role in m["roles"]]

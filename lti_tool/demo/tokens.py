@@ -10,16 +10,15 @@ from flask.typing import ResponseReturnValue
 
 from lti_tool.demo import canvas_oauth, gate
 from lti_tool.demo.assertion import ASSERTION_TYPE, KeysUnreachableError, UnknownKeyError, verify
-from lti_tool.demo.config import Flavour
+from lti_tool.demo.config import Flavour, ToolLink
 from lti_tool.demo.hub import hub
-from lti_tool.demo.lti_messages import NRPS_SCOPE, tool_of
+from lti_tool.demo.lti_messages import GROUPS_SCOPE, NRPS_SCOPE, tool_of
 from lti_tool.demo.model import Token
 
 canvas_bp = Blueprint("canvas_token", __name__, url_prefix="/canvas")
 moodle_bp = Blueprint("moodle_token", __name__, url_prefix="/moodle")
 gate.guard(canvas_bp, "canvas")
 gate.guard(moodle_bp, "moodle")
-KNOWN_SCOPES = (NRPS_SCOPE,)
 
 
 def _grant(flavour: Flavour, client_id: str, scope: str) -> dict[str, Any]:
@@ -33,8 +32,9 @@ def _grant(flavour: Flavour, client_id: str, scope: str) -> dict[str, Any]:
     return {"access_token": token.value, "token_type": "Bearer", "expires_in": 3600, "scope": scope}
 
 
-def _known_scope() -> str:
-    return " ".join(s for s in request.form.get("scope", "").split() if s in KNOWN_SCOPES)
+def _known_scope(tool: ToolLink) -> str:
+    known = (NRPS_SCOPE, *((GROUPS_SCOPE,) if tool.groups_service else ()))
+    return " ".join(s for s in request.form.get("scope", "").split() if s in known)
 
 
 class TokenError(Exception):
@@ -69,7 +69,7 @@ def canvas_token() -> ResponseReturnValue:
         raise TokenError(400, "invalid_request", f"JWT signature invalid: {error}") from error
     if claims["sub"] != tool.client_id or "jti" not in claims:
         raise TokenError(401, "invalid_client", "unknown client")
-    scope = _known_scope()
+    scope = _known_scope(tool)
     if not scope:
         raise TokenError(400, "invalid_scope", "A requested scope is invalid, unknown or malformed")
     return jsonify(_grant("canvas", tool.client_id, scope))
@@ -108,7 +108,7 @@ def moodle_token() -> ResponseReturnValue:
         raise TokenError(400, "Expired token") from None
     except jwt.PyJWTError:
         raise TokenError(400, "invalid_client") from None
-    scope = _known_scope()
+    scope = _known_scope(tool)
     if not scope:
         raise TokenError(400, "invalid_scope")
     body = jsonify(_grant("moodle", tool.client_id, scope)).get_data(as_text=True)

@@ -1,13 +1,34 @@
 """Places people into groups by lot: even sizes, who is placed already stays, and the same seed gives the same draw."""
 
+import heapq
 import random
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import TypeVar
 
 from lti_tool.domain.errors import RuleViolation
 
 P = TypeVar("P")
 G = TypeVar("G")
+
+
+class SizeRule(StrEnum):
+    """How the size that was asked for is meant when the people do not divide evenly."""
+
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
+
+
+def count_groups(people: int, size: int, rule: SizeRule) -> int:
+    """Return how many even groups to make of so many people, so that the rule holds and nobody is alone.
+
+    Where both cannot be, nobody being alone comes first: five people in groups of at most two make a group of three.
+    Fewer people than one group of at least `size` needs make one group. Raise RuleViolation("too_few_for_groups").
+    """
+    if people < 2:
+        raise RuleViolation("too_few_for_groups")
+    count = -(-people // size) if rule is SizeRule.AT_MOST else people // size
+    return max(1, min(count, people // 2))
 
 
 def draw(
@@ -22,15 +43,14 @@ def draw(
         raise RuleViolation("no_groups")
     order = list(people)
     random.Random(seed).shuffle(order)  # noqa: S311 - a draw that can be repeated is wanted, not a secret
-    filled = dict(sizes)
-    rank = {group: place for place, group in enumerate(filled)}
+    groups = list(sizes)
+    filled = [(size, rank) for rank, size in enumerate(sizes.values())]
+    heapq.heapify(filled)  # the smallest group first, of equals the first in the set's order
     placed: dict[P, G] = {}
-    left: list[P] = []
-    for person in order:
-        group = min(filled, key=lambda g: (filled[g], rank[g]))
-        if maximum is not None and filled[group] >= maximum:
-            left.append(person)
-            continue
-        placed[person] = group
-        filled[group] += 1
-    return placed, left
+    for place, person in enumerate(order):
+        size, rank = filled[0]
+        if maximum is not None and size >= maximum:
+            return placed, order[place:]
+        placed[person] = groups[rank]
+        heapq.heapreplace(filled, (size + 1, rank))
+    return placed, []

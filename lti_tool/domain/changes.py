@@ -11,7 +11,8 @@ class Changes:
     """The sets, groups and assignments that one change made or altered, and those that it deleted (seed 003).
 
     A set is altered when its name or the list of its groups is, a group when its name, description or people are.
-    `count`: how many things the change was about, for the sentence that tells of it.
+    `asked`: rows of the ledger, for what only an answer of the LMS will change here. `count`: how many things the
+    change was about, for the sentence that tells of it.
     """
 
     group_sets: frozenset[UUID] = NONE
@@ -20,6 +21,7 @@ class Changes:
     deleted_groups: frozenset[UUID] = NONE
     assignments: frozenset[UUID] = NONE
     deleted_assignments: frozenset[UUID] = NONE
+    asked: frozenset[UUID] = NONE
     count: int = 0
 
     @property

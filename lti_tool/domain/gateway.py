@@ -4,7 +4,7 @@ Ids here are the LMS's own, always text. Every method finishes its calls before 
 end or raises, and raises only errors of the LmsError branch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -74,13 +74,41 @@ class RemoteGroup:
         object.__setattr__(self, "description", self.description.replace("\0", ""))
 
 
+OPTIONS = ("self_signup", "auto_leader", "group_limit")
+
+
+@dataclass(frozen=True)
+class SetOptions:
+    """What a set lets its students do; None leaves an option as it is, `off` names those that are switched off.
+
+    `self_signup`: enabled or restricted (people of one section only); `auto_leader`: first or random; `group_limit`:
+    most people in a group, two or more.
+    """
+
+    self_signup: str | None = None
+    auto_leader: str | None = None
+    group_limit: int | None = None
+    off: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to set or to switch off."""
+        return bool(self.off or self.self_signup or self.auto_leader or self.group_limit is not None)
+
+
+NO_OPTIONS = SetOptions()
+
+
 @dataclass(frozen=True)
 class RemoteGroupSet:
-    """A group set of the LMS and its groups in the LMS's order; on Moodle a group may be in several sets."""
+    """A group set of the LMS and its groups in the LMS's order; on Moodle a group may be in several sets.
+
+    `options`: as the LMS has them (None in it: switched off); None where the LMS has no such thing, or did not say.
+    """
 
     lms_group_set_id: str
     name: str
     group_ids: tuple[str, ...] = ()
+    options: SetOptions | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Make the name fit its column."""
@@ -104,6 +132,18 @@ class RemoteCourse:
 
 
 @dataclass(frozen=True)
+class NameClashes:
+    """Which names of a set that is to be made the LMS has given away already."""
+
+    set_name: bool = False
+    group_names: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether any name clashes."""
+        return self.set_name or bool(self.group_names)
+
+
+@dataclass(frozen=True)
 class NewGroup:
     """A group to make in an LMS set, with its first members (LMS user ids); the name is unique in the set."""
 
@@ -114,7 +154,7 @@ class NewGroup:
 
 @dataclass(frozen=True)
 class GroupChange:
-    """How one group of an LMS set is to differ: a new name (None = as it is), people in and people out.
+    """How one group of an LMS set is to differ: a new name or description (None = as it is), people in and out.
 
     `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
     LMS's answers prove the change.
@@ -125,6 +165,7 @@ class GroupChange:
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     known: RemoteGroup | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,11 +197,20 @@ class LmsGateway(Protocol):
     def read_managers(self) -> frozenset[str] | None:
         """Ask who may manage groups (LMS user ids); None when the LMS would not say, or tells it at each launch."""
 
-    def create_group_set(self, name: str) -> str:
-        """Make an empty group set and return its LMS id; raise LmsRefused("set_name_taken") if the name is used."""
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
+        """Ask which of these names a new set could not have there (one or two calls, nothing is changed)."""
 
-    def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
-        """Rename a set, leaving every other setting of it as it is."""
+    def create_group_set(self, name: str, options: SetOptions = NO_OPTIONS) -> str:
+        """Make an empty group set and return its LMS id; raise LmsRefused("set_name_taken") if the name is used.
+
+        Raise LmsRefused("options_unsupported") for options that the LMS does not have.
+        """
+
+    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+        """Change a set's name (None = as it is) and options and return its name; all its other settings stay.
+
+        Raise as `create_group_set`, and LmsChanged("set_gone").
+        """
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
         """Delete a set and these groups of it; what is gone already counts as deleted."""
@@ -171,6 +221,13 @@ class LmsGateway(Protocol):
         A small push may return only the groups it touched (created or changed); the returned groups are what the
         LMS answered, a re-read, or what is known of a group with the changes that an answer proved one by one;
         never what was only asked. People whom the LMS did not take are simply absent.
+        """
+
+    def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:
+        """Let the LMS itself spread the students without a group over the set's groups; return the set afterwards.
+
+        Raise LmsRefused("unsupported_here") where the LMS has no such thing, LmsRefused("signup_restricted" or
+        "set_of_students") for a set that it does not do this for, LmsChanged("set_gone").
         """
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:

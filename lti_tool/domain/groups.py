@@ -18,10 +18,16 @@ class Connection(StrEnum):
     SYSTEM = "system"
     CANVAS = "canvas"
     MOODLE = "moodle"
+    LTI = "lti"  # any other LMS, by the LTI services
     IMPORT = "import"
 
 
-LMS_CONNECTIONS = frozenset({Connection.CANVAS, Connection.MOODLE})
+LMS_CONNECTIONS = frozenset({Connection.CANVAS, Connection.MOODLE, Connection.LTI})
+
+
+def lms_connection(family: str) -> Connection:
+    """Return what ties the roster and the sets of an LMS of this family to it."""
+    return Connection(family) if family in (Connection.CANVAS, Connection.MOODLE) else Connection.LTI
 
 
 class Origin(StrEnum):
@@ -34,22 +40,43 @@ class Origin(StrEnum):
 
 def team_source(origin: Origin, family: str) -> str | None:
     """Return where a student's team comes from: the LMS's name, "manual", or None for a group of the roster (C3)."""
-    return {Origin.LMS: family, Origin.LOCAL: "manual"}.get(origin)
+    return {Origin.LMS: str(lms_connection(family)), Origin.LOCAL: "manual"}.get(origin)
+
+
+class Editor(StrEnum):
+    """Who changes a set when people edit it: the tool in its store, or the LMS by its answer to what is asked of it."""
+
+    TOOL = "tool"
+    LMS = "lms"
+
+
+def editor_of(connection: Connection | None, *, may_write: bool = False) -> Editor | None:
+    """Return who changes a set, None when nobody does here; `may_write`: the LMS lets us write its groups."""
+    if connection in (None, Connection.IMPORT):
+        return Editor.TOOL
+    return Editor.LMS if connection in LMS_CONNECTIONS and may_write else None
 
 
 def set_is_editable(connection: Connection | None) -> bool:
-    """Say whether people may rename the set and change which groups it has."""
-    return connection in (None, Connection.IMPORT)
+    """Say whether the set belongs to the tool: people rename it here and change which groups it has."""
+    return editor_of(connection) is Editor.TOOL
 
 
 def group_is_editable(origin: Origin) -> bool:
     """Say whether people may rename the group and change who is in it; which sets hold it plays no part."""
-    return origin is Origin.LOCAL
+    return editor_of_group(origin) is Editor.TOOL
 
 
-def require_editable_set(connection: Connection | None) -> None:
-    """Raise RuleViolation unless the set belongs to the tool."""
-    if not set_is_editable(connection):
+def editor_of_group(origin: Origin) -> Editor | None:
+    """Return who changes a group; people do it through a set that the same one changes."""
+    return {Origin.LOCAL: Editor.TOOL, Origin.LMS: Editor.LMS}.get(origin)
+
+
+def require_editable_set(
+    connection: Connection | None, by: Collection[Editor] = (Editor.TOOL,), *, may_write: bool = False
+) -> None:
+    """Raise RuleViolation unless one of these changes the set, which by itself is the tool."""
+    if editor_of(connection, may_write=may_write) not in by:
         raise RuleViolation("set_not_editable", connection=connection)
 
 

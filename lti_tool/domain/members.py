@@ -70,6 +70,15 @@ def tidy_username(text: str | None) -> str | None:
     return username
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """Return a name as first and last name (seed 001): its first word, and the others with single blanks.
+
+    A name without a word is ("Unknown", "").
+    """
+    first, *rest = name.split() or ["Unknown"]
+    return first, " ".join(rest)
+
+
 def _tidied(text: str | None) -> str | None:
     return " ".join(clean_text(text or "").split()) or None
 

@@ -19,6 +19,9 @@ class Permission(StrEnum):
     VIEW_GROUP_SETS = "view_group_sets"
     VIEW_ASSIGNMENTS = "view_assignments"
     VIEW_RUNS = "view_runs"
+    VIEW_CONNECTION = "view_connection"
+    LEND_ACCESS = "lend_access"
+    VIEW_CHANGES = "view_changes"
     EDIT_GROUPS = "edit_groups"
     EDIT_ASSIGNMENTS = "edit_assignments"
     EDIT_ROSTER = "edit_roster"
@@ -69,6 +72,10 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.VIEW_GROUP_SETS: _watches,
     Permission.VIEW_ASSIGNMENTS: _watches,
     Permission.VIEW_RUNS: lambda actor: actor.is_staff,
+    # Who may look may also take their own access back.
+    Permission.VIEW_CONNECTION: lambda actor: actor.is_staff,
+    Permission.LEND_ACCESS: _may_sync,
+    Permission.VIEW_CHANGES: lambda actor: actor.is_staff,
     Permission.EDIT_GROUPS: _manages_groups,
     Permission.EDIT_ROSTER: _manages_groups,
     Permission.EDIT_ASSIGNMENTS: _manages_groups,

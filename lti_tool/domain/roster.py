@@ -70,6 +70,9 @@ TYPE_ORDER = (
     EnrollmentType.OBSERVER,
     EnrollmentType.STUDENT,
 )
+# What no two people of a course share, and why somebody is left out who would.
+IDENTITIES = ("lms_user_id", "lti_user_id")
+LISTED_TWICE, ANOTHERS_ID = "listed_twice", "anothers_id"
 STATUS_ORDER = (MemberStatus.ACTIVE, MemberStatus.INCOMPLETE, MemberStatus.DROPPED)
 
 
@@ -154,13 +157,26 @@ class MatchConflict:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """One fetched person who cannot be stored, and why; everybody else is."""
+
+    person: RemotePerson
+    reason: str  # a code of REFUSALS
+
+
+@dataclass(frozen=True)
 class MergePlan:
-    """What a fetched roster changes: people to add, (member, new values) to update, members to drop."""
+    """What a fetched roster changes: people to add, (member, new values) to update, members to drop.
+
+    `left`: the names of everybody who was in the course and is dropped now, by absence or by the LMS's own word.
+    """
 
     add: tuple[RemotePerson, ...] = ()
     update: tuple[tuple[UUID, RemotePerson], ...] = ()
     drop: tuple[UUID, ...] = ()
     conflicts: tuple[MatchConflict, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def with_managers(roster: RemoteRoster, managers: frozenset[str] | None) -> RemoteRoster:
@@ -208,22 +224,57 @@ def plan_merge(known: Sequence[KnownMember], roster: RemoteRoster) -> MergePlan:
     """Plan how a fetched roster changes the known members (seed 003, "Merge matching and conflicts").
 
     Match by LMS id, then LTI id, e-mail (any case) and student number; a person who fits several members at a
-    step is a conflict and changes nobody. Local members are never dropped by absence.
+    step is a conflict and changes nobody. Somebody whose ids are another's already is refused; the others are not
+    kept waiting. Local members are never dropped by absence.
     """
-    matches, conflicts, strangers = _match(known, roster.people)
+    people, refused = _without_twins(roster.people)
+    matches, conflicts, strangers = _match(known, people)
     by_id = {member.id: member for member in known}
-    updates = []
+    holders = {key: member.id for member in known for key in _identities(member.person)}
+    updates, added = [], []
     for member_id, person in matches.items():
         merged = _merged(by_id[member_id].person, person, hint=roster.types_are_hints)
-        if merged != by_id[member_id].person or by_id[member_id].source is MemberSource.LOCAL:
+        if any(holders.get(key, member_id) != member_id for key in _identities(merged)):
+            refused.append(Refusal(person, ANOTHERS_ID))
+        elif merged != by_id[member_id].person or by_id[member_id].source is MemberSource.LOCAL:
             updates.append((member_id, merged))
+    for person in strangers:
+        if holders.keys() & _identities(person):
+            refused.append(Refusal(person, ANOTHERS_ID))
+        else:
+            added.append(person)
     undecided = {member_id for conflict in conflicts for member_id in conflict.member_ids}
-    gone = (
-        member.id
+    gone = [
+        member
         for member in known
         if member.id not in matches and member.id not in undecided and _dropped_by_absence(member, roster)
-    )
-    return MergePlan(tuple(strangers), tuple(updates), tuple(gone), tuple(conflicts))
+    ]
+    left = [member.person.name for member in gone]
+    left += [merged.name for member_id, merged in updates if _leaves(by_id[member_id].person, merged)]
+    ids = tuple(member.id for member in gone)
+    return MergePlan(tuple(added), tuple(updates), ids, tuple(conflicts), tuple(refused), tuple(left))
+
+
+def _leaves(before: RemotePerson, after: RemotePerson) -> bool:
+    return after.status is MemberStatus.DROPPED and before.status is not MemberStatus.DROPPED
+
+
+def _identities(person: RemotePerson) -> set[tuple[str, str]]:
+    return {(name, value) for name in IDENTITIES if (value := getattr(person, name))}
+
+
+def _without_twins(people: Iterable[RemotePerson]) -> tuple[list[RemotePerson], list[Refusal]]:
+    """Return everybody whose ids nobody before them on the list has, and the others refused."""
+    seen: set[tuple[str, str]] = set()
+    kept: list[RemotePerson] = []
+    refused: list[Refusal] = []
+    for person in people:
+        if seen & _identities(person):
+            refused.append(Refusal(person, LISTED_TWICE))
+        else:
+            seen |= _identities(person)
+            kept.append(person)
+    return kept, refused
 
 
 def _match(

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.named_changes import NamedChanges
 
 # Moodle has groups outside every set; they are shown in one of their own instead of being lost.
 UNGROUPED_SET_ID = "-"
@@ -74,7 +75,7 @@ class PlannedGroupSet:
 
 @dataclass(frozen=True)
 class PullPlan:
-    """Everything that a pull of groups changes, and whom it could not place (counts by group name)."""
+    """Everything that a pull of groups changes, whom it could not place, and what was there before."""
 
     groups: tuple[PlannedGroup, ...]
     group_sets: tuple[PlannedGroupSet, ...]
@@ -82,6 +83,8 @@ class PullPlan:
     remove_group_sets: tuple[UUID, ...]
     not_in_roster: Mapping[str, Sequence[str]]  # LMS user ids by group name
     not_active: Mapping[str, int]
+    known_sets: Sequence[KnownGroupSet] = ()
+    known_groups: Sequence[KnownGroup] = ()
 
 
 def sets_to_store(
@@ -131,6 +134,8 @@ def plan_pull(
         remove_group_sets=tuple(s.id for s in known_sets if s.lms_group_set_id not in remote_ids),
         not_in_roster=missing,
         not_active=inactive,
+        known_sets=known_sets,
+        known_groups=known_groups,
     )
 
 
@@ -243,45 +248,33 @@ def mirror_after(
     """Return the mirror as the LMS's answer to a push proves it.
 
     A group is ours by its LMS id, a new one by its name. Of its members only those are kept whom we want or
-    wanted before: strangers whom somebody put there in the LMS are not ours to remove later.
+    wanted before: strangers whom somebody put there in the LMS are not ours to remove later. What the answer shows
+    changed although the push did not ask for it is drift: the mirror stays as it was known, so that it is found.
     """
     wanted_by_id = {group.id: group for group in wanted}
     new_by_name = {group.name: group for group in wanted if group.name in {new.name for new in push.create}}
     states = {state.lms_group_id: state for state in mirror if state.lms_group_id not in push.delete}
+    asked = {change.lms_group_id: change for change in push.change}
     for remote in answer:
-        state = states.get(remote.lms_group_id)
+        state, change = states.get(remote.lms_group_id), asked.get(remote.lms_group_id)
         group_id = state.group_id if state else _id_of(new_by_name.get(remote.name))
         if group_id is None:
             continue
         ours = wanted_by_id[group_id].member_ids if group_id in wanted_by_id else frozenset()
         before = state.member_ids if state else frozenset()
+        drifted = (before & ours) - frozenset(remote.member_ids)
+        name = state.name if state and not (change and change.name) else remote.name
         states[remote.lms_group_id] = MirroredState(
-            group_id, remote.lms_group_id, remote.name, frozenset(remote.member_ids) & (ours | before)
+            group_id, remote.lms_group_id, name, (frozenset(remote.member_ids) & (ours | before)) | drifted
         )
     return list(states.values())
 
 
-def mirror_as_found(
-    wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState], found: Iterable[RemoteGroup]
-) -> list[MirroredState]:
-    """Return the mirror as a re-read after a push that broke off shows it; a group that is gone is in it no more.
-
-    Whoever the set has or had a place for is ours in all of its groups: a person may have come into a new group
-    without leaving the old one.
-    """
-    people = [group.member_ids for group in wanted] + [state.member_ids for state in mirror]
-    ours = frozenset[str]().union(*people)
-    states = {state.lms_group_id: state for state in mirror}
-    return [
-        MirroredState(
-            states[remote.lms_group_id].group_id,
-            remote.lms_group_id,
-            remote.name,
-            frozenset(remote.member_ids) & ours,
-        )
-        for remote in found
-        if remote.lms_group_id in states
-    ]
+def count_drifted(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> int:
+    """Return how much of an answer the mirror after it keeps as it was known: names and people changed by others."""
+    states = {state.lms_group_id: state for state in after}
+    pairs = [(states[remote.lms_group_id], remote) for remote in answer if remote.lms_group_id in states]
+    return sum((s.name != remote.name) + len(s.member_ids - frozenset(remote.member_ids)) for s, remote in pairs)
 
 
 def _id_of(group: WantedGroup | None) -> UUID | None:
@@ -309,10 +302,11 @@ class RosterChanges:
 
 @dataclass
 class MembershipChanges:
-    """How many memberships a run added and removed."""
+    """How many memberships a run added and removed; who changed the group within a set is among both, and moved."""
 
     added: int = 0
     removed: int = 0
+    moved: int = 0
 
 
 @dataclass
@@ -332,7 +326,9 @@ class Report:
     not_active_by_group: dict[str, int] = field(default_factory=dict)
     roster_conflicts: list[dict[str, Any]] = field(default_factory=list)  # person, matched_by, members
     not_placed: list[dict[str, str]] = field(default_factory=list)
+    pushed_groups: list[dict[str, str]] = field(default_factory=list)  # set, group, and the code of what failed
     reassigned: list[str] = field(default_factory=list)  # assignments whose set is gone
+    named: NamedChanges = field(default_factory=NamedChanges)
     errors: list[dict[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

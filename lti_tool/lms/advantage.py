@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import Progress, Step, no_progress
@@ -9,13 +11,32 @@ from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lms.advantage_people import roster
 from lti_tool.lms.advantage_token import TokenSource
 from lti_tool.lms.http import LmsHttp, Params
-from lti_tool.lms.paging import linked_pages, reader
+from lti_tool.lms.paging import OnPage, ignore_pages, linked_pages, reader
 from lti_tool.outbound import Answer, Outbound, host_of
 
-NRPS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
-NRPS_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 # A hint: Canvas gives 50 at most, Moodle everything at once if it is not asked for less (lti.md 5.2).
 LIMIT = 500
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One LTI service that gives a list: its scope and media type, where the list stands, and its code when off."""
+
+    scope: str
+    media_type: str
+    key: str
+    needed: tuple[str, ...]  # what every entry has
+    off: str
+
+
+NRPS = Service(
+    scope="https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly",
+    media_type="application/vnd.ims.lti-nrps.v2.membershipcontainer+json",
+    key="members",
+    needed=("user_id",),
+    off="roster_service_off",
+)
 
 
 class Advantage:
@@ -31,7 +52,8 @@ class Advantage:
         sign_assertion: Callable[[dict[str, object]], str],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = LmsHttp(outbound, sleep=sleep)
+        # Canvas counts the calls of LTI services by client, whatever token they bear (canvas.md section 9).
+        self._http = LmsHttp(outbound, access=f"{client_id} at {token_url}", sleep=sleep)
         self._tokens = TokenSource(self._http, token_url, client_id, audience, sign_assertion)
 
     @property
@@ -39,12 +61,13 @@ class Advantage:
         """Return how many HTTP calls were made so far, those for tokens too."""
         return self._http.calls
 
-    def check_access(self) -> None:
+    def check_access(self, service: Service = NRPS) -> None:
         """Ask for an access token: given only if the platform knows our client id and can read our key set.
 
-        Raise LmsRefused("tool_key_refused" | "tool_keys_unreachable") or LmsUnavailable.
+        Raise LmsRefused("tool_key_refused" | "tool_keys_unreachable"), the code of a service whose scope the platform
+        does not give, or LmsUnavailable.
         """
-        self._tokens.get(NRPS_SCOPE)
+        self._token(service)
 
     def fetch_roster(
         self,
@@ -60,48 +83,66 @@ class Advantage:
         asked without it. Raise LmsRefused("tool_key_refused", "tool_keys_unreachable", "token_rejected",
         "roster_service_off"), LmsUnavailable("lms_not_json" …) and what paging raises.
         """
+        on_page = told(progress, Step.FETCHING_ROSTER)
+        link: list[tuple[str, object]] = [("rlid", resource_link_id)] if resource_link_id else []
         try:
-            return self._with_fresh_token(memberships_url, resource_link_id, family, progress)
+            return roster(self.read_list(NRPS, memberships_url, link, on_page), family)
         except LmsRefused as error:
-            if error.code != "value_refused" or resource_link_id is None:
+            if error.code != "value_refused" or not link:
                 raise
-        return self._with_fresh_token(memberships_url, None, family, progress)
+        return roster(self.read_list(NRPS, memberships_url, (), on_page), family)
 
-    def _with_fresh_token(self, url: str, link_id: str | None, family: str, progress: Progress) -> RemoteRoster:
+    def read_list(self, service: Service, url: str, params: Params = (), on_page: OnPage = ignore_pages) -> list[Json]:
+        """Read a service's list to its end, and once more from its start if the platform ended the token early.
+
+        Raise as `fetch_roster`, with the service's own code when it is off.
+        """
+        params = [("limit", LIMIT), *params]
         try:
-            return self._fetch(url, link_id, family, progress)
+            return self._read_list(service, url, params, on_page)
         except LmsRefused as error:
             if error.code != "token_rejected":
                 raise
-        # A platform may end a token before its time.
-        self._tokens.forget(NRPS_SCOPE)
-        return self._fetch(url, link_id, family, progress)
+        self._tokens.forget(service.scope)
+        return self._read_list(service, url, params, on_page)
 
-    def _fetch(self, url: str, link_id: str | None, family: str, progress: Progress) -> RemoteRoster:
-        headers = {"Authorization": f"Bearer {self._tokens.get(NRPS_SCOPE)}", "Accept": NRPS_TYPE}
-        params: Params = [("limit", LIMIT), *([("rlid", link_id)] if link_id else [])]
-        read = reader(self._http, _require_success, headers)
-        members: list[dict[str, object]] = []
+    def _read_list(self, service: Service, url: str, params: Params, on_page: OnPage) -> list[Json]:
+        headers = {"Authorization": f"Bearer {self._token(service)}", "Accept": service.media_type}
+        read = reader(self._http, lambda answer: _require_success(answer, service), headers)
+        found: list[Json] = []
         for page in linked_pages(read, url, params):
-            members += _members(page)
-            progress(Step.FETCHING_ROSTER, len(members), len(members) if page.next_url() is None else 0)
-        return roster(members, family)
+            found += _entries(page, service)
+            on_page(len(found), len(found) if page.next_url() is None else 0)
+        return found
+
+    def _token(self, service: Service) -> str:
+        try:
+            return self._tokens.get(service.scope)
+        except LmsRefused as error:
+            if error.facts.get("reason") != "invalid_scope":
+                raise
+            raise LmsRefused(service.off, host=error.facts.get("host")) from None
 
 
-def _members(page: Answer) -> Iterator[dict[str, object]]:
+def told(progress: Progress, step: Step) -> OnPage:
+    """Return a taker of page counts that tells them as progress of a step."""
+    return lambda done, total: progress(step, done, total)
+
+
+def _entries(page: Answer, service: Service) -> Iterator[Json]:
     body = page.json()
-    members = body.get("members") if isinstance(body, dict) else None
-    if not isinstance(members, list):
+    entries = body.get(service.key) if isinstance(body, dict) else None
+    if not isinstance(entries, list):
         raise LmsUnavailable("lms_not_json", host=host_of(page.url), status=page.status)
-    for member in members:
-        if not isinstance(member, dict) or not member.get("user_id"):
+    for entry in entries:
+        if not isinstance(entry, dict) or not all(entry.get(name) for name in service.needed):
             raise LmsUnavailable("lms_not_json", host=host_of(page.url), status=page.status)
-        yield member
+        yield entry
 
 
-def _require_success(answer: Answer) -> None:
+def _require_success(answer: Answer, service: Service) -> None:
     if answer.ok:
         return
-    codes = {400: "value_refused", 401: "token_rejected", 403: "roster_service_off", 404: "roster_service_off"}
+    codes = {400: "value_refused", 401: "token_rejected", 403: service.off, 404: service.off}
     code = "lms_redirects" if 300 <= answer.status < 400 else codes.get(answer.status, "lms_refused")
     raise LmsRefused(code, host=host_of(answer.url), status=answer.status)

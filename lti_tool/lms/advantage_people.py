@@ -58,9 +58,8 @@ def _name(member: dict[str, Any], family: str) -> str:
 
 
 def _lms_user_id(member: dict[str, Any], family: str) -> str | None:
-    if family == FAMILY_MOODLE:
-        return str(member["user_id"])  # Moodle's `sub` is its own user id
-    return _custom(member, "canvas_user_id") if family == FAMILY_CANVAS else None
+    """Return the id that the LMS's groups name a person by: only Canvas has another one than LTI (lti.md 5.3)."""
+    return _custom(member, "canvas_user_id") if family == FAMILY_CANVAS else str(member["user_id"])
 
 
 def _student_view(member: dict[str, Any]) -> bool:

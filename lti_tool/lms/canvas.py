@@ -1,23 +1,26 @@
 """Reaches one Canvas course as a gateway: pull in few calls, sets, pushes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
+    NO_OPTIONS,
     Capabilities,
     GroupSetPush,
+    NameClashes,
     Progress,
     RemoteCourse,
     RemoteGroups,
     Right,
+    SetOptions,
     Step,
     no_progress,
 )
-from lti_tool.lms import canvas_people, canvas_sets
+from lti_tool.lms import canvas_assign, canvas_people, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json
+from lti_tool.lms.canvas_http import CanvasHttp, ServiceAccess, Token
 from lti_tool.lms.canvas_push import CanvasPush
-from lti_tool.lms.http import LmsHttp
 from lti_tool.lms.paging import OnPage
 from lti_tool.outbound import Outbound
 
@@ -27,18 +30,18 @@ FEW_MEMBERSHIPS = 5
 
 
 class CanvasGateway:
-    """One Canvas course with one access token; implements `domain.gateway.LmsGateway`."""
+    """One Canvas course with one access; implements `domain.gateway.LmsGateway`."""
 
     def __init__(
         self,
         outbound: Outbound,
         *,
         base_url: str,
-        token: str,
+        token: str | Token,
         lms_course_id: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = LmsHttp(outbound, headers={"Authorization": f"Bearer {token}"}, sleep=sleep)
+        self._http = CanvasHttp(outbound, ServiceAccess(token) if isinstance(token, str) else token, sleep=sleep)
         self._course_id = lms_course_id
         self.client = CanvasClient(self._http, base_url)
 
@@ -88,19 +91,28 @@ class CanvasGateway:
     def read_managers(self) -> None:
         """Ask nothing: Canvas tells each person's right at the launch (ruling C33)."""
 
-    def create_group_set(self, name: str) -> str:
-        """Make an empty group set; raise LmsRefused("set_name_taken") when Canvas refuses the name."""
-        return str(self.client.create_group_category(self._course_id, name.strip())["id"])
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
+        """Ask in one call for the names of the course's sets; Canvas lets groups share a name (canvas.md 2.4, 3.3)."""
+        categories = self.client.get_group_categories(self._course_id)
+        return NameClashes(any(str(c.get("name")) == set_name.strip() for c in categories))
 
-    def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
-        """Rename a set and send all its other settings along, for Canvas resets what it does not get.
+    def create_group_set(self, name: str, options: SetOptions = NO_OPTIONS) -> str:
+        """Make an empty group set; raise LmsRefused("set_name_taken") when Canvas refuses the name."""
+        values = (options.self_signup, options.auto_leader, options.group_limit)
+        return str(self.client.create_group_category(self._course_id, name.strip(), *values)["id"])
+
+    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+        """Change a set and send all its other settings along, for Canvas resets what it does not get (ruling C12).
 
         Raise LmsRefused("set_name_taken"), LmsChanged("set_gone").
         """
+        values = (options.self_signup, options.auto_leader, options.group_limit)
+        name = None if name is None else name.strip()
         try:
-            self.client.update_group_category(lms_group_set_id, name=name.strip())
+            changed = self.client.update_group_category(lms_group_set_id, name, *values, off=options.off)
         except LmsChanged:
             raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id) from None
+        return canvas_sets.name_of(changed)
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
         """Delete a set; Canvas deletes its groups with it."""
@@ -109,6 +121,10 @@ class CanvasGateway:
     def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:
         """Bring a set to the wanted state by the cheapest way that its size allows (see `canvas_push`)."""
         return CanvasPush(self.client, self._course_id, lms_group_set_id, push, progress).run()
+
+    def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:
+        """Let Canvas spread the students without a group, at once or as a job, and re-read the set (canvas.md 2.7)."""
+        return canvas_assign.assign_unassigned(self.client, self._course_id, lms_group_set_id, progress)
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
         """Re-read one set; raise LmsChanged("set_gone") if it no longer exists."""

@@ -6,7 +6,7 @@ from typing import Any
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.lms.canvas_errors import require_success
 from lti_tool.lms.http import Form, LmsHttp, Params, Repeat
-from lti_tool.lms.paging import OnPage, numbered_pages, reader
+from lti_tool.lms.paging import OnPage, ignore_pages, numbered_pages, reader
 from lti_tool.outbound import Answer
 
 Json = dict[str, Any]
@@ -15,10 +15,6 @@ LONGEST_NAME = 255
 LONGEST_SET_NAME = 250  # 255 less the digits that Canvas may append
 RESERVED_NAMES = ("Student Groups", "Imported Groups")
 ROSTER_STATES = ("active", "invited", "inactive", "completed")
-
-
-def ignore_pages(done: int, total: int) -> None:
-    """Take the count of pages read and tell nobody."""
 
 
 class CanvasClient:
@@ -53,9 +49,11 @@ class CanvasClient:
         call = "GET /courses/:course_id/group_categories"
         return self._list(f"/courses/{course_id}/group_categories", call, params)
 
-    def get_group_category(self, category_id: str) -> Json:
-        """Read one group set."""
-        found: Json = self._get(f"/group_categories/{category_id}", "GET /group_categories/:group_category_id").json()
+    def get_group_category(self, category_id: str, includes: Iterable[str] = ()) -> Json:
+        """Read one group set; keys without "Allow include parameters" strip what it is to include."""
+        params = [("includes[]", name) for name in includes]
+        call = "GET /group_categories/:group_category_id"
+        found: Json = self._get(f"/group_categories/{category_id}", call, params).json()
         return found
 
     def get_groups(self, category_id: str) -> list[Json]:
@@ -116,8 +114,10 @@ class CanvasClient:
         self_signup: str | None = None,
         auto_leader: str | None = None,
         group_limit: int | None = None,
+        *,
+        off: Iterable[str] = (),
     ) -> Json:
-        """Change a group set and return it; what is None stays as it is.
+        """Change a group set and return it; what is None stays as it is, and an option named in `off` is taken away.
 
         Canvas resets what a PUT does not name and then overwrites every group's own limit (canvas.md 2.3); so the
         set is read first and all four values are sent. Raise as `create_group_category`.
@@ -128,6 +128,7 @@ class CanvasClient:
             "auto_leader": now.get("auto_leader") if auto_leader is None else auto_leader,
             "group_limit": now.get("group_limit") if group_limit is None else group_limit,
         }
+        options |= dict.fromkeys(off)
         wanted = str(now.get("name")) if name is None else name
         _require_set_values(wanted, options)
         form: Form = [("name", wanted), *((key, "" if value is None else value) for key, value in options.items())]

@@ -19,10 +19,11 @@ class Placement:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export tells: the active students of each group, and the groups' names."""
+    """What an export tells: the active students of each group, the groups' names, and all active students."""
 
     members: dict[str, list[str]]
     names: dict[str, str]
+    people: set[str]
 
 
 def write(placements: Iterable[Placement]) -> bytes:
@@ -44,8 +45,9 @@ def read(text: str) -> Exported:
     rows = csv.DictReader(io.StringIO(text), delimiter=";" if header.count(";") > header.count(",") else ",")
     if "canvas_user_id" not in (rows.fieldnames or ()):
         raise LmsUnavailable("export_not_understood")
-    found = Exported({}, {})
+    found = Exported({}, {}, set())
     for row in rows:
+        found.people.add(row["canvas_user_id"])
         # The column of group ids is missing altogether while nobody is in a group.
         if group_id := row.get("canvas_group_id"):
             found.members.setdefault(group_id, []).append(row["canvas_user_id"])

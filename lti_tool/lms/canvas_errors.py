@@ -40,12 +40,17 @@ def refusal(answer: Answer, call: str) -> LmsError:
 
 def _denied(answer: Answer, call: str, host: str) -> LmsRefused:
     # 401 and 403 mean the same here, by a setting of the site: header and words decide.
-    if "WWW-Authenticate" in answer.headers or any(words in answer.text for words in TOKEN_WORDS):
+    if refuses_token(answer):
         return LmsRefused("token_rejected", host=host)
     if "Insufficient scopes" in answer.text:
         verb, _, path = call.partition(" ")
         return LmsRefused("scope_missing", host=host, scope=f"url:{verb}|/api/v1{path}")
     return LmsRefused("right_missing", host=host, call=call)
+
+
+def refuses_token(answer: Answer) -> bool:
+    """Say whether a 401 or 403 is about the token itself: wrong, revoked or run out (canvas.md 1.2)."""
+    return "WWW-Authenticate" in answer.headers or any(words in answer.text for words in TOKEN_WORDS)
 
 
 def refused_fields(answer: Answer) -> list[str]:

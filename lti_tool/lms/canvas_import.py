@@ -1,11 +1,11 @@
-"""Runs one CSV import of a Canvas group set to its end (canvas.md 5.2, 5.3)."""
+"""Runs one CSV import of a Canvas group set, or another job of Canvas, to its end (canvas.md 5.2, 5.3)."""
 
 from collections.abc import Iterator
 from itertools import chain, repeat
 
 from lti_tool.domain.errors import LmsChanged, LmsUnavailable
 from lti_tool.domain.gateway import Progress, Step
-from lti_tool.lms.canvas_client import CanvasClient
+from lti_tool.lms.canvas_client import CanvasClient, Json
 
 LONGEST_WAIT = 600.0
 
@@ -20,6 +20,14 @@ def run_import(client: CanvasClient, set_id: str, csv_file: bytes, progress: Pro
         job = client.import_group_category(set_id, csv_file)
     except LmsChanged:
         raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
+    wait_for(client, job, progress)
+
+
+def wait_for(client: CanvasClient, job: Json, progress: Progress) -> None:
+    """Wait until a job of Canvas (a Progress, canvas.md 5.3) is done.
+
+    Raise LmsUnavailable("import_failed"), LmsUnavailable("import_not_finished", seconds=…) after ten minutes.
+    """
     progress(Step.PUSHING_GROUPS, 0, 100)
     for pause in _pauses():
         if job.get("workflow_state") == "completed":

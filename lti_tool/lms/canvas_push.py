@@ -15,7 +15,7 @@ from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteG
 from lti_tool.lms import canvas_csv, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, require_group_name
 from lti_tool.lms.canvas_import import run_import
-from lti_tool.lms.canvas_members import place_one, rewrite
+from lti_tool.lms.canvas_members import Placed, place_one, rewrite
 
 TINY = 5
 WHOLE_GROUPS = 15
@@ -60,6 +60,9 @@ class CanvasPush:
         # Groups as an answer of Canvas showed them after the last call that concerns them.
         self._proved: dict[str, RemoteGroup] = {}
         self._empty: set[str] = set()
+        # Whom Canvas took into a group by a call of their own, and who left one or moved to another.
+        self._placed: dict[str, list[str]] = {}
+        self._left = {change.lms_group_id: change.remove for change in push.change}
         self._is_replay = False
         self._done = 0
 
@@ -90,10 +93,10 @@ class CanvasPush:
 
     def _rename(self) -> None:
         for change in self._push.change:
-            if change.name is None:
+            if change.name is None and change.description is None:
                 continue
             try:
-                group = self._client.update_group(change.lms_group_id, name=change.name)
+                group = self._client.update_group(change.lms_group_id, change.name, change.description)
             except LmsChanged:
                 raise LmsChanged("group_gone", lms_group_id=change.lms_group_id) from None
             self._prove(canvas_sets.answered_group(group))
@@ -151,8 +154,11 @@ class CanvasPush:
         full: dict[str, list[str]] = {}
         for group_id, user_ids in people.add.items():
             for user_id in user_ids:
-                if place_one(self._client, self._course_id, group_id, user_id).group_is_full:
+                placed = place_one(self._client, self._course_id, group_id, user_id)
+                if placed.group_is_full:
                     full.setdefault(group_id, []).append(user_id)
+                elif placed is Placed.IN:
+                    self._placed.setdefault(group_id, []).append(user_id)
                 self._tell(Step.PUSHING_MEMBERS)
         for group_id, user_ids in people.remove.items():
             for user_id in user_ids:
@@ -230,8 +236,18 @@ class CanvasPush:
             self._tell(Step.VERIFYING)
             for group_id in self._unproved():
                 if group_id in exported.members:
-                    name, members = exported.names[group_id], tuple(exported.members[group_id])
-                    self._prove(RemoteGroup(group_id, name, "", members))
+                    self._prove(self._as_exported(exported, group_id))
+
+    def _as_exported(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup:
+        """Return a group by an export, which has no descriptions and nobody but active students.
+
+        Of the others those count whom the change knew in the group or Canvas took in by a call of their own.
+        """
+        known = next((c.known for c in self._push.change if c.lms_group_id == group_id and c.known), None)
+        others = [*(known.member_ids if known else ()), *self._placed.get(group_id, ())]
+        unseen = [u for u in others if u not in exported.people and u not in self._left.get(group_id, ())]
+        members = tuple(dict.fromkeys((*exported.members[group_id], *unseen)))
+        return RemoteGroup(group_id, exported.names[group_id], known.description if known else "", members)
 
     def _prove_by_reading(self) -> None:
         if len(self._unproved()) > 1:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lti_tool.domain.errors import LmsChanged
-from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 from lti_tool.lms import canvas_csv
 from lti_tool.lms.canvas_client import CanvasClient, Json
 from lti_tool.lms.canvas_people import is_real, require_keys
@@ -24,6 +24,11 @@ def is_group_set(category: Json) -> bool:
 def name_of(category: Json) -> str:
     """Return the name of a category, for Canvas may have none."""
     return str(category.get("name") or UNNAMED_SET)
+
+
+def options_of(category: Json) -> SetOptions:
+    """Return what a category lets its students do."""
+    return SetOptions(category.get("self_signup"), category.get("auto_leader"), category.get("group_limit"))
 
 
 def read_sets(client: CanvasClient, course_id: str, on_page: OnPage) -> tuple[list[Json], list[Json]]:
@@ -56,7 +61,7 @@ def remote_groups(categories: Iterable[Json], groups: Iterable[Json], members: d
     sets = []
     for category in categories:
         ids = [gid for gid, group in by_id.items() if group.get("group_category_id") == category["id"]]
-        sets.append(RemoteGroupSet(str(category["id"]), name_of(category), tuple(ids)))
+        sets.append(RemoteGroupSet(str(category["id"]), name_of(category), tuple(ids), options_of(category)))
     return RemoteGroups(tuple(sets), tuple(remote_group(g, members.get(gid, ())) for gid, g in by_id.items()))
 
 

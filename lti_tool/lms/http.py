@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from lti_tool.domain.errors import LmsUnavailable
+from lti_tool.lms.lanes import Lane, lane_of
 from lti_tool.outbound import Answer, Outbound, host_of
 
 Params = Iterable[tuple[str, Any]]
@@ -32,23 +33,28 @@ class Repeat(Enum):
 
 
 class LmsHttp:
-    """One access to one LMS over the outbound door; safe to share between the threads of a parallel read."""
+    """One access to one LMS over the outbound door; safe to share between the threads of a parallel read.
+
+    `access`: whose calls the LMS counts together, a token or a client id. All that have the same share its lane.
+    """
 
     def __init__(
         self,
         outbound: Outbound,
         *,
+        access: str,
         headers: Mapping[str, str] | None = None,
         sleep: Sleep = time.sleep,
         random: Callable[[], float] = randomness.random,
     ) -> None:
         self._outbound = outbound
+        self._access = access
         self._headers = dict(headers or {})
         self._sleep = sleep
         self._random = random
         self._lock = threading.Lock()
         self._calls = 0
-        self._rest = 0.0
+        self._lanes: dict[str, Lane] = {}
 
     @property
     def calls(self) -> int:
@@ -77,19 +83,22 @@ class LmsHttp:
         proxy), each with `host`; see canvas.md section 9 for the throttling.
         """
         all_headers = {**self._headers, **(headers or {})}
+        lane = self._lane(host_of(url))
         started = time.monotonic()
         for number in range(1, MAX_TRIES + 1):
             self._count()
+            self._rest(lane)
             answer: Answer | None = None
             try:
-                answer = self._outbound.request(
-                    method, url, params=params, data=data, headers=all_headers, read_seconds=read_seconds
-                )
+                with lane:
+                    answer = self._outbound.request(
+                        method, url, params=params, data=data, headers=all_headers, read_seconds=read_seconds
+                    )
                 error = _failure(answer)
             except LmsUnavailable as failure:
                 error = failure
             if answer is not None and error is None:
-                self._note_rate(answer)
+                _note_rate(lane, answer)
                 return answer
             pause = self._pause_after(number, answer)
             late = time.monotonic() - started + pause > TOTAL_SECONDS
@@ -102,21 +111,27 @@ class LmsHttp:
     def _count(self) -> None:
         with self._lock:
             self._calls += 1
-            rest, self._rest = self._rest, 0.0
-        if rest:
-            self._sleep(rest)
 
-    def _note_rate(self, answer: Answer) -> None:
-        remaining = _number(answer.headers.get("X-Rate-Limit-Remaining"))
-        if answer.ok and remaining is not None and remaining < LOW_RATE:
-            with self._lock:
-                self._rest = min((LOW_RATE - remaining) / RATE_PER_SECOND, LONGEST_REST)
+    def _lane(self, host: str) -> Lane:
+        # Held for as long as this access lives: a lane that nobody holds is forgotten.
+        with self._lock:
+            return self._lanes.setdefault(host, lane_of(host, self._access))
+
+    def _rest(self, lane: Lane) -> None:
+        if rest := lane.take_rest():
+            self._sleep(rest)
 
     def _pause_after(self, number: int, answer: Answer | None) -> float:
         """Return 1, 2, 4 … seconds with jitter, or what the LMS asked for."""
         asked = _number(answer.headers.get("Retry-After")) if answer else None
         backoff = min(2.0 ** (number - 1), LONGEST_PAUSE)
         return max(asked or 0.0, backoff * (0.5 + self._random() / 2))
+
+
+def _note_rate(lane: Lane, answer: Answer) -> None:
+    remaining = _number(answer.headers.get("X-Rate-Limit-Remaining"))
+    if answer.ok and remaining is not None and remaining < LOW_RATE:
+        lane.ask_rest(min((LOW_RATE - remaining) / RATE_PER_SECOND, LONGEST_REST))
 
 
 def _failure(answer: Answer) -> LmsUnavailable | None:

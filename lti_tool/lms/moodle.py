@@ -1,16 +1,19 @@
 """Reaches one Moodle course as a gateway: pull in few calls, groupings, pushes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
+    NO_OPTIONS,
     Capabilities,
     GroupSetPush,
+    NameClashes,
     Progress,
     RemoteCourse,
     RemoteGroups,
     Right,
+    SetOptions,
     Step,
     no_progress,
 )
@@ -58,7 +61,7 @@ class MoodleGateway:
         lms_course_id: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = LmsHttp(outbound, sleep=sleep)
+        self._http = LmsHttp(outbound, access=token, sleep=sleep)
         self._course_id = lms_course_id
         self._names: dict[str, str] = {}
         self.client = MoodleClient(self._http, base_url, token)
@@ -113,22 +116,39 @@ class MoodleGateway:
         managers = self._managers()
         return None if managers is None else frozenset(managers)
 
-    def create_group_set(self, name: str) -> str:
-        """Make an empty grouping; raise LmsRefused("set_name_taken") when the course has one of that name."""
+    def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
+        """Ask in two calls for the names in use: those of sets and of groups are unique in a course (moodle.md 2.3)."""
+        sets = {str(entry["name"]) for entry in self.client.get_course_groupings(self._course_id)}
+        groups = {str(group["name"]) for group in self.client.get_course_groups(self._course_id)}
+        return NameClashes(set_name.strip() in sets, tuple(name for name in group_names if name.strip() in groups))
+
+    def create_group_set(self, name: str, options: SetOptions = NO_OPTIONS) -> str:
+        """Make an empty grouping; raise LmsRefused("set_name_taken") when the course has one of that name.
+
+        Moodle knows no self sign-up, leader or limit: LmsRefused("options_unsupported").
+        """
+        _require_no_options(options)
         name = checked(name)
         try:
             return str(self.client.create_grouping(self._course_id, name)["id"])
         except LmsRefused as error:
             raise self._named(error, name, None) from None
 
-    def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
-        """Rename a grouping and keep its description, which Moodle demands; raise LmsChanged("set_gone")."""
-        name = checked(name)
+    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+        """Rename a grouping and keep its description, which Moodle demands.
+
+        Raise LmsRefused("set_name_taken" or "options_unsupported"), LmsChanged("set_gone").
+        """
+        _require_no_options(options)
+        name = None if name is None else checked(name)
         present = moodle_sets.get_grouping(self.client, lms_group_set_id)
+        if name is None:
+            return str(present["name"])
         try:
             self.client.update_grouping(lms_group_set_id, name, str(present.get("description") or ""))
         except LmsRefused as error:
             raise self._named(error, name, lms_group_set_id) from None
+        return name
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
         """Delete these groups and the grouping; Moodle would keep the groups, and does not mind unknown ones."""
@@ -139,6 +159,10 @@ class MoodleGateway:
         """Bring a grouping to the wanted state in batches (see `moodle_push`)."""
         found = MoodlePush(self.client, self._course_id, lms_group_set_id, push, progress, names=self._names).run()
         return self._remembered(found)
+
+    def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:
+        """Refuse with LmsRefused("unsupported_here"): Moodle has no such function."""
+        raise LmsRefused("unsupported_here")
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
         """Re-read one grouping in two calls; raise LmsChanged("set_gone") if it no longer exists."""
@@ -174,6 +198,11 @@ class MoodleGateway:
     def _remembered(self, found: RemoteGroups) -> RemoteGroups:
         self._names.update((group.lms_group_id, group.name) for group in found.groups)
         return found
+
+
+def _require_no_options(options: SetOptions) -> None:
+    if options:
+        raise LmsRefused("options_unsupported")
 
 
 def _require_most(people: RemoteRoster, member_ids: set[str]) -> None:

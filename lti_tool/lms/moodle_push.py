@@ -61,9 +61,11 @@ class MoodlePush:
         renames = {c.lms_group_id: checked(c.name) for c in self._push.change if c.name is not None}
         if self._push.delete:
             self._client.delete_groups(self._push.delete)
-        groups = self._client.get_course_groups(self._course_id) if new or renames else []
+        described = {c.lms_group_id: c.description for c in self._push.change if c.description is not None}
+        groups = self._client.get_course_groups(self._course_id) if new or renames or described else []
         current = {str(group["id"]): str(group["name"]) for group in groups}
         self._rename(current, renames)
+        self._describe(current | renames, described)
         ids = self._make(groups, current | renames, new) if new else {}
         add = [(c.lms_group_id, user) for c in self._push.change for user in dict.fromkeys(c.add)]
         add += [(ids[name], user) for name, group in new.items() for user in dict.fromkeys(group.member_ids)]
@@ -79,6 +81,14 @@ class MoodlePush:
         steps = ordered_renames(current, wanted)
         if steps:
             self._client.update_groups([{"id": group_id, "name": name} for group_id, name in steps])
+            self._tell(Step.PUSHING_GROUPS)
+
+    def _describe(self, current: dict[str, str], wanted: dict[str, str]) -> None:
+        if lost := [group_id for group_id in wanted if group_id not in current]:
+            raise LmsChanged("group_gone", lms_group_id=lost[0])
+        if wanted:  # Moodle demands the name too, and takes the group's own
+            entries = [{"id": i, "name": current[i], "description": text} for i, text in wanted.items()]
+            self._client.update_groups(entries)
             self._tell(Step.PUSHING_GROUPS)
 
     def _make(self, groups: list[Json], current: dict[str, str], new: dict[str, NewGroup]) -> dict[str, str]:
@@ -161,9 +171,13 @@ class MoodlePush:
             return found
         members = moodle_sets.members_of(self._client, touched)
         self._tell(Step.VERIFYING)
-        unnamed = [group_id for group_id in touched if group_id not in self._names]
-        self._names.update((str(group["id"]), str(group["name"])) for group in self._client.get_groups(unnamed))
-        groups = [{"id": group_id, "name": self._names[group_id]} for group_id in touched]
+        texts = {c.lms_group_id: c.known.description for c in self._push.change if c.known and c.description is None}
+        described = {c.lms_group_id for c in self._push.change if c.description is not None}
+        unknown = [group_id for group_id in touched if group_id not in self._names or group_id in described]
+        for group in self._client.get_groups(unknown):
+            self._names[str(group["id"])] = str(group["name"])
+            texts[str(group["id"])] = str(group.get("description") or "")
+        groups = [{"id": i, "name": self._names[i], "description": texts.get(i)} for i in touched]
         return RemoteGroups(groups=moodle_sets.remote_groups(groups, members))
 
     def _answered(self) -> tuple[RemoteGroup, ...]:
@@ -174,7 +188,8 @@ class MoodlePush:
         """
         changes = self._push.change
         few = sum(len(change.add) + len(change.remove) for change in changes) <= MOST_ON_ANSWERS
-        if self._was_refused or self._push.create or not few or any(change.name is not None for change in changes):
+        told = any(change.name is not None or change.description is not None for change in changes)
+        if self._was_refused or self._push.create or not few or told:
             return ()
         groups = tuple(_changed(change.known, change) for change in changes if change.known is not None)
         return groups if len(groups) == len(changes) else ()

@@ -1,21 +1,27 @@
 """Reads lists that come in pages to their true end, or raises: half a list must never look like a whole one."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
 from lti_tool.lms.http import LmsHttp, Params, Repeat
+from lti_tool.lms.lanes import PLACES
 from lti_tool.outbound import Answer, host_of
 
 MAX_PAGES = 1000
-# Canvas advises no more than four parallel readers for one token (canvas.md section 9).
-READERS = 4
 PAGE = re.compile(r"(?<=[?&]page=)\d+(?=&|$)")
 
 Read = Callable[[str, Params | None], Answer]
 OnPage = Callable[[int, int], None]
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def ignore_pages(done: int, total: int) -> None:
+    """Take the count of pages read and tell nobody."""
 
 
 def reader(http: LmsHttp, check: Callable[[Answer], None], headers: Mapping[str, str] | None = None) -> Read:
@@ -62,7 +68,7 @@ def numbered_pages(read: Read, url: str, params: Params, on_page: OnPage) -> lis
         return _one_by_one(read, url, first, on_page)
     total = len(urls) + 1
     on_page(1, total)
-    pages = [first, *_parallel(read, urls, lambda done: on_page(done + 1, total))]
+    pages = [first, *in_parallel(lambda page: read(page, None), urls, lambda done: on_page(done + 1, total))]
     if any(page.next_url() is None for page in pages[:-1]):
         raise LmsUnavailable("list_incomplete", host=host_of(url), pages=total)
     if pages[-1].next_url() is None:
@@ -95,18 +101,19 @@ def _one_by_one(read: Read, url: str, first: Answer, on_page: OnPage) -> list[An
     return pages
 
 
-def _parallel(read: Read, urls: list[str], on_done: Callable[[int], None]) -> list[Answer]:
-    with ThreadPoolExecutor(min(READERS, len(urls))) as pool:
-        futures: list[Future[Answer]] = [pool.submit(read, url, None) for url in urls]
-        pages = []
+def in_parallel(work: Callable[[T], R], items: Sequence[T], on_done: Callable[[int], None]) -> list[R]:
+    """Return what `work` makes of each item, in their order, a few at a time; the first error ends it."""
+    with ThreadPoolExecutor(PLACES) as pool:
+        futures: list[Future[R]] = [pool.submit(work, item) for item in items]
+        found: list[R] = []
         try:
             for future in futures:
-                pages.append(future.result())
-                on_done(len(pages))
+                found.append(future.result())
+                on_done(len(found))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return pages
+    return found
 
 
 def link_of(answer: Answer, relation: str) -> str | None:

@@ -14,6 +14,7 @@ from lti_tool.lti.state import LoginState, digest
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+GROUPS_SERVICE = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
 # Where Canvas writes a course's own id: in the address of its people, and in the one to return to.
 NRPS_COURSE = re.compile(r"/api/lti/courses/(\d+)/")
 RETURN_COURSE = re.compile(r"/courses/(\d+)(?:/|$)")
@@ -56,16 +57,19 @@ class LaunchFacts:
     lms_user_id: str | None
     lms_course_id: str | None
     bind_cookie: str = ""  # the login's cookie, now to be deleted
+    groups_url: str | None = None  # Course Groups Service 1.0
+    group_sets_url: str | None = None
 
 
 def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, target_path: str) -> LaunchFacts:
     """Return the facts of a message that was found valid (LTI Core 1.3, 5.3 and 5.4; canvas.md 11.3)."""
+    canvas = platform.family == "canvas"
     # A Canvas tool's own parameters; elsewhere a teacher may have typed the same names into a link.
-    custom = read.custom(claims.get(f"{CLAIM}custom")) if platform.family == "canvas" else {}
+    custom = read.custom(claims.get(f"{CLAIM}custom")) if canvas else {}
     presentation = read.mapping(claims, f"{CLAIM}launch_presentation")
     roles = tuple(claims[f"{CLAIM}roles"])
     context = _context(claims)
-    moodle = platform.family == "moodle"
+    groups_service = read.mapping(claims, GROUPS_SERVICE)
     memberships_url = read.web_address(read.mapping(claims, NRPS).get("context_memberships_url"))
     return_url = read.web_address(presentation.get("return_url"))
     return LaunchFacts(
@@ -90,10 +94,13 @@ def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, tar
         locale=read.locale(presentation.get("locale")) or read.locale(claims.get("locale")),
         platform_origins=platform.origins(return_url),
         may_manage_groups=_may_manage_groups(custom),
-        lms_user_id=claims["sub"] if moodle else read.identifier(custom.get("canvas_user_id")),
-        lms_course_id=(context.lti_context_id if context else None)
-        if moodle
-        else _canvas_course_id(custom, memberships_url, return_url),
+        # Moodle's own ids are those of LTI, and of a platform that has LTI services only no others are known.
+        lms_user_id=read.identifier(custom.get("canvas_user_id")) if canvas else claims["sub"],
+        lms_course_id=_canvas_course_id(custom, memberships_url, return_url)
+        if canvas
+        else (context.lti_context_id if context else None),
+        groups_url=read.web_address(groups_service.get("context_groups_url")),
+        group_sets_url=read.web_address(groups_service.get("context_group_sets_url")),
     )
 
 

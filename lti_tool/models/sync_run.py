@@ -30,9 +30,8 @@ class SyncRun(Base):
     kind: Mapped[str] = mapped_column(String(16))  # see worker.RUNNERS
     group_set_id: Mapped[UUID | None] = mapped_column(ForeignKey("group_set.id", ondelete="CASCADE"))
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("course_access.id", ondelete="SET NULL"))
-    acted_as: Mapped[str | None] = mapped_column(
-        String(255)
-    )  # whose right to the LMS was used; None: the service token
+    # Whose access to the LMS's own API was used, by name; empty: the service token; None: none was.
+    acted_as: Mapped[str | None] = mapped_column(String(255))
     state: Mapped[str] = mapped_column(String(16))  # queued | running | succeeded | failed
     step: Mapped[str] = mapped_column(String(32))
     done: Mapped[int] = mapped_column(default=0)

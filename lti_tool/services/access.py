@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.work import Work
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, db
+from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, SyncRun, db
+from lti_tool.services.runs import OPEN, work_of
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
 
@@ -39,6 +41,8 @@ class CourseFacts:
     roster_connection: str | None = None
     roster_filename: str | None = None
     groups_synced_at: datetime | None = None
+    write_problem: str | None = None  # why the LMS's groups cannot be written, as last asked
+    rights_asked_at: datetime | None = None
 
     @property
     def lms_name(self) -> str:
@@ -48,12 +52,13 @@ class CourseFacts:
 
 @dataclass(frozen=True)
 class Viewer:
-    """A person in one course, as their last launch proved it."""
+    """A person in one course, as their last launch proved it, and what is at work on the course."""
 
     access_id: UUID
     name: str
     course: CourseFacts
     actor: Actor
+    at_work: Work | None = None
 
 
 def find_visitor(session_token: str | None) -> Visitor | None:
@@ -69,11 +74,12 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at)
+        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at, SyncRun)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
         .outerjoin(ServiceToken, ServiceToken.registration_id == Registration.id)
+        .outerjoin(SyncRun, and_(SyncRun.course_id == Course.id, SyncRun.state.in_(OPEN)))  # one at most
         .where(
             Course.id == course_id,
             Course.registration_id == visitor.registration_id,
@@ -83,9 +89,9 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     ).one_or_none()
     if row is None:
         return None
-    course, access, member, family, token_set_at = row
-    enrollment = _enrollment(course, access, member)
-    if enrollment is EnrollmentType.STUDENT and member is not None and member.status == MemberStatus.DROPPED:
+    course, access, member, family, token_set_at, run = row
+    actor = _actor(course, access, member, asks=family == "moodle" and token_set_at is not None)
+    if actor.enrollment_type is EnrollmentType.STUDENT and _is_dropped(member):
         return None
     return Viewer(
         access.id,
@@ -100,14 +106,43 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             roster_connection=course.roster_connection,
             roster_filename=course.roster_filename,
             groups_synced_at=course.groups_synced_at,
+            write_problem=course.write_problem,
+            rights_asked_at=course.rights_asked_at,
         ),
-        Actor(
-            enrollment_type=enrollment,
-            manages_groups=_manages_groups(access, member),
-            member_id=access.member_id,
-            right_unasked=family == "moodle" and token_set_at is not None and _is_unasked(course, member),
-        ),
+        actor,
+        work_of(run) if run else None,
     )
+
+
+def find_present_actor(access_id: UUID) -> Actor | None:
+    """Return what a person may do by what is known now, however long ago they came; None when they have left.
+
+    For work that is done in their name while they are not there (ruling C33).
+    """
+    row = db.session.execute(
+        select(Course, CourseAccess, RosterMember)
+        .join(CourseAccess, CourseAccess.course_id == Course.id)
+        .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
+        .where(CourseAccess.id == access_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    course, access, member = row
+    return None if _is_dropped(member) else _actor(course, access, member, asks=False)
+
+
+def _actor(course: Course, access: CourseAccess, member: RosterMember | None, *, asks: bool) -> Actor:
+    """Return the person as far as rights need it; `asks`: the LMS can be asked for their right to manage groups."""
+    return Actor(
+        enrollment_type=_enrollment(course, access, member),
+        manages_groups=_manages_groups(access, member),
+        member_id=access.member_id,
+        right_unasked=asks and _is_unasked(course, member),
+    )
+
+
+def _is_dropped(member: RosterMember | None) -> bool:
+    return member is not None and member.status == MemberStatus.DROPPED
 
 
 def _enrollment(course: Course, access: CourseAccess, member: RosterMember | None) -> EnrollmentType | None:

@@ -18,6 +18,7 @@ from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import default_set
 from lti_tool.services.group_sets import add_local_set, connection_of, local_names
+from lti_tool.services.runs import require_edits
 
 _LIVE = Grouping.ended_at.is_(None)
 
@@ -62,9 +63,10 @@ def read_exclusions(assignment_id: UUID) -> frozenset[UUID]:
 
 
 def create_assignment(viewer: Viewer, draft: Draft) -> Changes:
-    """Make an assignment; raise RuleViolation for its name or pattern, NotFound for its set."""
+    """Make an assignment; raise RuleViolation for its name or pattern, NotFound for its set, Conflict during a sync."""
     course_id, name = viewer.course.id, _checked_name(draft)
     with transaction() as session:
+        require_edits(course_id)
         _require_free_name(course_id, name)
         set_id = _set_of(course_id, draft, None)
         row = Assignment(
@@ -96,6 +98,7 @@ def edit_assignment(
     course_id, name = viewer.course.id, _checked_name(draft)
     with transaction():
         row = _lock(course_id, assignment_id, revision)
+        require_edits(course_id)
         _require_free_name(course_id, name, besides=assignment_id)
         before = read_exclusions(assignment_id)
         set_id = _set_of(course_id, draft, row)
@@ -114,9 +117,10 @@ def edit_assignment(
 
 
 def delete_assignment(viewer: Viewer, assignment_id: UUID) -> Changes:
-    """Delete an assignment; its set and groups stay as they are."""
+    """Delete an assignment; its set and groups stay as they are. Raise NotFound, Conflict during a sync."""
     with transaction() as session:
         row = get_assignment(viewer.course.id, assignment_id)
+        require_edits(viewer.course.id)
         history.note(viewer.course.id, viewer.access_id, "assignment_deleted", row.name, assignment_id)
         session.execute(delete(Assignment).where(Assignment.id == assignment_id))
     return Changes(deleted_assignments=frozenset({assignment_id}), count=1)

@@ -16,6 +16,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.group_sets import active_students
 from lti_tool.services.groupings import lock_formation, read_states
+from lti_tool.services.runs import require_edits
 from lti_tool.services.staff_groupings import end_all, seat_again
 
 
@@ -55,6 +56,7 @@ def clone_groupings(viewer: Viewer, source_id: UUID, target_id: UUID, seen: str)
     """
     course_id = viewer.course.id
     with transaction() as session:
+        require_edits(course_id)
         target = lock_formation(course_id, target_id)
         source = get_assignment(course_id, source_id)
         if preview_clone(course_id, source_id, target_id).seen != seen:

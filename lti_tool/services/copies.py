@@ -10,16 +10,18 @@ from lti_tool.models import GroupSetEntry, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import add_local_set, get_set, local_names
+from lti_tool.services.runs import require_edits
 
 
 def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Make a local set that holds the same groups in the same order; raise NotFound.
+    """Make a local set that holds the same groups in the same order; raise NotFound, Conflict as `lock_set` does.
 
     The groups are shared, not doubled: whose they are, and so who may change them, stays as it was.
     """
     course_id = viewer.course.id
     with transaction() as session:
         source = get_set(course_id, set_id)
+        require_edits(course_id, set_id)
         name = copy_name(source.name, local_names(course_id))
         copy_id = add_local_set(course_id, name)
         held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)

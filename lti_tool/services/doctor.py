@@ -14,13 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lti_tool.domain.clock import from_store, now
 from lti_tool.domain.errors import LmsError, LmsRefused, RuleViolation, ToolError
-from lti_tool.domain.gateway import Right
+from lti_tool.domain.gateway import Capabilities, Right
 from lti_tool.models import Course, Registration, db, release
-from lti_tool.services import gateways
+from lti_tool.services import gateways, oauth_clients
 from lti_tool.services.registrations import get_registration, list_registrations
+from lti_tool.services.rights import read_capabilities
 from lti_tool.services.tool import Tool
 
 MOST_CLOCK_SECONDS = 30
+GIVEN_IN = {
+    "canvas": "Admin → Permissions: Manage Groups (add, manage, delete) for the role of the token's user",
+    "moodle": "Define roles: moodle/course:managegroups for the token's user; External services: the functions",
+}
 
 
 class Verdict(StrEnum):
@@ -126,6 +131,8 @@ def _registration(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         )
     yield _platform_keys(tool, registration, label)
     yield _service_token(tool, get_registration(registration_id), label)
+    if get_registration(registration_id).family == "canvas":
+        yield _developer_key(tool, registration_id, label)
     yield from _lms_access(tool, registration_id, label)
 
 
@@ -172,30 +179,60 @@ def _service_token(tool: Tool, registration: Registration, label: str) -> Findin
     return Finding(f"{label}: LTI services", Verdict.OK, "the platform accepts our key")
 
 
+def _developer_key(tool: Tool, registration_id: UUID, label: str) -> Finding:
+    """Ask Canvas whether it knows the key with which instructors connect; only its scopes cannot be asked."""
+    check, address = f"{label}: OAuth client", oauth_clients.redirect_uri(tool.settings)
+    if oauth_clients.find_client_id(registration_id) is None:
+        return Finding(
+            check,
+            Verdict.WARNING,
+            "none: instructors cannot connect with their own access",
+            f"lti-tool oauth-client set {registration_id} --client-id …",
+        )
+    try:
+        oauth_clients.check_client(tool, registration_id)
+    except LmsError as error:
+        advice = f"check the API developer key, then: lti-tool oauth-client set {registration_id} --client-id …"
+        return Finding(check, Verdict.FAILED, "", advice, error)
+    needed = f"it needs {address} as redirect URI and {len(oauth_clients.SCOPES)} scopes"
+    return Finding(check, Verdict.OK, f"Canvas knows it; {needed} (lti-tool registration show {registration_id})")
+
+
 def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Finding]:
-    """Ask the LMS's own API, through any course that was launched, what the service token allows."""
-    if get_registration(registration_id).family == "other":
-        return  # there is no API beside the LTI services
-    course_id = db.session.scalar(
-        select(Course.id).where(Course.registration_id == registration_id, Course.lms_course_id.is_not(None)).limit(1)
-    )
+    """Ask the LMS, through any course that was launched, what a sync may do there."""
+    family = get_registration(registration_id).family
+    launched = select(Course.id).where(Course.registration_id == registration_id).limit(1)
+    if family != "other":
+        launched = launched.where(Course.lms_course_id.is_not(None))
+    course_id = db.session.scalar(launched)
     if course_id is None:
         yield Finding(
             f"{label}: LMS access", Verdict.WARNING, "no course was launched yet", "launch once, then ask again"
         )
         return
     try:
-        gateway = gateways.open_gateway(tool, course_id)
-        release()
-        capabilities = gateway.capabilities()
+        capabilities = read_capabilities(tool, course_id)
     except LmsError as error:
-        yield Finding(f"{label}: LMS access", Verdict.FAILED, "", f"lti-tool token set {registration_id}", error)
+        advice = f"lti-tool token set {registration_id}"
+        if error.code == "grant_missing":  # no instructor has connected yet, which is no fault of the installation
+            yield Finding(f"{label}: LMS access", Verdict.WARNING, "", f"connect in a course, or {advice}", error)
+        else:
+            yield Finding(f"{label}: LMS access", Verdict.FAILED, "", advice, error)
         return
     for right in Right:
-        if capabilities.allows(right):
-            yield Finding(f"{label}: {right.replace('_', ' ')}", Verdict.OK)
-        else:
-            refusal = LmsRefused(capabilities.missing.get(right, "right_missing"))
-            yield Finding(
-                f"{label}: {right.replace('_', ' ')}", Verdict.FAILED, "", "give the token's user this right", refusal
-            )
+        yield _right(capabilities, right, f"{label}: {right.replace('_', ' ')}", family)
+
+
+def _right(capabilities: Capabilities, right: Right, check: str, family: str) -> Finding:
+    """Tell of one right; without the right to write, all else still works."""
+    if capabilities.allows(right):
+        return Finding(check, Verdict.OK)
+    refusal = LmsRefused(capabilities.missing.get(right, "right_missing"), call=right.replace("_", " "))
+    if refusal.code == "groups_unsupported":
+        return Finding(
+            check, Verdict.WARNING, "", "keep groups in this tool; no platform of this kind gives more", refusal
+        )
+    advice = f"given in {GIVEN_IN[family]}" if family in GIVEN_IN else "ask the platform's administrator"
+    if right is Right.WRITE_GROUPS and capabilities.allows(Right.READ_GROUPS):
+        return Finding(check, Verdict.WARNING, "read-only", advice, refusal)
+    return Finding(check, Verdict.FAILED, "", advice, refusal)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.groups import clean_name, clean_text, numbered_names, require_free_name
+from lti_tool.domain.groups import LMS_CONNECTIONS, Editor, clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.naming import edited_name, free_name, generated_name, normalize_group_name
 from lti_tool.models import Group, GroupSetEntry, RosterMember, db
 from lti_tool.services import history
@@ -41,25 +41,35 @@ def preview_new_name(
 
     Raise NotFound and RuleViolation for a set that is not ours to change.
     """
-    get_editable_set(course_id, set_id)
+    stored = _storing(course_id, set_id)
     taken = [group.name for group in read_groups(set_id)]
     if not clean_text(name):
         people = _people_names(course_id, member_ids)
         return NamePreview([free_name(generated_name(people), taken)] if people else ())
     if count > 1:
-        return _preview(lambda: numbered_names(normalize_group_name(clean_name(name)), count, taken))
-    return _preview(lambda: [_require_free(normalize_group_name(clean_name(name)), taken)])
+        return _preview(lambda: numbered_names(stored(name), count, taken))
+    return _preview(lambda: [_require_free(stored(name), taken)])
 
 
 def preview_edited_name(course_id: UUID, set_id: UUID, group_id: UUID, name: str) -> NamePreview:
     """Show what an edit of a group's name would store; the present name stays as it is while nothing else is typed."""
-    get_editable_set(course_id, set_id)
+    stored = _storing(course_id, set_id)
     group = next((group for group in read_groups(set_id) if group.id == group_id), None)
     if group is None:
         raise NotFound("group_not_found")
     if not clean_text(name):
         return NamePreview()
+    if stored is clean_name:
+        return _preview(lambda: [_require_free(clean_name(name), names_beside(group_id))])
     return _preview(lambda: [free_edited_name(group, name)])
+
+
+def _storing(course_id: UUID, set_id: UUID) -> Callable[[str], str]:
+    """Return what makes a typed name of a set's group the stored one: the LMS's own stay as typed (ruling C22)."""
+    row = get_editable_set(course_id, set_id, (Editor.TOOL, Editor.LMS))
+    if row.connection in LMS_CONNECTIONS:
+        return clean_name
+    return lambda typed: normalize_group_name(clean_name(typed))
 
 
 def free_edited_name(group: Group, typed: str) -> str:
@@ -82,7 +92,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
         return
     names: dict[UUID, str] = {}
     held: dict[UUID, list[UUID]] = {}
-    for set_id, group_id, name in _beside_all(members):
+    for set_id, group_id, name in names_in_their_sets(members):
         held.setdefault(set_id, []).append(group_id)
         if group_id not in members:
             names[group_id] = name
@@ -98,7 +108,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
             group.name = names[group_id]
 
 
-def _beside_all(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:
+def names_in_their_sets(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:
     """Return (set, group, name) for every group of the sets that hold some of these, in order."""
     holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
     rows = db.session.execute(

@@ -1,7 +1,8 @@
 """Group sets: listed, found, locked, made and renamed, and the students who may be in their groups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
@@ -11,38 +12,47 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
+    LMS_CONNECTIONS,
     Connection,
+    Editor,
     clean_name,
     require_editable_set,
     require_free_name,
 )
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.sync import UNGROUPED_SET_ID
 from lti_tool.models import (
+    Course,
     Group,
     GroupMembership,
     GroupSet,
     GroupSetEntry,
+    LmsChange,
     Publication,
     RosterMember,
-    SyncRun,
     db,
     transaction,
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.roster import hold_roster
-from lti_tool.services.runs import keeps_from_editing
+from lti_tool.services.runs import require_edits
 
 
 @dataclass(frozen=True)
 class SetSummary:
-    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror."""
+    """A set in a list: its row, how many groups it has, how many different people are in them, and its mirror.
+
+    `waiting` and `refused`: how many changes of a set of the LMS have not arrived there.
+    """
 
     row: GroupSet
     groups: int
     people: int
     publication: Publication | None
+    waiting: int = 0
+    refused: int = 0
 
     @property
     def follows_roster(self) -> bool:
@@ -81,9 +91,22 @@ def _summaries(course_id: UUID, *which: ColumnElement[bool]) -> list[SetSummary]
         .group_by(GroupSetEntry.group_set_id)
         .subquery()
     )
+    changes = (
+        select(
+            LmsChange.group_set_id,
+            func.sum(case((LmsChange.state.in_(("waiting", "sending")), 1), else_=0)).label("waiting"),
+            func.sum(case((LmsChange.state == "refused", 1), else_=0)).label("refused"),
+        )
+        .where(LmsChange.course_id == course_id)
+        .group_by(LmsChange.group_set_id)
+        .subquery()
+    )
+    numbers = (counts.c.groups, counts.c.people, changes.c.waiting, changes.c.refused)
+    groups, people, waiting, refused = (func.coalesce(number, 0) for number in numbers)
     rows = db.session.execute(
-        select(GroupSet, func.coalesce(counts.c.groups, 0), func.coalesce(counts.c.people, 0), Publication)
+        select(GroupSet, groups, people, Publication, waiting, refused)
         .outerjoin(counts, counts.c.group_set_id == GroupSet.id)
+        .outerjoin(changes, changes.c.group_set_id == GroupSet.id)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .where(*which)
         .order_by(*order_of_sets(), GroupSet.name)
@@ -108,11 +131,40 @@ def _one(query: Select[GroupSet]) -> GroupSet:
     return row
 
 
-def get_editable_set(course_id: UUID, set_id: UUID) -> GroupSet:
-    """Return a set of this course that is ours to change; raise NotFound or RuleViolation("set_not_editable")."""
+def get_editable_set(course_id: UUID, set_id: UUID, by: Collection[Editor] = (Editor.TOOL,)) -> GroupSet:
+    """Return a set of this course that is ours to change, or the LMS's when `by` has it too.
+
+    Raise NotFound or RuleViolation("set_not_editable").
+    """
     row = get_set(course_id, set_id)
-    require_editable_set(connection_of(row))
+    require_editable_set(connection_of(row), by, may_write=may_write(row))
     return row
+
+
+def may_write(row: GroupSet) -> bool:
+    """Say whether the LMS is known to let us write a connected set; groups in no set make none there."""
+    return is_set_of_lms(row) and course_may_write(row.course_id)
+
+
+def is_set_of_lms(row: GroupSet) -> bool:
+    """Say whether a set is one of the LMS: groups in no set are shown as one, but make none there."""
+    return row.connection in LMS_CONNECTIONS and row.lms_group_set_id != UNGROUPED_SET_ID
+
+
+def course_may_write(course_id: UUID) -> bool:
+    """Say whether the LMS was asked for the right to write a course's groups, and gave it."""
+    return write_problem(course_id) is None
+
+
+def write_problem(course_id: UUID) -> str | None:
+    """Return why the groups of a course's LMS cannot be written (an error code), None when they can."""
+    query = select(Course.rights_asked_at, Course.write_problem).where(Course.id == course_id)
+    return problem_of(*db.session.execute(query).one())
+
+
+def problem_of(rights_asked_at: datetime | None, problem: str | None) -> str | None:
+    """Return why groups cannot be written; until a sync of groups asked for the right, nobody knows that they can."""
+    return problem if rights_asked_at else "rights_not_asked"
 
 
 def find_set(set_id: UUID) -> GroupSet:
@@ -151,10 +203,10 @@ def students_query(course_id: UUID) -> Select[RosterMember]:
     )
 
 
-def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> GroupSet:
-    """Lock an editable set for the rest of the transaction and raise its revision.
+def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None, by: Editor = Editor.TOOL) -> GroupSet:
+    """Lock a set that the tool edits (or the LMS: `by`) for the rest of the transaction and raise its revision.
 
-    Raise NotFound, RuleViolation for a set that is not ours to change, Conflict("set_changed") when `revision` is
+    Raise NotFound, RuleViolation for a set that somebody else changes, Conflict("set_changed") when `revision` is
     given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
     Conflict("run_open") during a sync of groups.
     """
@@ -165,20 +217,19 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> Grou
     db.session.execute(raised.execution_options(synchronize_session=False))
     # A row that was read before the lock was there would show an older revision.
     row = _one(select(GroupSet).where(*this).execution_options(populate_existing=True))
-    require_editable_set(connection_of(row))
+    require_editable_set(connection_of(row), (by,), may_write=may_write(row))
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")
-    at_work = select(SyncRun.kind).where(SyncRun.course_id == course_id, keeps_from_editing(set_id))
-    if kind := db.session.scalar(at_work):
-        raise Conflict("set_in_publication" if kind == "publish" else "run_open")
+    require_edits(course_id, set_id)
     return row
 
 
 def create_set(viewer: Viewer, name: str) -> Changes:
-    """Make a local set; raise RuleViolation for a name that is empty, too long or taken."""
+    """Make a local set; raise RuleViolation for a name that is empty, too long or taken, Conflict during a sync."""
     tidy = clean_name(name)
     course_id = viewer.course.id
     with transaction():
+        require_edits(course_id)
         require_free_name(tidy, local_names(course_id))
         set_id = add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)

@@ -1,6 +1,7 @@
 """Groups of local sets: made, renamed, deleted, and people put into them, moved and taken out."""
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -9,8 +10,9 @@ from sqlalchemy import delete, func, insert, select
 from lti_tool.domain import allocation
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
+    LMS_CONNECTIONS,
     Origin,
     clean_name,
     clean_text,
@@ -26,6 +28,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
+from lti_tool.services.undo import What, undoable
 
 MOST_AT_ONCE = 200
 
@@ -50,10 +53,11 @@ class DrawnGroup:
 
 @dataclass(frozen=True)
 class Draw:
-    """A random assignment before it is made: the seed and the set's revision make it the same when applied."""
+    """A random assignment before it is made: seed, the set's revision and the people make it the same when applied."""
 
     seed: int
     revision: int
+    people_mark: str
     groups: Sequence[DrawnGroup]
     people: int
 
@@ -101,7 +105,10 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     base = normalize_group_name(clean_name(name))
     with transaction():
         lock_set(viewer.course.id, set_id)
-        ids = _add(viewer, set_id, numbered_names(base, count, [group.name for group in read_groups(set_id)]))
+        names = numbered_names(base, count, [group.name for group in read_groups(set_id)])
+        with undoable(viewer, set_id, What.GROUPS, count) as kept:
+            ids = add_local_groups(viewer, set_id, names)
+            kept.count = count
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
@@ -118,18 +125,18 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         lock_set(viewer.course.id, set_id)
         taken = [group.name for group in read_groups(set_id)]
         if typed is None:
-            members = _require_active(viewer.course.id, people)
+            members = require_active(viewer.course.id, people)
             made = free_name(generated_name([members[member_id].name for member_id in people]), taken)
         else:
             require_free_name(typed, taken)
             made = typed
-        (group_id,) = _add(viewer, set_id, [made], generated=typed is None)
-        touched, _ = _place(viewer, set_id, dict.fromkeys(people, group_id))
+        (group_id,) = add_local_groups(viewer, set_id, [made], generated=typed is None)
+        touched, _ = place(viewer, set_id, dict.fromkeys(people, group_id))
     return Changes(group_sets=frozenset({set_id}), groups=touched | {group_id}, count=1)
 
 
-def _add(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
-    """Store local groups at the end of a set; their ids are our own."""
+def add_local_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
+    """Store local groups at the end of a locked set and return their ids, inside the caller's transaction."""
     session = db.session
     end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
     first = 0 if end is None else end + 1
@@ -185,17 +192,19 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
     """
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        touched, moved = _place(viewer, set_id, placements)
+        with undoable(viewer, set_id, What.BATCH, len(placements)) as kept:
+            touched, moved = place(viewer, set_id, placements)
+            kept.count = moved
     return Changes(groups=touched, count=moved)
 
 
-def _place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
+def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
     """Put members into groups of a locked set; return the groups whose people changed, and how many were moved."""
     groups = {group.id: group for group in read_groups(set_id)}
     for group_id in set(placements.values()):
         if group_id not in groups:
             raise NotFound("group_not_found")
-    members = _require_active(viewer.course.id, placements)
+    members = require_active(viewer.course.id, placements)
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.group_id).where(
             GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
@@ -220,7 +229,7 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
-        member = _member(viewer.course.id, member_id)
+        member = require_member(viewer.course.id, member_id)
         session.execute(
             delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         )
@@ -233,23 +242,51 @@ def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
     """Show where chance (the same for the same seed) would put the students who are in no group of the set."""
     row = get_set(course_id, set_id)
     every = read_groups(set_id)
-    groups = [group for group in every if group.origin == Origin.LOCAL]
+    groups = [group for group in every if group.origin == _drawn_origin(row)]
     members = read_members([group.id for group in every])
     grouped = {member.id for people in members.values() for member in people}
-    waiting = {student.id: student for student in active_students(course_id) if student.id not in grouped}
+    waiting = {
+        student.id: student
+        for student in active_students(course_id)
+        if student.id not in grouped and (student.lms_user_id or row.connection not in LMS_CONNECTIONS)
+    }
     sizes = {group.id: len(members.get(group.id, ())) for group in groups}
     placed, _ = allocation.draw(list(waiting), sizes, seed=seed)
     drawn = [
         DrawnGroup(group, sizes[group.id], [waiting[m] for m, g in placed.items() if g == group.id]) for group in groups
     ]
-    return Draw(seed, row.revision, drawn, len(placed))
+    return Draw(seed, row.revision, mark_of(waiting), drawn, len(placed))
 
 
-def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Changes:
-    """Make a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
-    shown = draw(viewer.course.id, set_id, seed)
-    placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
-    return assign(viewer, set_id, placements, revision)
+def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
+    """Make a draw that was shown.
+
+    Raise Conflict("set_changed") when the set is no longer as it was then, "people_changed" when `people_mark` is
+    given and others wait for a group now: the same seed would draw otherwise.
+    """
+    with transaction():
+        lock_set(viewer.course.id, set_id, revision)
+        shown = draw(viewer.course.id, set_id, seed)
+        if people_mark is not None and people_mark != shown.people_mark:
+            raise Conflict("people_changed")
+        placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
+        with undoable(viewer, set_id, What.DRAW) as kept:
+            touched, kept.count = place(viewer, set_id, placements)
+    return Changes(groups=touched, count=kept.count)
+
+
+def mark_of(member_ids: Iterable[UUID]) -> str:
+    """Return a short mark of certain people in their order: a draw among others is another draw."""
+    return hashlib.sha256(b"".join(key.bytes for key in member_ids)).hexdigest()[:16]
+
+
+def _drawn_origin(row: GroupSet) -> Origin:
+    return Origin.LMS if row.connection in LMS_CONNECTIONS else Origin.LOCAL
+
+
+def placements_of(course_id: UUID, set_id: UUID, seed: int) -> dict[UUID, UUID]:
+    """Return the group of each person whom a draw places."""
+    return {member.id: group.row.id for group in draw(course_id, set_id, seed).groups for member in group.incoming}
 
 
 def _editable(set_id: UUID, group_id: UUID) -> Group:
@@ -258,7 +295,8 @@ def _editable(set_id: UUID, group_id: UUID) -> Group:
     return group
 
 
-def _member(course_id: UUID, member_id: UUID) -> RosterMember:
+def require_member(course_id: UUID, member_id: UUID) -> RosterMember:
+    """Return a member of the course; raise NotFound."""
     row = db.session.scalar(
         select(RosterMember).where(RosterMember.id == member_id, RosterMember.course_id == course_id)
     )
@@ -267,7 +305,8 @@ def _member(course_id: UUID, member_id: UUID) -> RosterMember:
     return row
 
 
-def _require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, RosterMember]:
+def require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, RosterMember]:
+    """Return members of the course by id; raise NotFound, RuleViolation("member_not_active") for who may be in none."""
     rows = db.session.scalars(
         select(RosterMember).where(RosterMember.course_id == course_id, RosterMember.id.in_(members))
     ).all()

@@ -30,6 +30,8 @@ KNOWN: Select[*tuple[Any, ...]] = (
         Course.label.label("course_label"),
         Course.lms_course_id,
         Course.memberships_url,
+        Course.groups_url,
+        Course.group_sets_url,
         Course.resource_link_id,
         Course.roster_refreshed_at,
         CourseAccess.id.label("access_id"),
@@ -146,6 +148,8 @@ def _course_values(facts: LaunchFacts, context: ContextFacts, known: Row[Any] | 
         # For life: another id would lead the service token into another course.
         "lms_course_id": (known.lms_course_id if known else None) or facts.lms_course_id,
         "memberships_url": facts.memberships_url or (known.memberships_url if known else None),
+        "groups_url": facts.groups_url or (known.groups_url if known else None),
+        "group_sets_url": facts.group_sets_url or (known.group_sets_url if known else None),
         "resource_link_id": facts.resource_link_id or (known.resource_link_id if known else None),
     }
 
@@ -156,6 +160,8 @@ def _present_course(known: Row[Any]) -> dict[str, Any]:
         "label": known.course_label,
         "lms_course_id": known.lms_course_id,
         "memberships_url": known.memberships_url,
+        "groups_url": known.groups_url,
+        "group_sets_url": known.group_sets_url,
         "resource_link_id": known.resource_link_id,
     }
 

@@ -94,13 +94,22 @@ def require_mirrorable(groups: Sequence[Group]) -> None:
 
     The codes: "set_has_foreign_groups" (names) and "people_in_two_groups" (people).
     """
-    if foreign := [group.name for group in groups if not group_is_editable(Origin(group.origin))]:
+    if foreign := foreign_groups(groups):
         raise RuleViolation("set_has_foreign_groups", names=foreign[:10])
+    if names := people_in_several(groups):
+        raise RuleViolation("people_in_two_groups", people=names[:10])
+
+
+def foreign_groups(groups: Sequence[Group]) -> list[str]:
+    """Return the names of those groups that belong to the LMS or to the roster."""
+    return [group.name for group in groups if not group_is_editable(Origin(group.origin))]
+
+
+def people_in_several(groups: Sequence[Group]) -> list[str]:
+    """Return the names of the people who are in two of these groups or more."""
     members = read_members([group.id for group in groups])
     held = Counter(member.id for people in members.values() for member in people)
-    names = {member.id: member.name for people in members.values() for member in people if held[member.id] > 1}
-    if names:
-        raise RuleViolation("people_in_two_groups", people=list(names.values())[:10])
+    return list({m.id: m.name for people in members.values() for m in people if held[m.id] > 1}.values())
 
 
 def read_wanted(course_id: UUID, set_id: UUID) -> Wanted:

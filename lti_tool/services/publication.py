@@ -6,7 +6,6 @@ sends exactly that difference and stores what the LMS answered.
 
 import contextlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +17,10 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
+from lti_tool.domain.lms_changes import FIRST_RETRY
 from lti_tool.domain.sync import Report, plan_push
-from lti_tool.models import GroupSet, MirroredGroup, Publication, db, release, transaction
+from lti_tool.lms.names import refused_names
+from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
@@ -37,12 +38,11 @@ from lti_tool.services.mirror import (
     read_wanted,
     require_mirrorable,
 )
-from lti_tool.services.push import FIRST_RETRY, run_push
+from lti_tool.services.push import run_push
+from lti_tool.services.push_all import writable_sets
 from lti_tool.services.removal import delete_set
 from lti_tool.services.tool import Tool
-
-TURN_SECONDS = 4.0  # how long a page waits for another writer of the course
-_awaited: set[UUID] = set()  # courses for whose turn a page of this process waits
+from lti_tool.services.turns import take_turn
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class PublicationView:
     retry_at: datetime | None
     last_pushed_at: datetime | None
     differences: Sequence[Difference]
+    drift: int = 0
+    drift_seen_at: datetime | None = None
 
 
 def request_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
@@ -72,7 +74,7 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
     """
     row = find_set(set_id)
     course_id, name = row.course_id, row.name
-    _require_publishable(tool, course_id, set_id)
+    _require_publishable(tool, course_id, set_id, requested_by)
     with transaction() as session:
         publication = find_publication(set_id)
         if publication is None:
@@ -90,7 +92,7 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
     return run_id
 
 
-def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
+def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID, requested_by: UUID | None) -> None:
     """Raise unless the set and its groups are ours, it has groups, nobody is in two, and the LMS can be reached."""
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
@@ -99,7 +101,10 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID) -> None:
     if not groups:
         raise RuleViolation("set_is_empty")
     require_mirrorable(groups)
-    gateways.open_gateway(tool, course_id)
+    family = db.session.get_one(Course, course_id).registration.family
+    if refused := refused_names(family, row.name, [group.name for group in groups]):
+        raise RuleViolation("names_not_for_lms", names=refused[:10])
+    gateways.open_writable(tool, course_id, access_id=requested_by)
 
 
 def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:
@@ -114,6 +119,8 @@ def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:
         retry_at=publication.retry_at,
         last_pushed_at=publication.last_pushed_at,
         differences=list_differences(course_id, set_id),
+        drift=publication.drift,
+        drift_seen_at=publication.drift_seen_at,
     )
 
 
@@ -142,7 +149,7 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         if publication is None:
             return None
         mark(publication, WAITING, later=FIRST_RETRY)
-    run_id = _take_turn(course_id, viewer.access_id, set_id)
+    run_id = take_turn(course_id, "push", viewer.access_id, set_id)
     run = runs.claim(run_id) if run_id else None
     if run is not None:
         with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
@@ -150,34 +157,11 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
     return read_publication(course_id, set_id)
 
 
-def _take_turn(course_id: UUID, access_id: UUID, set_id: UUID | None) -> UUID | None:
-    """Open the course's one run for this page; None when another writer keeps it for longer than a page can wait.
-
-    One page of this process waits for a course at a time: with more, a slow LMS would hold up every thread.
-    """
-    deadline = time.monotonic() + TURN_SECONDS
-    waits = False
-    try:
-        while True:
-            with transaction():
-                run_id = runs.queue_unless_open(course_id, "push", requested_by=access_id, group_set_id=set_id)
-            if run_id or time.monotonic() > deadline:
-                return run_id
-            if not waits and course_id in _awaited:
-                return None
-            waits = True
-            _awaited.add(course_id)
-            time.sleep(0.2)
-    finally:
-        if waits:
-            _awaited.discard(course_id)
-
-
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
-    """Queue a push of every published set of the course and return the run."""
-    if not published_set_ids(viewer.course.id):
+    """Queue a push of all group memberships of the course and return the run."""
+    if not published_set_ids(viewer.course.id) and not writable_sets(viewer.course.id):
         raise RuleViolation("nothing_published")
-    run_id = runs.queue(viewer.course.id, "push", requested_by=viewer.access_id)
+    run_id = runs.queue(viewer.course.id, "push_all", requested_by=viewer.access_id)
     tool.ring(run_id)
     return run_id
 
@@ -206,22 +190,63 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
     at work on the course for longer than a page can wait.
     """
-    course_id = viewer.course.id
-    get_editable_set(course_id, set_id)
-    run_id = _take_turn(course_id, viewer.access_id, None)
+    get_editable_set(viewer.course.id, set_id)
+    report = Report()
+    with runs.followed(_own_turn(viewer), report):
+        _delete_in_lms(tool, viewer.course.id, set_id, report)
+        return delete_set(viewer, set_id)
+
+
+def leave_mirror(viewer: Viewer, set_id: UUID) -> Changes:
+    """Stop publishing a set: it stays here, and its copy in the LMS is none of ours any more.
+
+    The next pull brings that copy as a connected set. Raise NotFound, Conflict("run_open") as `delete_everywhere`.
+    """
+    _require_published(viewer, set_id)
+    with runs.followed(_own_turn(viewer), Report()):
+        return _stop(viewer, set_id)
+
+
+def delete_mirror(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
+    """Stop publishing a set and delete its copy in the LMS first; it stays here. Raise as `delete_everywhere`."""
+    _require_published(viewer, set_id)
+    report = Report()
+    with runs.followed(_own_turn(viewer), report):
+        _delete_in_lms(tool, viewer.course.id, set_id, report)
+        return _stop(viewer, set_id)
+
+
+def _require_published(viewer: Viewer, set_id: UUID) -> None:
+    get_editable_set(viewer.course.id, set_id)
+    get_publication(set_id)
+
+
+def _own_turn(viewer: Viewer) -> UUID:
+    """Open and claim the course's one run for something that no push may come between."""
+    run_id = take_turn(viewer.course.id, "push", viewer.access_id, None)
     if run_id is None or runs.claim(run_id) is None:
         raise Conflict("run_open")
-    report = Report()
-    with runs.followed(run_id, report):
-        publication = find_publication(set_id)
-        if publication is not None and publication.lms_group_set_id is not None:
-            lms_set_id = publication.lms_group_set_id
-            lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
-            gateway = gateways.open_gateway(tool, course_id)
-            release()
-            gateway.delete_group_set(lms_set_id, lms_group_ids)
-            report.calls = gateway.calls
-        return delete_set(viewer, set_id)
+    return run_id
+
+
+def _delete_in_lms(tool: Tool, course_id: UUID, set_id: UUID, report: Report) -> None:
+    publication = find_publication(set_id)
+    if publication is None or publication.lms_group_set_id is None:
+        return
+    lms_set_id = publication.lms_group_set_id
+    lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
+    gateway = gateways.open_gateway(tool, course_id)
+    release()
+    gateway.delete_group_set(lms_set_id, lms_group_ids)
+    report.calls = gateway.calls
+
+
+def _stop(viewer: Viewer, set_id: UUID) -> Changes:
+    with transaction() as session:
+        row = get_set(viewer.course.id, set_id)
+        session.execute(delete(Publication).where(Publication.group_set_id == set_id))
+        history.note(viewer.course.id, viewer.access_id, "publication_stopped", row.name, set_id)
+    return Changes(group_sets=frozenset({set_id}), count=1)
 
 
 def _forget_mirror(publication: Publication) -> None:

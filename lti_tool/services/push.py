@@ -1,17 +1,28 @@
 """Pushes: bring the mirrors of published sets to the wanted state, and store what the LMS answered."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from secrets import randbelow
 from uuid import UUID
 
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError, LmsRefused
-from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroups, no_progress
-from lti_tool.domain.sync import MirroredState, Report, mirror_after, mirror_as_found, plan_push
+from lti_tool.domain.drift import compare
+from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
+from lti_tool.domain.gateway import (
+    NO_OPTIONS,
+    GroupSetPush,
+    LmsGateway,
+    Progress,
+    RemoteGroups,
+    SetOptions,
+    no_progress,
+)
+from lti_tool.domain.lms_changes import retry_wait
+from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
+from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
     REFUSED,
@@ -29,9 +40,6 @@ from lti_tool.services.mirror import (
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.tool import Tool
 
-FIRST_RETRY = timedelta(seconds=30)
-LAST_RETRY = timedelta(hours=1)
-
 
 def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
     """Do a claimed run of kind publish (one set) or push (one, or all published sets of the course).
@@ -41,14 +49,21 @@ def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progr
     run_id, course_id = run.id, run.course_id
     set_ids = [run.group_set_id] if run.group_set_id else published_set_ids(course_id)
     with runs.followed(run_id, report, also) as progress:
-        first_error: LmsError | None = None
-        for set_id in set_ids:
-            try:
-                push_set(tool, course_id, set_id, report, progress)
-            except LmsError as error:
-                first_error = first_error or error
-        if first_error:
-            raise first_error
+        if error := push_sets(tool, course_id, set_ids, report, progress):
+            raise error
+
+
+def push_sets(
+    tool: Tool, course_id: UUID, set_ids: Sequence[UUID], report: Report, progress: Progress
+) -> LmsError | None:
+    """Bring the mirrors of these sets up to date and return the first error; it stops none of the others."""
+    first_error: LmsError | None = None
+    for set_id in set_ids:
+        try:
+            push_set(tool, course_id, set_id, report, progress)
+        except LmsError as error:
+            first_error = first_error or error
+    return first_error
 
 
 def preview_push(course_id: UUID) -> Report:
@@ -79,18 +94,17 @@ def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress
 
 
 def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress) -> None:
+    _look_again(gateway, course_id, set_id)
     lms_set_id = _ensure_set(gateway, course_id, set_id)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
-    if mirror and get_publication(set_id).attempts:
-        # The last push broke off: what of it arrived, nobody told us.
-        release()
-        mirror = mirror_as_found(wanted.groups, mirror, gateway.read_group_set(lms_set_id).groups)
     push = plan_push(wanted.groups, mirror)
+    drifted = 0
     if push:
         release()
         answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
+        drifted = count_drifted(after, answer.groups)
         _count(report, push, mirror, after)
     else:
         after = mirror
@@ -98,6 +112,7 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
         store_mirror(set_id, after)
         publication = get_publication(set_id)
         publication.last_pushed_at = now()
+        publication.drift = max(publication.drift, drifted)
         missing = not_placed(wanted, after)
         if missing:
             report.not_placed += [{"group": d.group, "person": d.person} for d in missing]
@@ -108,6 +123,28 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
             mark(publication, SENT)
 
 
+def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> None:
+    """Re-read the mirror before a push when it may not be as it is known; a usual push spares this.
+
+    That is when others were found to have changed it, and when the last push broke off: what of that arrived, nobody
+    told us. Raise LmsChanged("drifted") when a push would overwrite what others changed: a person decides first.
+    """
+    publication = get_publication(set_id)
+    lms_set_id = publication.lms_group_set_id
+    in_doubt = publication.drift or (publication.attempts and read_mirror(set_id))
+    if lms_set_id is None or not in_doubt:
+        return
+    release()
+    found = gateway.read_group_set(lms_set_id)
+    with transaction():
+        sides = read_sides(course_id, set_id, found)
+        store_mirror(set_id, sides.base)
+        items = compare(sides)
+        store_found(get_publication(set_id), items)
+    if conflicts := sum(item.conflict for item in items):
+        raise LmsChanged("drifted", count=conflicts)
+
+
 def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     """Return the LMS id of the mirror; make it when there is none, and give it the set's present name."""
     publication = get_publication(set_id)
@@ -115,9 +152,9 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     lms_set_id, pushed_name, attempts = publication.lms_group_set_id, publication.name, publication.attempts
     release()
     if lms_set_id is None:
-        lms_set_id = _create_set(gateway, course_id, name, replay=attempts > 0)
+        lms_set_id = create_lms_set(gateway, course_id, name, replay=attempts > 0)
     elif pushed_name != name:
-        gateway.rename_group_set(lms_set_id, name)
+        gateway.edit_group_set(lms_set_id, name)
     else:
         return lms_set_id
     with transaction():
@@ -126,9 +163,12 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
     return lms_set_id
 
 
-def _create_set(gateway: LmsGateway, course_id: UUID, name: str, *, replay: bool) -> str:
+def create_lms_set(
+    gateway: LmsGateway, course_id: UUID, name: str, options: SetOptions = NO_OPTIONS, *, replay: bool
+) -> str:
+    """Make a set in the LMS and return its id; after an unanswered try (`replay`) the one that it made."""
     try:
-        return gateway.create_group_set(name)
+        return gateway.create_group_set(name, options)
     except LmsRefused as error:
         if error.code != "set_name_taken" or not replay:
             raise
@@ -167,10 +207,10 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
         publication = find_publication(set_id)
         if publication is None:
             return
-        publication.attempts += 1
+        if error.code != "drifted":  # nothing was sent, so nothing is in doubt
+            publication.attempts += 1
         code, facts = runs.describe(error)
         if error.retryable:
-            wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(publication.attempts - 1, 10))
-            mark(publication, WAITING, code, facts, later=wait)
+            mark(publication, WAITING, code, facts, later=retry_wait(publication.attempts, randbelow(1001) / 1000))
         else:
             mark(publication, REFUSED, code, facts)

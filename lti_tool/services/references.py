@@ -16,6 +16,7 @@ from lti_tool.services.group_sets import get_editable_set, lock_set, order_of_se
 from lti_tool.services.groups import get_group
 from lti_tool.services.mirror import require_mirrorable
 from lti_tool.services.removal import delete_orphans
+from lti_tool.services.undo import What, undoable
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
         first = 0 if end is None else end + 1
         rows = [{"group_set_id": set_id, "group_id": g.id, "position": first + n} for n, g in enumerate(new)]
         if rows:
-            session.execute(insert(GroupSetEntry), rows)
+            with undoable(viewer, set_id, What.REFERENCES, len(rows)) as kept:
+                session.execute(insert(GroupSetEntry), rows)
+                kept.count = len(rows)
             history.note(course_id, viewer.access_id, "groups_added", ", ".join(group.name for group in new), set_id)
     return Changes(group_sets=frozenset({set_id} if rows else ()), count=len(rows))
 

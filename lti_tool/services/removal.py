@@ -15,7 +15,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import release_sets
 from lti_tool.services.group_sets import get_set, lock_set
 from lti_tool.services.roster import hold_roster
-from lti_tool.services.runs import require_no_open_run
+from lti_tool.services.runs import require_edits, require_no_open_run
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,13 @@ def list_left_out(course_id: UUID) -> Sequence[LeftOutGroupSet]:
 
 
 def bring_back(viewer: Viewer, lms_group_set_id: str) -> Changes:
-    """Let the next pull bring a removed set again; one that is not left out (any more) is no error."""
+    """Let the next pull bring a removed set again; one that is not left out (any more) is no error.
+
+    Raise Conflict during a sync: nobody could tell whether it still heeds this.
+    """
     course_id = viewer.course.id
     with transaction() as session:
+        require_edits(course_id)
         row = session.get(LeftOutGroupSet, (course_id, lms_group_set_id))
         if row is not None:
             history.note(course_id, viewer.access_id, "group_set_wanted_back", row.name)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 from sqlalchemy import case, func, insert, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.groups import LMS_CONNECTIONS
+from lti_tool.domain.groups import lms_connection
+from lti_tool.domain.named_changes import first
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import (
     DROPPED_LABEL,
@@ -95,25 +97,34 @@ def hold_roster(course_id: UUID) -> None:
     db.session.execute(select(Course.id).where(Course.id == course_id).with_for_update(read=True, key_share=True))
 
 
-def merge_roster(course_id: UUID, roster: RemoteRoster, report: Report) -> None:
+@dataclass(frozen=True)
+class Merged:
+    """A merge that was stored: its plan, and the ids of the people whom it added."""
+
+    plan: MergePlan
+    added: Sequence[UUID]
+
+
+def merge_roster(course_id: UUID, roster: RemoteRoster, report: Report) -> Merged:
     """Merge a fetched roster inside the caller's transaction: people, their sections, and the groups in step."""
     course = lock_roster(course_id)
     plan = plan_roster(course_id, roster)
-    _apply(course_id, plan)
+    added = _apply(course_id, plan)
     if roster.sections is not None:
         apply_sections(course_id, roster.sections)
     ensure_system_group_sets(course_id)
     course.roster_refreshed_at = course.roster_updated_at = now()
-    family = course.registration.family
-    course.roster_connection = family if family in LMS_CONNECTIONS else None
+    course.roster_connection = lms_connection(course.registration.family)
     course.roster_filename = None
     fill_report(plan, report)
+    return Merged(plan, added)
 
 
-def _apply(course_id: UUID, plan: MergePlan) -> None:
+def _apply(course_id: UUID, plan: MergePlan) -> list[UUID]:
     session = db.session
-    if plan.add:
-        session.execute(insert(RosterMember), [_new_row(course_id, person) for person in plan.add])
+    new = [_new_row(course_id, person) for person in plan.add]
+    if new:
+        session.execute(insert(RosterMember), new)
     for member_id, person in plan.update:
         session.execute(
             update(RosterMember).where(RosterMember.id == member_id).values(source=MemberSource.LMS, **_values(person))
@@ -124,6 +135,7 @@ def _apply(course_id: UUID, plan: MergePlan) -> None:
             .where(RosterMember.id.in_(plan.drop))
             .values(status=MemberStatus.DROPPED, enrollment_display=DROPPED_LABEL)
         )
+    return [row["id"] for row in new]
 
 
 def fill_report(plan: MergePlan, report: Report) -> None:
@@ -135,6 +147,13 @@ def fill_report(plan: MergePlan, report: Report) -> None:
     report.roster_conflicts = [
         {"person": conflict.person.name, "matched_by": conflict.matched_by, "members": list(conflict.member_names)}
         for conflict in plan.conflicts
+    ]
+    report.named.people_added = first(person.name for person in plan.add)
+    report.named.people_dropped = first(plan.left)
+    report.named.people_left = len(plan.left)
+    report.named.people_refused = [
+        {"person": refusal.person.name, "lms_user_id": refusal.person.lms_user_id or "", "reason": refusal.reason}
+        for refusal in plan.refused
     ]
 
 
@@ -149,5 +168,5 @@ def _values(person: RemotePerson) -> dict[str, object]:
     return {field: getattr(person, field) for field in PERSON_FIELDS}
 
 
-def _new_row(course_id: UUID, person: RemotePerson) -> dict[str, object]:
-    return {**_values(person), "course_id": course_id, "source": MemberSource.LMS, "created_at": now()}
+def _new_row(course_id: UUID, person: RemotePerson) -> dict[str, Any]:
+    return {**_values(person), "id": uuid4(), "course_id": course_id, "source": MemberSource.LMS, "created_at": now()}

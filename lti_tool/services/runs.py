@@ -4,28 +4,47 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
+from lti_tool.domain.work import Work
 from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 
 log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
-SYNCS_OF_GROUPS = ("groups", "pull")
+# Steps whose names come faster than anybody reads them: stored as often as a heartbeat, told all.
+PACED = (Step.SYNCING_MEMBERS,)
 STALE_AFTER = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
+
+
+@dataclass
+class AtWork:
+    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far."""
+
+    requested_by: UUID | None
+    acted_as: str | None = None
+
+
+_at_work: ContextVar[AtWork | None] = ContextVar("run_at_work", default=None)
+
+
+def at_work() -> AtWork | None:
+    """Return the run that is followed here, None outside of one (a page that only looks)."""
+    return _at_work.get()
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,7 @@ class RunView:
     error_code: str | None
     error_facts: dict[str, Any]
     started_by: str | None
+    acted_as: str | None
     set_name: str | None
     row: SyncRun
 
@@ -112,14 +132,18 @@ def followed(run_id: UUID, report: Report, also: Progress = no_progress) -> Iter
     Its progress is stored, and its end whatever way it ends: an error of the block is stored as the run's and
     raised on.
     """
+    before = _at_work.set(AtWork(db.session.scalar(select(SyncRun.requested_by).where(SyncRun.id == run_id))))
     try:
         with timed(report):
             yield _heartbeat(run_id, also)
     except BaseException as error:
         _finish(run_id, report, error)
         raise
-    report.complete = True
-    _finish(run_id, report, None)
+    else:
+        report.complete = True
+        _finish(run_id, report, None)
+    finally:
+        _at_work.reset(before)
 
 
 @contextmanager
@@ -139,14 +163,15 @@ def _heartbeat(run_id: UUID, also: Progress) -> Progress:
     def tell(step: Step, done: int, total: int, about: str = "") -> None:
         nonlocal last, last_told
         also(step, done, total, about)
-        if (step, about) == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
+        said = (step, "" if step in PACED else about)
+        if said == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
             return
-        last, last_told = time.monotonic(), (step, about)
+        last, last_told = time.monotonic(), said
         with transaction() as session:
             session.execute(
                 update(SyncRun)
                 .where(SyncRun.id == run_id)
-                .values(step=step, done=done, total=total, about=about[:255], heartbeat_at=now())
+                .values(step=step, done=done, total=total, about=about[:255], heartbeat_at=now(), **_acted_as())
             )
 
     return tell
@@ -166,9 +191,16 @@ def _finish(run_id: UUID, report: Report, error: BaseException | None) -> None:
                 error_facts=json.dumps(facts),
                 heartbeat_at=now(),
                 finished_at=now(),
+                **_acted_as(),
             )
         )
     log.info("run ended", run=str(run_id), error=code, calls=report.calls, seconds=report.seconds)
+
+
+def _acted_as() -> dict[str, str]:
+    """Return whose access was used, to be stored; nothing before any was."""
+    run = at_work()
+    return {} if run is None or run.acted_as is None else {"acted_as": run.acted_as}
 
 
 def note_error(report: Report, error: BaseException) -> tuple[str, dict[str, str]]:
@@ -224,13 +256,19 @@ def require_no_open_run(course_id: UUID) -> None:
         raise Conflict("run_open")
 
 
-def keeps_from_editing(set_id: UUID) -> ColumnElement[bool]:
-    """Return the condition on runs during which nobody may edit a set: syncs of groups, and its own publication.
+def require_edits(course_id: UUID, set_id: UUID | None = None) -> None:
+    """Raise Conflict while a run keeps people from editing the course, or this set of it (see `Work.stops`).
 
-    A push is none: it sends what is stored, and the edits that come meanwhile wait for their turn.
+    Every service that changes sets, groups or assignments for somebody asks this inside its transaction.
     """
-    own = and_(SyncRun.kind == "publish", SyncRun.group_set_id == set_id)
-    return and_(SyncRun.state.in_(OPEN), or_(SyncRun.kind.in_(SYNCS_OF_GROUPS), own))
+    run = db.session.scalar(select(SyncRun).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN)))
+    if run and (code := work_of(run).stops(set_id)):
+        raise Conflict(code)
+
+
+def work_of(run: SyncRun) -> Work:
+    """Return a run as what it keeps people from."""
+    return Work(run.id, run.kind, run.group_set_id)
 
 
 def find_open_run(course_id: UUID) -> RunView | None:
@@ -257,6 +295,7 @@ def view_run(run: SyncRun, name: str | None = None, set_name: str | None = None)
         error_code=run.error_code,
         error_facts=json.loads(run.error_facts),
         started_by=name,
+        acted_as=run.acted_as,
         set_name=set_name,
         row=run,
     )

@@ -31,6 +31,7 @@ from lti_tool.services.group_sets import add_local_set, get_set, local_names, lo
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.roster import hold_roster
+from lti_tool.services.undo import What, undoable
 
 KIND = "groups"
 
@@ -69,8 +70,10 @@ def _require_imported(row: GroupSet) -> None:
 def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None = None) -> UUID:
     """Check a file and keep it for its preview; return the draft's id.
 
-    Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules.
+    Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules,
+    Conflict during a sync or a publication of the set: the preview would not be of what is there afterwards.
     """
+    runs.require_edits(viewer.course.id, set_id)
     text = decode(data)
     if set_id:
         get_imported_set(viewer.course.id, set_id)
@@ -137,7 +140,9 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
         draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), set_id)
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
-        changes = _store(row, draft, compare(proposal.groups, present), present)
+        with undoable(viewer, set_id, What.IMPORT) as kept:
+            changes = _store(row, draft, compare(proposal.groups, present), present)
+            kept.count = changes.count
         if find_publication(set_id):
             require_mirrorable(read_groups(set_id))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)

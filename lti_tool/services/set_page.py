@@ -10,43 +10,49 @@ from uuid import UUID
 from sqlalchemy import ScalarSelect, and_, func, select
 
 from lti_tool.domain.errors import NotFound
-from lti_tool.domain.groups import Connection, Origin, group_is_editable, set_is_editable
-from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, SyncRun, db
-from lti_tool.services.group_sets import connection_of, get_set, students_query
+from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor, Origin, editor_of, editor_of_group
+from lti_tool.models import (
+    Course,
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    Publication,
+    RosterMember,
+    SyncRun,
+    db,
+)
+from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, problem_of, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
-from lti_tool.services.runs import RunView, keeps_from_editing, view_run
+from lti_tool.services.runs import OPEN, RunView, view_run, work_of
+from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
 
 
 @dataclass(frozen=True)
 class GroupCard:
-    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it."""
+    """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it.
+
+    `editable`: it is changed by whoever changes the set, and so on the set's page.
+    """
 
     row: Group
     members: Sequence[RosterMember]
     elsewhere: Sequence[str] = ()
-
-    @property
-    def editable(self) -> bool:
-        """Say whether the group may be changed in this tool."""
-        return group_is_editable(Origin(self.row.origin))
+    editable: bool = False
 
 
 @dataclass(frozen=True)
 class GroupLine:
-    """A group in brief: enough for a choice of groups."""
+    """A group in brief: enough for a choice of groups; `editable` as in GroupCard."""
 
     id: UUID
     name: str
     origin: str
     members: int
-
-    @property
-    def editable(self) -> bool:
-        """Say whether the group may be changed in this tool."""
-        return group_is_editable(Origin(self.origin))
+    editable: bool
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class ShownSet:
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
     be found again by an import of its export; `namesakes` the names that several people of the course have. `run` is
-    what is at work on it, during which nobody may edit it.
+    what is at work on it, during which nobody may edit it; `last_change` can be taken back. `editor` is who changes
+    the set, None when nobody does here; for a set of the LMS `locked` is the code of the reason.
     """
 
     row: GroupSet
@@ -73,6 +80,9 @@ class ShownSet:
     without_email: int = 0
     run: RunView | None = None
     namesakes: frozenset[str] = frozenset()
+    last_change: UndoView | None = None
+    editor: Editor | None = None
+    locked: str | None = None
 
     @property
     def blocks(self) -> int:
@@ -82,16 +92,21 @@ class ShownSet:
     @property
     def is_ours(self) -> bool:
         """Say whether the set belongs to this tool."""
-        return set_is_editable(connection_of(self.row))
+        return self.editor is Editor.TOOL
+
+    @property
+    def is_connected(self) -> bool:
+        """Say whether the set belongs to the LMS."""
+        return self.row.connection in LMS_CONNECTIONS
 
     @property
     def editable(self) -> bool:
-        """Say whether the set may be edited now."""
-        return self.is_ours and self.run is None
+        """Say whether the set may be edited now, by the tool or by an answer of the LMS."""
+        return self.editor is not None and self.run is None
 
     @property
     def has_foreign_groups(self) -> bool:
-        """Say whether some of its groups belong to the LMS or to the roster."""
+        """Say whether some of its groups belong to somebody else than the set."""
         return not all(group.editable for group in self.groups)
 
     @property
@@ -127,17 +142,22 @@ def read_shown_set(
     Raise NotFound.
     """
     found = db.session.execute(
-        select(GroupSet, Publication, SyncRun, _without_email(set_id))
-        .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, keeps_from_editing(set_id)))
-        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+        with_last_change(
+            select(GroupSet, Course, Publication, SyncRun, _without_email(set_id))
+            .join(Course, Course.id == GroupSet.course_id)
+            .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
+            .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+        )
     ).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication, run, without_email = found
+    row, course, publication, run, without_email, *last_change = found
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
-    groups = read_lines(set_id)
+    locked = _lock_of(row, course)
+    editor = editor_of(connection_of(row), may_write=locked is None)
+    groups = read_lines(set_id, editor)
     blocks = _blocks(len(groups), block)
     first = min(max(1, first), blocks)
     last = min(max(first, last), blocks)
@@ -159,9 +179,21 @@ def read_shown_set(
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
         without_email=without_email,
-        run=view_run(run) if run else None,
+        run=view_run(run) if run and work_of(run).shows_on(set_id) else None,
         namesakes=read_namesakes(course_id),
+        last_change=view_undo(last_change),
+        editor=editor,
+        locked=locked,
     )
+
+
+def _lock_of(row: GroupSet, course: Course) -> str | None:
+    """Return why a set of the LMS cannot be changed here (an error code), None for a set that can."""
+    if row.connection not in LMS_CONNECTIONS:
+        return None
+    if not is_set_of_lms(row):
+        return "groups_in_no_set"
+    return problem_of(course.rights_asked_at, course.write_problem)
 
 
 def read_namesakes(course_id: UUID) -> frozenset[str]:
@@ -170,8 +202,11 @@ def read_namesakes(course_id: UUID) -> frozenset[str]:
     return frozenset(db.session.scalars(names.group_by(RosterMember.name).having(func.count() > 1)))
 
 
-def read_lines(set_id: UUID) -> list[GroupLine]:
-    """Return the groups of a set in its order, each with the number of its people, in one query."""
+def read_lines(set_id: UUID, editor: Editor | None) -> list[GroupLine]:
+    """Return the groups of a set that `editor` changes, in its order, each with the number of its people.
+
+    One query.
+    """
     rows = db.session.execute(
         select(Group.id, Group.name, Group.origin, func.count(GroupMembership.member_id))
         .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
@@ -180,7 +215,15 @@ def read_lines(set_id: UUID) -> list[GroupLine]:
         .group_by(Group.id, GroupSetEntry.position)
         .order_by(GroupSetEntry.position, Group.id)
     )
-    return [GroupLine(*values) for values in rows]
+    return [GroupLine(*values, _editable(values.origin, editor)) for values in rows]
+
+
+def _editable(origin: str, editor: Editor | None) -> bool:
+    return editor is not None and editor_of_group(Origin(origin)) is editor
+
+
+def _editor(row: GroupSet) -> Editor | None:
+    return editor_of(connection_of(row), may_write=may_write(row))
 
 
 def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
@@ -188,11 +231,12 @@ def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
     row = get_set(course_id, set_id)
     group = get_group(set_id, group_id)
     members = read_members([group_id]).get(group_id, ())
-    return GroupPage(row, GroupCard(group, members), _waiting(course_id, set_id, None)[0], read_namesakes(course_id))
+    card = GroupCard(group, members, editable=_editable(group.origin, _editor(row)))
+    return GroupPage(row, card, _waiting(course_id, set_id, None)[0], read_namesakes(course_id))
 
 
 def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
-    """Return a person of a set and where the person may go: to groups of ours that the person is not in.
+    """Return a person of a set and where the person may go: to groups that may be changed, without the person's own.
 
     Raise NotFound, also for a person who is in no group of the set and may be in none.
     """
@@ -209,7 +253,7 @@ def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
     )
     if member is None or not (present or _may_be_placed(course_id, member_id)):
         raise NotFound("member_not_found")
-    groups = [group for group in read_lines(set_id) if group.editable and group.id not in present]
+    groups = [group for group in read_lines(set_id, _editor(row)) if group.editable and group.id not in present]
     return MovePage(row, member, groups)
 
 
@@ -232,7 +276,7 @@ def _cards(lines: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) ->
         held = members.setdefault(group.id, [])
         if member is not None:
             held.append(member)
-    return [GroupCard(groups[line.id], members[line.id], holders.get(line.id, ())) for line in lines]
+    return [GroupCard(groups[i.id], members[i.id], holders.get(i.id, ()), i.editable) for i in lines]
 
 
 def _other_holders(set_id: UUID) -> dict[UUID, list[str]]:

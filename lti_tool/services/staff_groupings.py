@@ -46,6 +46,7 @@ from lti_tool.services.groupings import (
     unseat,
 )
 from lti_tool.services.notices import tell
+from lti_tool.services.runs import require_edits
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 
@@ -64,6 +65,7 @@ def create_grouping(viewer: Viewer, assignment_id: UUID, name: str, member_ids: 
     is wrong, and for neither name nor people (FORM-8, FORM-10).
     """
     with transaction():
+        require_edits(viewer.course.id)
         assignment = lock_formation(viewer.course.id, assignment_id)
         people = _free_students(assignment, list(dict.fromkeys(member_ids)))
         group = _find_or_make(assignment, name, [member.name for member in people])
@@ -90,6 +92,7 @@ def _find_or_make(assignment: Assignment, name: str, people: Sequence[str]) -> G
 def add_members(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID]) -> Done:
     """Add students to a grouping, whatever its size and the date; one too many is a warning (FORM-49)."""
     with transaction():
+        require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
         _require_no_alone(held)
         people = _free_students(held.assignment, list(dict.fromkeys(member_ids)))
@@ -102,6 +105,7 @@ def add_members(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID])
 def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
     """Take somebody out of a grouping, in whatever status; the inviter's place goes on (FORM-48; ruling C8)."""
     with transaction():
+        require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
         _take_out(viewer, held, member_id)
     return Done(_changes(held.assignment, held.row.group_id))
@@ -110,6 +114,7 @@ def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
 def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: UUID) -> Done:
     """Move somebody to another grouping of the assignment, in one step; others stay as they are (FORM-7)."""
     with transaction():
+        require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
         target = hold_grouping(viewer.course.id, target_id)
         if target.assignment.id != held.assignment.id:
@@ -125,6 +130,7 @@ def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: U
 def approve(viewer: Viewer, grouping_id: UUID, *, approved: bool) -> Done:
     """Make a grouping valid whatever its size, or withdraw that; it stays when people change (FORM-35, FORM-36)."""
     with transaction():
+        require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
         held.row.approved = approved
         _note(viewer, held.row, "grouping_approved" if approved else "approval_withdrawn", held.row.group_name)
@@ -135,6 +141,7 @@ def approve(viewer: Viewer, grouping_id: UUID, *, approved: bool) -> Done:
 def break_up(viewer: Viewer, grouping_id: UUID) -> Done:
     """End a grouping, valid or not; everybody in it is free again."""
     with transaction():
+        require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
         group_id, gone = held.row.group_id, _end(viewer, held)
     return Done(_changes(held.assignment, None if gone else group_id, gone=[gone] if gone else []))
@@ -144,6 +151,7 @@ def create_individual(viewer: Viewer, assignment_id: UUID) -> Done:
     """Give each active student without a grouping one of their own (FORM-52)."""
     course_id = viewer.course.id
     with transaction() as session:
+        require_edits(course_id)
         assignment = lock_formation(course_id, assignment_id)
         students = active_students(course_id)
         taken = committed_of(assignment_id, [member.id for member in students])

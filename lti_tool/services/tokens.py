@@ -1,15 +1,11 @@
-"""LMS access tokens, encrypted at rest with a key from the settings."""
+"""LMS access tokens of the tool itself, encrypted at rest."""
 
-import base64
 from uuid import UUID
-
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused, NotFound, RuleViolation
 from lti_tool.models import Registration, ServiceToken, db, transaction
+from lti_tool.services.sealing import UnsealError, seal, unseal
 from lti_tool.settings import Settings
 
 
@@ -21,7 +17,7 @@ def set_service_token(settings: Settings, registration_id: UUID, token: str) -> 
         if session.get(Registration, registration_id) is None:
             raise NotFound("registration_not_found")
         row = session.get(ServiceToken, registration_id) or ServiceToken(registration_id=registration_id)
-        row.ciphertext = _cipher(settings).encrypt(token.strip().encode())
+        row.ciphertext = seal(settings, token.strip())
         row.set_at = now()
         session.add(row)
 
@@ -35,11 +31,6 @@ def read_service_token(settings: Settings, registration_id: UUID) -> str | None:
     if row is None:
         return None
     try:
-        return _cipher(settings).decrypt(row.ciphertext).decode()
-    except InvalidToken:
+        return unseal(settings, row.ciphertext)
+    except UnsealError:
         raise LmsRefused("token_unreadable") from None
-
-
-def _cipher(settings: Settings) -> Fernet:
-    derived = HKDF(hashes.SHA256(), length=32, salt=None, info=b"lti-groups service tokens")
-    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.secret_key.encode())))

@@ -47,6 +47,45 @@
     if (told.dataset.typed === field.value) field.value = told.dataset.name;
   });
 
+  // A form that changes something is sent once, however often its button is pressed until the answer is there. The
+  // button keeps the focus and its value: it is only said to be disabled.
+  const sending = new Set();
+
+  function mark(form, busy) {
+    for (const button of form.elements) {
+      if (button.type !== "submit") continue;
+      if (busy) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
+  }
+
+  function release(form) {
+    if (sending.delete(form)) mark(form, false);
+  }
+
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const form = event.target;
+      if (form.method !== "post") return;
+      if (sending.has(form)) {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        return;
+      }
+      sending.add(form);
+      mark(form, true);
+    },
+    true,
+  );
+
+  // Of a form that the browser itself sends the answer is another page, and this one is seen again by "back" only.
+  window.addEventListener("pageshow", () => [...sending].forEach(release));
+  document.addEventListener("htmx:finally:request", (event) => {
+    const { sourceElement, sourceEvent } = event.detail.ctx;
+    if (sourceEvent?.type === "submit") release(sourceElement);
+  });
+
   function untick() {
     for (const box of document.querySelectorAll("main input[type=checkbox]:checked")) box.checked = false;
   }

@@ -9,13 +9,18 @@ def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
+        changes,
+        connection,
+        drift,
         formation,
+        group_draws,
         group_sets,
         groupings,
         groups,
         health,
         home,
         imports,
+        lms_oauth,
         lti,
         matrix,
         members,
@@ -26,6 +31,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        undo,
     )
 
     access.register(app)
@@ -33,6 +39,8 @@ def register(app: Flask) -> None:
     pages.register(app)
     set_place.register(app)
     of_people = (roster, members, roster_files)
-    of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, groupings, runs):
+    of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
+    of_assignments = (assignments, selection, formation, groupings)
+    of_the_lms = (runs, changes, connection, lms_oauth)
+    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms):
         app.register_blueprint(module.blueprint)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
-from lti_tool.domain.errors import Forbidden, LaunchError, NotFound
+from lti_tool.domain.errors import Conflict, Forbidden, LaunchError, NotFound
 from lti_tool.domain.permissions import Permission, require
+from lti_tool.domain.work import holds_back
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.services.access import Viewer, Visitor, find_viewer, find_visitor
 
@@ -49,9 +51,19 @@ def tool() -> "Tool":
     return cast("Tool", current_app.extensions["lti_tool"])
 
 
+def visitor() -> Visitor:
+    """Return whose browser this request came from, on a page of a course."""
+    return cast("Visitor", g.visitor)
+
+
 def viewer() -> Viewer:
     """Return the person of this request in the course of its URL."""
     return cast("Viewer", g.viewer)
+
+
+def subject_set() -> UUID | None:
+    """Return the group set that the request's address names, if any."""
+    return cast("UUID | None", (request.view_args or {}).get("set_id"))
 
 
 def csrf_token() -> str:
@@ -91,6 +103,10 @@ def _admit() -> None:
         raise NotFound("course_not_found")
     g.viewer = found
     require(found.actor, permission)
+    # A write asks again in its transaction (services.runs.require_edits); a form need not be filled in first.
+    code = holds_back(found.at_work, permission, subject_set())
+    if code and request.method in SAFE_METHODS:
+        raise Conflict(code)
 
 
 def _require_text() -> None:
@@ -109,13 +125,19 @@ def _permission_of(view: Callable[..., object]) -> Permission | None:
 
 def _require_same_origin() -> None:
     """Refuse a write that another page sent: by the browser's own word first, then by the form's token."""
+    require_own_origin()
+    sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
+    if not hmac.compare_digest(sent.encode(), csrf_token().encode()):
+        raise Forbidden("cross_site")
+
+
+def require_own_origin() -> None:
+    """Refuse what the browser itself says to come from another site's page."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    foreign = (site is not None and site not in ("same-origin", "none")) or (
+    if (site is not None and site not in ("same-origin", "none")) or (
         origin is not None and origin != tool().settings.origin
-    )
-    sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
-    if foreign or not hmac.compare_digest(sent.encode(), csrf_token().encode()):
+    ):
         raise Forbidden("cross_site")
 
 

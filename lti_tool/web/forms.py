@@ -9,18 +9,21 @@ from wtforms import FileField, HiddenField, IntegerField, SelectField, SelectMul
 from wtforms import Form as WTForm
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
+from lti_tool.domain.allocation import SizeRule
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.services.groups import MOST_AT_ONCE
 
 DESCRIPTION_LENGTH = 5000
+MOST_TOGETHER = 500  # people in one group that is made by lot
 
 
 class Form(WTForm):  # type: ignore[misc] # wtforms has no types
     """A form of this request: filled from what was sent, else from the values given."""
 
-    def __init__(self, **values: Any) -> None:
-        sent = CombinedMultiDict[str, Any]([request.files, request.form]) if request.method == "POST" else None
+    def __init__(self, sent: Any = None, **values: Any) -> None:
+        if sent is None and request.method == "POST":
+            sent = CombinedMultiDict[str, Any]([request.files, request.form])
         super().__init__(sent, data=values)
         self.facts: dict[str, object] = {}
 
@@ -53,9 +56,9 @@ class Revision(HiddenField):  # type: ignore[misc] # wtforms has no types
 
 
 class GroupSetForm(Form):
-    """The name of a local group set."""
+    """The name of a group set."""
 
-    name = _name("Name", "For example “Project teams”. Only this tool’s own sets need different names.")
+    name = _name("Name", "For example “Project teams”. Sets that are made in one place need different names.")
     revision = Revision()
 
 
@@ -88,7 +91,7 @@ class GroupOfPeopleForm(Form):
     name = StringField(
         "Name (optional)",
         [Length(max=NAME_LENGTH, message="name_too_long")],
-        description="Left empty, the group is named after its people, and the name follows them.",
+        description="Left empty, the group is named after its people; in this tool’s own sets the name follows them.",
     )
     member_ids = SelectMultipleField("People", coerce=as_uuid, validate_choice=False)
 
@@ -121,10 +124,33 @@ class AddStudentForm(Form):
 
 
 class DrawForm(Form):
-    """A draw that was shown: its seed, and the revision of the set that it was made for."""
+    """A draw that was shown: its seed, and the set's revision and the mark of the people that it was made for."""
 
     seed = IntegerField("Seed", [InputRequired("draw_required")])
     revision = IntegerField("Revision", [InputRequired("draw_required")])
+    people_mark = StringField("People")
+
+
+class GroupsDrawForm(Form):
+    """Groups to be made by lot: asked for by an address, so that a draw can be reloaded, or sent to be made."""
+
+    name = _name("Name of the groups", "They are numbered: team-1, team-2 …")
+    size = IntegerField("People in a group", [InputRequired("group_size"), NumberRange(2, MOST_TOGETHER, "group_size")])
+    rule = SelectField(
+        "When it does not come out even",
+        choices=list(SizeRule),
+        coerce=SizeRule,
+    )
+    seed = IntegerField("Seed", [InputRequired("draw_required")])
+    revision = IntegerField("Revision", default=-1)
+    people_mark = StringField("People")
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(request.values if "size" in request.values else None, **values)
+        self.facts["limit"] = MOST_TOGETHER
+        for field in self:
+            if field.process_errors:
+                field.process_errors = ["draw_required" if field in (self.seed, self.revision) else "group_size"]
 
 
 class UploadForm(Form):
@@ -139,6 +165,12 @@ class ImportForm(Form):
     """A yes to the groups of a file, and the name of the new set."""
 
     name = _name("Name of the group set")
+
+
+class UndoForm(Form):
+    """A yes to taking a change back, and the revision of the set that the change had led to."""
+
+    revision = IntegerField("Revision", [InputRequired("draw_required")])
 
 
 class ReimportForm(Form):

@@ -7,18 +7,23 @@ from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
-from lti_tool.domain.groups import Connection
+from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor
 from lti_tool.domain.permissions import Permission
-from lti_tool.services import copies, publication, removal
+from lti_tool.services import connected_sets, copies, lms_changes, publication, removal
 from lti_tool.services import group_sets as sets
 from lti_tool.services.assignment_sets import assignments_of
+from lti_tool.services.ledger_page import count_pending
 from lti_tool.services.presets import presets_for
+from lti_tool.services.refresh import may_refresh
+from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.set_page import ShownSet, read_shown_set
+from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
+from lti_tool.web.set_options import NewSetForm, SetOptionsForm
 from lti_tool.web.set_place import blocks_shown, everybody_shown, next_query, place_queries
 
 blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
@@ -28,7 +33,17 @@ blueprint = Blueprint("group_sets", __name__, url_prefix="/courses/<uuid:course_
 @requires(Permission.VIEW_GROUP_SETS)
 def group_sets(course_id: UUID) -> Response:
     """List the group sets of the course."""
-    return page("group_sets/list.html", sets=visible_sets(course_id), left_out=removal.list_left_out(course_id))
+    return page(
+        "group_sets/list.html",
+        sets=visible_sets(course_id),
+        left_out=removal.list_left_out(course_id),
+        pending=pending(course_id),
+    )
+
+
+def pending(course_id: UUID) -> int:
+    """Return how much of the course has not reached the LMS, for who may see what that is."""
+    return count_pending(course_id) if can(Permission.VIEW_CHANGES) else 0
 
 
 def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
@@ -39,15 +54,29 @@ def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
 @blueprint.route("/new", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def create_group_set(course_id: UUID) -> Response:
-    """Make a local group set."""
-    form = GroupSetForm()
+    """Make a local group set, or one in the LMS."""
+    form = NewSetForm()
     if request.method == "POST" and form.validate():
         try:
+            if form.where.data == "lms":
+                return _create_in_lms(connected_sets.create_connected_set(viewer(), form.name.data, form.options()))
             made = sets.create_set(viewer(), form.name.data)
             return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
-    return page("group_sets/new.html", 422 if form.errors else 200, form=form)
+    locked = sets.write_problem(course_id)
+    return page("group_sets/new.html", 422 if form.errors else 200, form=form, locked=locked)
+
+
+def _create_in_lms(asked: Changes) -> Response:
+    """Lead on to the set that the LMS made, or to the list of changes when it has not been made yet."""
+    state = _delivered(None, asked)
+    (change_id,) = asked.asked
+    set_id = lms_changes.see_change(viewer().course.id, change_id).set_id
+    if set_id is None:
+        return changed(asked, "changes.changes", notice="asked", pushed=state)
+    made = Changes(group_sets=frozenset({set_id}), count=1)
+    return changed(made, "group_sets.group_set", set_id=set_id, notice="set_created", pushed=state)
 
 
 @blueprint.get("/<uuid:set_id>")
@@ -69,6 +98,9 @@ def show_set(course_id: UUID, set_id: UUID, status: int = 200, **forms: Any) -> 
         ahead=next_query(shown.first, shown.last, everybody),
         presets=presets_for(viewer().course.family),
         mirror=publication.read_publication(course_id, set_id),
+        refreshable=may_refresh(shown.row),
+        synced_at=last_synced(viewer().course.groups_synced_at, shown.row.last_updated),
+        changes=lms_changes.list_of_set(set_id) if shown.is_connected else [],
         groups_form=forms.get("groups_form") or AddGroupsForm(),
         place_form=forms.get("place_form"),
         conflict=forms.get("conflict"),
@@ -104,7 +136,10 @@ def show_conflict(error: Conflict) -> Response:
     values = request.view_args or {}
     if "set_id" not in values or prefers_json():
         return answer_error(error)
-    return show_set(values["course_id"], values["set_id"], 409, conflict=error)
+    answer = show_set(values["course_id"], values["set_id"], 409, conflict=error)
+    if wants_fragment():  # whatever small part of the page was asked for
+        answer.headers["HX-Retarget"] = "#main"
+    return answer
 
 
 @blueprint.post("/<uuid:set_id>/copy")
@@ -118,13 +153,18 @@ def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
 @blueprint.route("/<uuid:set_id>/edit", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
-    """Rename a local group set, in the LMS too when it is published."""
-    row = sets.get_editable_set(course_id, set_id)
-    form = GroupSetForm(name=row.name, revision=row.revision)
+    """Rename a group set, in the LMS too when it is published; one of the LMS there only, with its options."""
+    row = sets.get_editable_set(course_id, set_id, EDITORS)
+    of_lms = row.connection in LMS_CONNECTIONS
+    form = (SetOptionsForm if of_lms else GroupSetForm)(name=row.name, revision=row.revision)
     if request.method == "POST" and form.validate():
         try:
-            renamed = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
-            return after_change(set_id, renamed, "set_renamed")
+            if isinstance(form, SetOptionsForm):
+                values = (form.name.data, form.options(), form.revision.data)
+                saved = connected_sets.edit_connected_set(viewer(), set_id, *values)
+            else:
+                saved = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
+            return after_change(set_id, saved, "set_saved" if of_lms else "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)
     row = sets.get_set(course_id, set_id)  # read anew: a refused change forgets what was read before
@@ -136,14 +176,42 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
 def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
-        sets.get_editable_set(course_id, set_id)
+        sets.get_editable_set(course_id, set_id, EDITORS)
         shown = sets.summarise_set(course_id, set_id)
         return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
+    if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
+        return _delete_in_lms(set_id)
     if request.form.get("where") == "everywhere":
         gone = publication.delete_everywhere(tool(), viewer(), set_id)
     else:
         gone = removal.delete_set(viewer(), set_id)
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
+
+
+def _delete_in_lms(set_id: UUID) -> Response:
+    asked = connected_sets.delete_connected_set(viewer(), set_id)
+    state = _delivered(set_id, asked)
+    if state != "sent":
+        return changed(asked, "group_sets.group_set", set_id=set_id, notice="asked", pushed=state)
+    return changed(Changes(deleted_group_sets=asked.group_sets), "group_sets.group_sets", notice="set_deleted")
+
+
+def _delivered(set_id: UUID | None, asked: Changes) -> str | None:
+    lms_changes.deliver(tool(), viewer(), set_id)
+    return lms_changes.state_of(viewer().course.id, asked.asked)
+
+
+@blueprint.route("/<uuid:set_id>/assign-unassigned", methods=["GET", "POST"])
+@requires(Permission.EDIT_GROUPS)
+def assign_unassigned(course_id: UUID, set_id: UUID) -> Response:
+    """Ask, then let Canvas itself spread the students without a group (ruling C30)."""
+    if request.method == "GET":
+        sets.get_editable_set(course_id, set_id, (Editor.LMS,))
+        shown = read_shown_set(course_id, set_id)
+        if shown.row.connection != Connection.CANVAS:
+            raise RuleViolation("unsupported_here")
+        return page("group_sets/assign_unassigned.html", shown=shown)
+    return after_change(set_id, connected_sets.assign_unassigned(viewer(), set_id), "unassigned_spread")
 
 
 @blueprint.route("/<uuid:set_id>/remove", methods=["GET", "POST"])
@@ -166,7 +234,14 @@ def bring_back_group_set(course_id: UUID) -> Response:
 
 
 def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
-    """Bring a stored change to the LMS when the set is published, and lead on to the set with a word on both."""
-    pushed = publication.push_after_change(tool(), viewer(), set_id)
-    state = pushed.state if pushed else None
+    """Bring a change to the LMS, and lead on to the set with a word on both.
+
+    A change that was asked of the LMS is delivered; one that was stored is pushed when the set is published.
+    """
+    if changes.asked:
+        state = _delivered(set_id, changes)
+        notice = notice if state == "sent" else "asked"
+    else:
+        pushed = publication.push_after_change(tool(), viewer(), set_id)
+        state = pushed.state if pushed else None
     return changed(changes, "group_sets.group_set", set_id=set_id, notice=notice, pushed=state, **counts)

@@ -1,4 +1,4 @@
-"""Makes groups of a local set and fills them: by hand, several people at once, or by lot."""
+"""Makes groups of a set, ours or the LMS's, and fills them: by hand, several people at once, or by lot."""
 
 import secrets
 from uuid import UUID
@@ -9,7 +9,8 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_sets, groups
-from lti_tool.services.set_page import read_group_page, read_move, read_shown_set
+from lti_tool.services.set_edits import EDITORS, edits_of
+from lti_tool.services.set_page import read_group_page, read_move, read_namesakes, read_shown_set
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import (
     AddGroupsForm,
@@ -35,7 +36,7 @@ def create_group(course_id: UUID, set_id: UUID) -> Response:
     form = AddGroupsForm()
     if form.validate():
         try:
-            made = groups.create_groups(viewer(), set_id, form.name.data, form.count.data)
+            made = edits_of(course_id, set_id).create_groups(viewer(), set_id, form.name.data, form.count.data)
             return after_change(set_id, made, "groups_created", count=made.count)
         except RuleViolation as error:
             form.refuse(form.name, error)
@@ -47,10 +48,11 @@ def create_group(course_id: UUID, set_id: UUID) -> Response:
 def create_group_of_people(course_id: UUID, set_id: UUID) -> Response:
     """Make one group of certain people, named after them unless a name is typed."""
     form = GroupOfPeopleForm()
-    group_sets.get_editable_set(course_id, set_id)
+    group_sets.get_editable_set(course_id, set_id, EDITORS)
     if request.method == "POST" and form.validate():
         try:
-            made = groups.create_group_of(viewer(), set_id, form.name.data or "", form.member_ids.data or [])
+            name, people = form.name.data or "", form.member_ids.data or []
+            made = edits_of(course_id, set_id).create_group_of(viewer(), set_id, name, people)
             return after_change(set_id, made, "group_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
@@ -78,13 +80,15 @@ def normalize_group_name(course_id: UUID, set_id: UUID, group_id: UUID | None) -
 @requires(Permission.EDIT_GROUPS)
 def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Rename and describe a group."""
+    group_sets.get_editable_set(course_id, set_id, EDITORS)
     row = groups.read_group(course_id, set_id, group_id)
     revision = group_sets.get_set(course_id, set_id).revision
     form = EditGroupForm(name=row.name, description=row.description, revision=revision)
     if request.method == "POST" and form.validate():
         try:
             name, description = form.name.data, form.description.data or ""
-            saved = groups.edit_group(viewer(), set_id, group_id, name, description, revision=form.revision.data)
+            edit_group = edits_of(course_id, set_id).edit_group
+            saved = edit_group(viewer(), set_id, group_id, name, description, revision=form.revision.data)
             return after_change(set_id, saved, "group_saved")
         except RuleViolation as error:
             form.refuse(form.name, error)
@@ -102,9 +106,11 @@ def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupFo
 def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group; its people are in no group of the set afterwards."""
     if request.method == "GET":
+        group_set = group_sets.get_editable_set(course_id, set_id, EDITORS)
         row = groups.read_group(course_id, set_id, group_id)
-        return page("groups/delete.html", row=row, group_set=group_sets.get_set(course_id, set_id))
-    return after_change(set_id, groups.delete_group(viewer(), set_id, group_id), "group_deleted")
+        return page("groups/delete.html", row=row, group_set=group_set)
+    gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
+    return after_change(set_id, gone, "group_deleted")
 
 
 @blueprint.post("/groups/<uuid:group_id>/members")
@@ -115,7 +121,7 @@ def add_student_to_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Respo
     if not form.validate():
         row = groups.read_group(course_id, set_id, group_id)
         return _group_page(course_id, set_id, group_id, EditGroupForm(name=row.name), refused=True)
-    placed = groups.assign(viewer(), set_id, {form.member_id.data: group_id})
+    placed = edits_of(course_id, set_id).assign(viewer(), set_id, {form.member_id.data: group_id})
     return _after_placing(set_id, placed)
 
 
@@ -123,7 +129,8 @@ def add_student_to_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Respo
 @requires(Permission.EDIT_GROUPS)
 def remove_student_from_group(course_id: UUID, set_id: UUID, group_id: UUID, member_id: UUID) -> Response:
     """Take a person out of a group."""
-    return after_change(set_id, groups.remove_member(viewer(), set_id, group_id, member_id), "removed")
+    gone = edits_of(course_id, set_id).remove_member(viewer(), set_id, group_id, member_id)
+    return after_change(set_id, gone, "removed")
 
 
 @blueprint.get("/members/<uuid:member_id>")
@@ -144,7 +151,7 @@ def batch_assign_students(course_id: UUID, set_id: UUID) -> Response:
     if not form.validate():
         return show_set(course_id, set_id, 422, place_form=form)
     placements = dict.fromkeys(form.member_ids.data, form.group_id.data)
-    placed = groups.assign(viewer(), set_id, placements)
+    placed = edits_of(course_id, set_id).assign(viewer(), set_id, placements)
     return _after_placing(set_id, placed)
 
 
@@ -160,11 +167,17 @@ def random_assign_students(course_id: UUID, set_id: UUID) -> Response:
     """Show where chance would put the students without a group, then do exactly that."""
     form = DrawForm()
     if request.method == "POST" and form.validate():
-        placed = groups.apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
+        placed = edits_of(course_id, set_id).apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
         return _after_placing(set_id, placed)
     seed = request.args.get("seed", type=int)
     if seed is None:
         return see_other("groups.random_assign_students", set_id=set_id, seed=secrets.randbelow(SEEDS))
-    drawn = groups.draw(course_id, set_id, seed)
+    drawn = edits_of(course_id, set_id).draw(course_id, set_id, seed)
     again = secrets.randbelow(SEEDS)
-    return page("groups/random.html", drawn=drawn, again=again, group_set=group_sets.get_set(course_id, set_id))
+    return page(
+        "groups/random.html",
+        drawn=drawn,
+        again=again,
+        namesakes=read_namesakes(course_id),
+        group_set=group_sets.get_set(course_id, set_id),
+    )

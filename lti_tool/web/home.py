@@ -12,7 +12,7 @@ from lti_tool.services.groups import list_own_groups
 from lti_tool.services.roster import count_people
 from lti_tool.services.runs import list_runs
 from lti_tool.web.access import public, requires, tool, viewer
-from lti_tool.web.group_sets import visible_sets
+from lti_tool.web.group_sets import pending, visible_sets
 from lti_tool.web.pages import can, page
 
 blueprint = Blueprint("home", __name__)
@@ -50,7 +50,9 @@ def _staff_home(course_id: UUID) -> Response:
         open_run=next((run for run in runs if run.is_open), None),
         synced=viewer().course.groups_synced_at is not None,
         connected=connected,
-        problem=group_access_problem(tool(), course_id),
+        read_only=viewer().course.write_problem,
+        problem=group_access_problem(tool(), course_id, viewer().access_id),
+        pending=pending(course_id),
     )
 
 

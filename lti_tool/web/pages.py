@@ -9,9 +9,10 @@ from jinja2_fragments.flask import render_block
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Permission, allowed
+from lti_tool.domain.work import holds_back
 from lti_tool.services.access import Viewer
 from lti_tool.services.runs import as_text
-from lti_tool.web.access import csrf_token
+from lti_tool.web.access import csrf_token, subject_set
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -48,9 +49,11 @@ def see_other(endpoint: str, **values: Any) -> Response:
 
 
 def can(permission: str) -> bool:
-    """Say whether the person of this request may do this in their course."""
+    """Say whether the person of this request may do this in their course, now: not while a run holds it back."""
     viewer: Viewer | None = g.get("viewer")
-    return viewer is not None and allowed(viewer.actor, Permission(permission))
+    if viewer is None or not allowed(viewer.actor, Permission(permission)):
+        return False
+    return holds_back(viewer.at_work, Permission(permission), subject_set()) is None
 
 
 def ago(value: datetime) -> str:
@@ -61,6 +64,16 @@ def ago(value: datetime) -> str:
             count = seconds // size
             return f"{count} {word}{'' if count == 1 else 's'} ago"
     return "just now"
+
+
+def ahead(value: datetime) -> str:
+    """Return how soon a time comes, in words."""
+    seconds = int((value - now()).total_seconds())
+    for size, word in ((HOUR, "hour"), (MINUTE, "minute")):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"in {count} {word}{'' if count == 1 else 's'}"
+    return "in a minute"
 
 
 def utc(value: datetime) -> str:
@@ -92,4 +105,4 @@ def _stay_in_course(endpoint: str, values: dict[str, Any]) -> None:
 
 
 # What the templates' words are made with; the command line says errors by the same templates.
-FILTERS: dict[str, Callable[..., Any]] = {"ago": ago, "utc": utc, "texts": texts, "capital": capital}
+FILTERS: dict[str, Callable[..., Any]] = {"ago": ago, "ahead": ahead, "utc": utc, "texts": texts, "capital": capital}

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from lti_tool.domain.groups import NAME_LENGTH
+from lti_tool.domain.members import split_name
 from lti_tool.domain.permissions import Permission
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.services.roster_page import Sought, StudentPage, list_students
@@ -50,10 +51,13 @@ def _as_json(people: StudentPage, teams: Teams) -> Response:
     students = []
     for member in people.rows:
         team = teams.by_member.get(member.id)
+        first_name, last_name = split_name(member.name)
         students.append(
             {
                 "id": member.id,
                 "full_name": member.name,
+                "first_name": first_name,
+                "last_name": last_name,
                 "status": member.status,
                 "team": team.name if team else None,
                 "team_source": team.source if team else None,

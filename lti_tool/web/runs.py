@@ -4,10 +4,13 @@ from uuid import UUID
 
 from flask import Blueprint, Response, make_response, request
 
+from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.permissions import Permission
+from lti_tool.services.refresh import refresh_set
 from lti_tool.services.runs import find_open_run, list_runs, queue, see_run
 from lti_tool.web.access import requires, tool, viewer
+from lti_tool.web.answers import changed
 from lti_tool.web.pages import fragment, page, see_other, wants_fragment
 
 blueprint = Blueprint("runs", __name__, url_prefix="/courses/<uuid:course_id>")
@@ -18,6 +21,27 @@ blueprint = Blueprint("runs", __name__, url_prefix="/courses/<uuid:course_id>")
 def sync_course(course_id: UUID) -> Response:
     """Fetch people, group sets and groups from the LMS, and show how that goes."""
     return start_run(course_id, "pull")
+
+
+@blueprint.post("/preview")
+@requires(Permission.SYNC)
+def preview_sync(course_id: UUID) -> Response:
+    """Fetch everything from the LMS and show what a sync would change; nothing is stored."""
+    return start_run(course_id, "preview")
+
+
+@blueprint.post("/group-sets/<uuid:set_id>/refresh")
+@requires(Permission.SYNC)
+def refresh_group_set(course_id: UUID, set_id: UUID) -> Response:
+    """Bring one set of the LMS here, and lead on to it; to the run when that has something to say."""
+    try:
+        done = see_run(course_id, refresh_set(tool(), viewer(), set_id))
+    except Conflict:
+        return see_open_run(course_id)
+    if done.state != "succeeded" or done.row.group_set_id is None or (done.report or {}).get("not_in_roster"):
+        return see_other("runs.run", run_id=done.id)
+    changes = Changes(group_sets=frozenset({set_id}))
+    return changed(changes, "group_sets.group_set", set_id=set_id, notice="set_refreshed")
 
 
 def start_run(course_id: UUID, kind: str) -> Response:

@@ -46,6 +46,6 @@ def next_query(first: int, last: int, everybody: bool) -> str:
 def _stay_in_place(endpoint: str, values: dict[str, Any]) -> None:
     set_id = (request.view_args or {}).get("set_id") if request else None
     here = set_id is not None and values.get("set_id") == set_id
-    if here and endpoint.startswith(("group_sets.", "groups.")):
+    if here and endpoint.startswith(("group_sets.", "groups.", "group_draws.", "undo.")):
         for name, value in place(*blocks_shown(), everybody_shown()).items():
             values.setdefault(name, value)

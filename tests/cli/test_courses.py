@@ -259,3 +259,16 @@ def test_a_sync_that_is_stopped_ends_its_run(canvas: Any, monkeypatch: pytest.Mo
     with opened():
         assert db.session.scalars(select(SyncRun.state)).all() == ["failed"]
         assert runs.find_open_run(canvas.course_id) is None
+
+
+def test_a_single_set_can_be_synced(taught: Any) -> None:
+    taught.tool.ok("sync", taught.course_id, "--json")
+    with opened():
+        set_id = db.session.scalars(
+            select(GroupSet.id).where(GroupSet.lms_group_set_id.regexp_match("^[0-9]+$"))
+        ).first()
+    report = check_report(taught.tool.ok("sync", taught.course_id, "--set", set_id, "--json"))
+    assert report["complete"] is True
+    assert nothing_changed(report)
+    assert "(group_set_not_found)" in taught.tool.run("sync", taught.course_id, "--set", NOBODY).lines[-1]
+    assert taught.tool.run("sync", taught.course_id, "--set", set_id, "--roster").status != 0

@@ -63,6 +63,27 @@ def test_a_refused_token_and_a_wrong_address_say_what_to_do(teach: Any, family: 
     assert all("→" in line for line in failed)
 
 
+def test_the_developer_key_is_asked_for(canvas: Any) -> None:
+    def line(status: int) -> str:
+        ran = canvas.tool.run("doctor", "--registration", canvas.registration_id)
+        assert ran.status in (0, status)  # other lines may have failed
+        (found,) = [line for line in ran.out.splitlines() if ": OAuth client: " in line]
+        return found
+
+    set_key = ("oauth-client", "set", canvas.registration_id, "--client-id", "demo-canvas-api")
+    missing = line(1)
+    assert missing.startswith("warning")
+    assert "lti-tool oauth-client set" in missing
+    canvas.tool.ok(*set_key, stdin="a wrong secret\n")
+    wrong = line(1)
+    assert wrong.startswith("failed")
+    assert "(oauth_client_refused)" in wrong
+    canvas.tool.ok(*set_key, stdin="demo-canvas-secret\n")
+    known = line(1)
+    assert known.startswith("ok")
+    assert "/lms/oauth/callback" in known
+
+
 def test_an_unknown_registration_is_one_line(tool: Any) -> None:
     ran = tool.run("doctor", "--registration", "00000000-0000-0000-0000-000000000001")
     assert ran.status == 1

@@ -110,3 +110,38 @@ def test_an_empty_token_is_refused(tool: Any) -> None:
     ran = tool.run("token", "set", key, stdin="\n")
     assert ran.status == 1
     assert "token_required" in ran.err
+
+
+def test_a_developer_key_is_stored_encrypted_and_shown_with_what_canvas_asks_for(tool: Any) -> None:
+    key = tool.ok(*CANVAS).json["id"]
+    assert tool.ok("registration", "show", key, "--json").json["oauth_client_id"] is None
+    secret = "a-developer-secret-that-nobody-may-read"
+    said = tool.ok("oauth-client", "set", key, "--client-id", "10000000000017", stdin=f"{secret}\n")
+    assert "/lms/oauth/callback" in said.out
+    assert secret not in said.out + said.err
+    for path in Path(tool.data).rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), f"{path.name} holds the secret"
+    shown = tool.ok("registration", "show", key, "--json")
+    assert shown.json["oauth_client_id"] == "10000000000017"
+    assert shown.json["oauth_redirect_uri"].endswith("/lms/oauth/callback")
+    assert "url:GET|/api/v1/courses/:course_id/group_categories" in shown.json["oauth_scopes"]
+    words = tool.ok("registration", "show", key).out
+    assert "url:GET|/api/v1/progress/:id" in words.split()
+    assert secret not in words + shown.out
+
+
+@pytest.mark.parametrize(
+    ("client_id", "stdin", "code"),
+    [(" ", "secret\n", "oauth_client_required"), ("17", "\n", "oauth_secret_required")],
+)
+def test_half_a_developer_key_is_refused(tool: Any, client_id: str, stdin: str, code: str) -> None:
+    key = tool.ok(*CANVAS).json["id"]
+    assert code in tool.run("oauth-client", "set", key, "--client-id", client_id, stdin=stdin).err
+
+
+def test_only_a_canvas_has_a_developer_key(tool: Any) -> None:
+    add = ("registration", "add", "--issuer", "https://moodle.example.edu", "--family", "moodle", "--json")
+    row = tool.ok(*add).json
+    assert "oauth_client_id" not in row
+    assert "oauth_unsupported" in tool.run("oauth-client", "set", row["id"], "--client-id", "17", stdin="s\n").err
+    assert "registration_not_found" in tool.run("oauth-client", "set", NOBODY, "--client-id", "17", stdin="s\n").err

@@ -170,3 +170,31 @@ def test_answers_without_result_are_the_text_null(client):
     answer = client.post("/moodle/webservice/rest/server.php", data=data)
     assert answer.get_data(as_text=True) == "null"
     assert json.loads(answer.data) is None
+
+
+def test_capabilities_that_are_missing_in_silence(ws, lms):
+    def people():
+        return ws("core_enrol_get_enrolled_users", courseid=2)
+
+    for capability in ("moodle/user:viewdetails", "moodle/site:accessallgroups"):
+        lms.faults({"lacks": capability})
+        assert people() == []
+    lms.faults({"lacks": "moodle/site:viewuseridentity"})
+    assert not {"email", "idnumber"} & set(people()[0])
+    group = ws("core_group_get_course_groups", courseid=2)[0]
+    ws("core_group_update_groups", groups=[{"id": group["id"], "name": group["name"], "visibility": 3}])
+    lms.faults({"lacks": "moodle/course:viewhiddengroups"})
+    assert group["id"] not in {g["id"] for g in ws("core_group_get_course_groups", courseid=2)}
+    member = {"groupid": group["id"], "userid": 8}
+    assert ws("core_group_add_group_members", members=[member]) is None
+    assert ws("core_group_get_group_members", groupids=[group["id"]])[0]["userids"] == []
+    assert ws("core_group_delete_group_members", members=[member]) is None
+    lms.faults({"lacks": ""})
+    assert 8 in ws("core_group_get_group_members", groupids=[group["id"]])[0]["userids"]
+
+
+def test_web_services_that_are_off_or_in_maintenance(client, lms):
+    for state, status, start in (("off", 403, b""), ("maintenance", 503, b"<html>")):
+        lms.faults({"web_services": state})
+        answer = client.post("/moodle/webservice/rest/server.php")
+        assert (answer.status_code, answer.data[:6]) == (status, start)

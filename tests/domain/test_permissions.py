@@ -8,9 +8,9 @@ from lti_tool.domain.roles import EnrollmentType
 
 STUDENT = {Permission.VIEW_COURSE, Permission.FORM_GROUPS}
 WATCH = {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS, Permission.VIEW_ASSIGNMENTS}
-READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS}
+READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS, Permission.VIEW_CHANGES, Permission.VIEW_CONNECTION}
 EDIT = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.EDIT_ASSIGNMENTS}
-WRITE = {*EDIT, Permission.SYNC, Permission.PUBLISH}
+WRITE = {*EDIT, Permission.SYNC, Permission.LEND_ACCESS, Permission.PUBLISH}
 
 TABLE = [
     (None, None, set()),
@@ -47,7 +47,7 @@ def test_requiring_what_is_not_allowed_raises() -> None:
 @pytest.mark.parametrize(
     ("kind", "manages", "may"),
     [
-        ("teacher", None, READ | {Permission.SYNC}),
+        ("teacher", None, READ | {Permission.SYNC, Permission.LEND_ACCESS}),
         ("teacher", True, READ | WRITE),
         ("teacher", False, READ),
         ("ta", None, READ),

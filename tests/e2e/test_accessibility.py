@@ -96,6 +96,8 @@ def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules
         ("delete", "Delete “For everybody”?"),
         ("groups/new", "One group of certain people"),
         ("references", "Groups of other sets"),
+        ("groups/draw", "Groups at random"),
+        ("groups/draw?name=crew&size=4&rule=at_most&seed=1", "Groups at random"),
     ):
         page.goto(f"{set_at}/{path}")
         look(heading)

@@ -35,6 +35,9 @@ ONE_PLACE = (
 )
 
 
+ASYNCHRONOUS = ("asyncio", "httpx", "aiohttp", "anyio", "trio")
+
+
 def sentence_of(text: str) -> str:
     """Return the first paragraph of a module's docstring as one line."""
     words = ast.get_docstring(ast.parse(text)) or ""
@@ -88,3 +91,27 @@ def test_some_things_stand_in_one_place(
         if re.search(pattern, line)
     )
     nothing(found, fix)
+
+
+def imported_by(tree: ast.AST) -> set[str]:
+    """Return the top-level names of all that a module imports."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.shows("PUSH-25")
+def test_an_lms_is_called_synchronously_with_requests(modules: Modules, nothing: Nothing) -> None:
+    trees = {name: ast.parse(text) for name, text in modules.items() if not name.startswith("lti_tool/demo/")}
+    wrong = [f"{name}: {found}" for name, tree in trees.items() for found in imported_by(tree) & set(ASYNCHRONOUS)] + [
+        f"{name}: line {node.lineno}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+    ]
+    nothing(wrong, "call other machines synchronously, through outbound")
+    assert "requests" in imported_by(trees["lti_tool/outbound.py"])

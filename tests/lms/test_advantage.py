@@ -1,10 +1,7 @@
 """The roster by Names and Role Provisioning: tokens, pages, and what each platform makes of a member."""
 
-import json
-
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lti_tool.demo import ToolLink
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
@@ -12,27 +9,10 @@ from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms.advantage import Advantage
 from lti_tool.lms.advantage_people import roster
+from tests.lms.conftest import TOKEN_PATHS
 
-TOKEN_PATHS = {"canvas": "/login/oauth2/token", "moodle": "/mod/lti/token.php"}
 LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
 TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
-
-
-@pytest.fixture(scope="session")
-def tool_key():
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture(scope="session")
-def jwks_url(serve, tool_key):
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(tool_key.public_key()))
-    body = json.dumps({"keys": [public | {"kid": "k1", "alg": "RS256", "use": "sig"}]}).encode()
-
-    def app(environ, start_response):
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [body]
-
-    return serve(app).url
 
 
 @pytest.fixture
@@ -151,7 +131,7 @@ def one(family="other", **member):
 def test_what_is_not_told_is_none_and_nothing_is_invented():
     person = one(email="", lis_person_sourcedid="$Person.sourcedId")
     assert (person.name, person.email, person.student_number) == ("User 01234567", None, None)
-    assert (person.lms_user_id, person.lti_user_id) == (None, "0123456789")
+    assert (person.lms_user_id, person.lti_user_id) == ("0123456789", "0123456789")
     assert one(given_name="Ann", family_name="Lee").name == "Ann Lee"
     assert one(given_name="Ann").name == "Ann"
 
@@ -172,7 +152,7 @@ def test_variables_that_canvas_did_not_fill_in_are_absent():
     assert one("canvas", message=[{claim: {"canvas_user_id": "$Canvas.user.id"}}]).lms_user_id is None
     assert one("canvas", message=[{"custom": {"canvas_user_id": 17}}]).lms_user_id == "17"
     assert one("canvas", message=[{claim: {"student_view": "true"}}]) is None
-    assert one("other", message=[{claim: {"canvas_user_id": "5"}}]).lms_user_id is None
+    assert one("other", message=[{claim: {"canvas_user_id": "5"}}]).lms_user_id == "0123456789"
 
 
 def test_an_answer_of_another_shape_is_no_empty_roster(scripted, outbound):

@@ -1,5 +1,8 @@
 """Canvas's traps, met by the adapter: silent drops, reset fields, stripped includes, rights, CSV."""
 
+import inspect
+from urllib.parse import unquote
+
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
@@ -7,8 +10,10 @@ from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms import canvas_csv, canvas_people, canvas_sets
+from lti_tool.lms.canvas_client import CanvasClient
 from lti_tool.lms.canvas_csv import Placement
 from lti_tool.lms.canvas_errors import refusal
+from lti_tool.lms.http import LmsHttp
 from lti_tool.outbound import Answer
 
 
@@ -71,7 +76,7 @@ def test_renaming_a_set_keeps_all_its_other_settings(canvas, client):
     category = client.create_group_category(canvas.course_id, "Old", "restricted", "first", 4)
     group = client.create_group(category["id"], "Own limit")
     canvas.outsider("set_limit", group_id=group["id"], limit=7)
-    canvas.gateway().rename_group_set(str(category["id"]), "New")
+    canvas.gateway().edit_group_set(str(category["id"]), "New")
     now = client.get_group_category(category["id"])
     assert (now["name"], now["self_signup"], now["auto_leader"], now["group_limit"]) == (
         "New",
@@ -127,12 +132,13 @@ def test_every_list_is_read_to_its_end(canvas, client):
     assert len(client.get_group_members(groups[0])) == 130
 
 
-@pytest.mark.shows("PULL-51", "PULL-53")
+@pytest.mark.shows("PULL-51", "PULL-53", "PULL-56")
 def test_inviting_and_letting_canvas_spread(canvas, client):
     category = client.create_group_category(canvas.course_id, "Set")
     group = client.create_group(category["id"], "G")
     someone = next(p for p in canvas.state()["people"] if str(p["id"]) == canvas.students(1)[0])
     assert client.invite_user_to_group(group["id"], [someone["email"]])[0]["user_id"] == someone["id"]
+    assert canvas.members(str(group["id"])) == {str(someone["id"])}  # in at once: there is no answer to wait for
     (gained,) = client.assign_unassigned(category["id"])
     assert gained["id"] == group["id"]
     assert client.assign_unassigned(category["id"], sync=False)["workflow_state"] in ("queued", "running")
@@ -343,7 +349,7 @@ def test_the_base_may_come_with_the_api_path(canvas):
 
 def test_an_export_is_read_with_any_delimiter_and_mark():
     text = '\ufeffname;canvas_user_id;group_name;canvas_group_id\n"B; A";5;"Gr;1";9\nC;6;;\n'
-    assert canvas_csv.read(text) == canvas_csv.Exported({"9": ["5"]}, {"9": "Gr;1"})
+    assert canvas_csv.read(text) == canvas_csv.Exported({"9": ["5"]}, {"9": "Gr;1"}, {"5", "6"})
     assert canvas_csv.read("name,canvas_user_id,group_name\nA,5,\n").members == {}
     with pytest.raises(LmsUnavailable, match="export_not_understood"):
         canvas_csv.read("<html>")
@@ -454,3 +460,70 @@ def test_a_replay_of_many_empty_groups_reads_the_set_once(canvas):
     canvas.demo.reset_calls()
     assert len(gateway.push(set_id, push).groups) == 12
     assert canvas.calls() <= 4
+
+
+def test_the_test_student_is_put_into_no_group(canvas):
+    fake = next(str(p["id"]) for p in canvas.state()["people"] if "StudentViewEnrollment" in p["roles"])
+    gateway, (one, *_) = canvas.gateway(), canvas.students(1)
+    set_id = gateway.create_group_set("Set")
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G", "", (one,)),))).groups[0]
+    answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(made.lms_group_id, None, (fake,)),)))
+    assert answer.groups[0].member_ids == (one,)
+
+
+def test_a_member_who_is_gone_already_counts_as_taken_out(canvas, client):
+    group = client.create_group(client.create_group_category(canvas.course_id, "Set")["id"], "G")
+    (one,) = canvas.students(1)
+    assert client.add_group_member(group["id"], one)["just_created"]
+    assert not client.add_group_member(group["id"], one)["just_created"]
+    for _ in range(2):
+        client.remove_group_member(group["id"], one)
+    assert canvas.members(str(group["id"])) == set()
+
+
+def test_a_role_of_the_school_s_own_making_counts_as_what_it_rests_on(canvas):
+    tutor = next(str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TaEnrollment"])
+    people = {p.lms_user_id: p for p in canvas.gateway().pull(roster=True, groups=False).roster.people}
+    assert people[tutor].enrollment_type is EnrollmentType.TA
+
+
+SEEDS = {
+    "create_group_category": "course_id, name, self_signup=None, auto_leader=None, group_limit=None",
+    "update_group_category": "category_id, name=None, self_signup=None, auto_leader=None, group_limit=None",
+    "delete_group_category": "category_id",
+    "create_group": "category_id, name, description=None",
+    "update_group": "group_id, name=None, description=None, members=None",
+    "delete_group": "group_id",
+    "set_group_members": "group_id, user_ids",
+    "get_groups": "category_id",
+    "get_group_members": "group_id",
+    "invite_user_to_group": "group_id, user_ids",
+    "assign_unassigned": "category_id, sync=True",
+}
+
+
+@pytest.mark.shows("PUSH-1", "PUSH-7", "PUSH-9", "PUSH-10", "PUSH-13", "PULL-51", "PULL-53")
+@pytest.mark.parametrize(("name", "parameters"), SEEDS.items())
+def test_the_client_has_the_seeds_methods(name, parameters):
+    given = list(inspect.signature(getattr(CanvasClient, name)).parameters.values())[1:]
+    assert ", ".join(str(p.replace(annotation=p.empty)) for p in given).replace(" = ", "=") == parameters
+
+
+@pytest.mark.shows("PULL-7", "PULL-8", "PULL-9", "PULL-51", "PULL-52")
+def test_the_client_calls_the_seeds_addresses(scripted, outbound):
+    client = CanvasClient(LmsHttp(outbound, access="t"), scripted.url)
+    lists = ("courses/7/group_categories", "group_categories/8/groups", "groups/9/users")
+    pages = [f"/api/v1/{path}?per_page=100" for path in lists]
+    scripted.answers |= {page: (200, {}, b"[]") for page in pages} | {
+        "/api/v1/groups/9": (200, {}, b"{}"),
+        "/api/v1/groups/9/invite": (200, {}, b"[]"),
+    }
+    client.get_group_categories("7")
+    client.get_groups("8")
+    client.get_group_members("9")
+    client.set_group_members("9", ["1", "2", "1"])
+    client.set_group_members("9", [])
+    client.invite_user_to_group("9", ["3", "4"])
+    assert scripted.asked[:3] == pages
+    bodies = [unquote(body.decode()) for body in scripted.bodies[3:]]
+    assert bodies == ["members[]=1&members[]=2", "members[]=", "invitees[]=3&invitees[]=4"]

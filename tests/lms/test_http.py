@@ -16,7 +16,9 @@ def naps():
 
 @pytest.fixture
 def http(outbound, naps):
-    return LmsHttp(outbound, headers={"Authorization": "Bearer secret"}, sleep=naps.append, random=lambda: 1.0)
+    return LmsHttp(
+        outbound, access="secret", headers={"Authorization": "Bearer secret"}, sleep=naps.append, random=lambda: 1.0
+    )
 
 
 def accept(answer):

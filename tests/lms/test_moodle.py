@@ -163,7 +163,7 @@ def test_a_set_without_an_id_number_is_made_once_and_answered(moodle):
 def test_renaming_a_set_keeps_its_description(moodle):
     gateway = moodle.gateway()
     set_id = next(str(s["id"]) for s in moodle.state()["group_sets"] if s["name"] == "Lab sessions")
-    gateway.rename_group_set(set_id, "Labs")
+    gateway.edit_group_set(set_id, "Labs")
     found = gateway.client.get_groupings([set_id])[0]
     assert (found["name"], found["description"], found["idnumber"]) == ("Labs", "<p>Weekly <b>labs</b></p>", "LAB")
 
@@ -267,3 +267,32 @@ def test_renames_that_make_twins_are_refused():
     for current, wanted in (({"1": "a", "2": "b"}, {"1": "b"}), ({"1": "a", "2": "b"}, {"1": "c", "2": "c"})):
         with pytest.raises(LmsRefused, match="group_names_taken"):
             moodle_names.ordered_renames(current, wanted)
+
+
+@pytest.mark.parametrize("capability", ["moodle/user:viewdetails", "moodle/site:accessallgroups"])
+def test_rights_that_empty_the_list_of_people_in_silence_are_told(moodle, capability):
+    moodle.faults(lacks=capability)
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        moodle.gateway().pull(roster=True, groups=True)
+
+
+def test_people_without_shown_identities_are_people_all_the_same(moodle):
+    moodle.faults(lacks="moodle/site:viewuseridentity")
+    people = moodle.gateway().pull(roster=True, groups=False).roster.people
+    assert len(people) == len(moodle.state()["people"])
+    assert {(p.email, p.student_number) for p in people} == {(None, None)}
+
+
+def test_web_services_that_are_off_are_told_apart_from_a_site_in_maintenance(moodle):
+    moodle.faults(web_services="off")
+    with pytest.raises(LmsRefused, match="web_services_off"):
+        moodle.gateway().capabilities()
+    moodle.faults(web_services="maintenance")
+    with pytest.raises(LmsUnavailable, match="lms_failed") as caught:
+        moodle.gateway().capabilities()
+    assert caught.value.retryable
+
+
+def test_names_come_as_they_are_stored(moodle):
+    names = {group.name for group in moodle.gateway().pull(roster=False, groups=True).groups.groups}
+    assert {"Volunteers & tutors", "score a < b"} <= names

@@ -120,3 +120,19 @@ def test_values_of_wrong_kinds_are_absent():
     assert [web_address(value) for value in ("ftp://x", "https://", "https://x y", "https://[", 1)] == [None] * 5
     assert [locale(value) for value in ("en", "pt_BR", "x" * 40, "<b>", None)] == ["en", "pt_BR", None, None, None]
     assert custom({"a": "$X", "b": 1, "c": 1.5, "d": "x" * 5000, "\0": "x", "e": ""}) == {"b": "1", "e": ""}
+
+
+GROUPS = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
+
+
+def test_the_course_groups_service_is_read(facts, make_school):
+    urls = {"context_groups_url": "https://school.example/g", "context_group_sets_url": "https://school.example/s"}
+    found = facts(make_school(family="other"), **{GROUPS: urls | {"service_versions": ["1.0"]}})
+    assert (found.groups_url, found.group_sets_url) == ("https://school.example/g", "https://school.example/s")
+    assert (found.lms_user_id, found.lms_course_id) == (found.lti_user_id, "course-1")
+
+
+@pytest.mark.parametrize("claim", [{"context_groups_url": "file:///etc/passwd"}, "text", {"context_groups_url": 7}])
+def test_a_groups_service_of_another_shape_is_none(facts, school, claim):
+    found = facts(school, **{GROUPS: claim})
+    assert (found.groups_url, found.group_sets_url) == (None, None)

@@ -51,6 +51,7 @@ def differences() -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata))
 
 
+@pytest.mark.shows("PULL-6")
 @pytest.mark.usefixtures("empty")
 def test_up_down_and_up_again() -> None:
     assert tables() == set()

@@ -56,6 +56,8 @@ def facts(app_on_both: Flask) -> LaunchFacts:
         may_manage_groups=True,
         lms_user_id="42",
         lms_course_id="7",
+        groups_url="https://lms.example/groups",
+        group_sets_url="https://lms.example/sets",
     )
 
 
@@ -96,13 +98,27 @@ def test_roles_are_replaced_by_what_the_last_launch_says(facts: LaunchFacts) -> 
 
 def test_a_launch_that_tells_less_takes_nothing_away(facts: LaunchFacts) -> None:
     launch.record(facts)
-    again(facts, memberships_url=None, lms_course_id=None, resource_link_id=None)
+    again(
+        facts,
+        memberships_url=None,
+        lms_course_id=None,
+        resource_link_id=None,
+        groups_url=None,
+        group_sets_url=None,
+    )
     course = db.session.scalars(select(Course)).one()
     assert (course.memberships_url, course.lms_course_id, course.resource_link_id) == (
         "https://lms.example/members",
         "7",
         "link",
     )
+    assert (course.groups_url, course.group_sets_url) == ("https://lms.example/groups", "https://lms.example/sets")
+
+
+def test_a_service_that_moved_is_stored(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    again(facts, groups_url="https://lms.example/elsewhere")
+    assert db.session.scalars(select(Course.groups_url)).one() == "https://lms.example/elsewhere"
 
 
 def test_a_member_known_by_the_lms_id_is_the_person_who_launches(facts: LaunchFacts) -> None:

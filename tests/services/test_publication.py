@@ -7,9 +7,10 @@ import pytest
 
 from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
 from lti_tool.domain.sync import Report
-from lti_tool.models import transaction
-from lti_tool.services import group_sets, groups, publication, push, removal, runs
+from lti_tool.models import RosterMember, transaction
+from lti_tool.services import group_sets, groups, publication, push, removal, runs, turns
 from lti_tool.services.mirror import find_publication
+from lti_tool.services.publication_preview import preview_publication
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -266,7 +267,7 @@ def test_400_groups_with_2000_people_are_published_in_few_calls(big_classroom: A
 
 @pytest.mark.parametrize("flavour", ["canvas"])
 def test_nothing_is_deleted_while_another_run_may_be_writing(classroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publication, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.1)
     set_id = fill(classroom)
     publish(classroom, set_id)
     runs.queue(classroom.course_id, "pull")
@@ -275,3 +276,76 @@ def test_nothing_is_deleted_while_another_run_may_be_writing(classroom: Any, mon
     assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
     view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
     assert view.state == "waiting"  # told, and left to the worker
+
+
+@pytest.mark.parametrize("copy", ["leave", "delete"])
+def test_publishing_can_be_stopped_and_the_set_stays_here(classroom: Any, copy: str) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    mine = in_store(classroom, set_id)
+    if copy == "leave":
+        publication.leave_mirror(classroom.viewer, set_id)
+    else:
+        publication.delete_mirror(classroom.tool, classroom.viewer, set_id)
+    assert find_publication(set_id) is None
+    assert in_store(classroom, set_id) == mine
+    classroom.pull("pull")
+    connections = [s.row.connection for s in group_sets.list_sets(classroom.course_id) if s.row.name == "Lab teams"]
+    assert sorted(map(str, connections)) == sorted(["None", classroom.flavour] if copy == "leave" else ["None"])
+    assert (in_lms(classroom, "Lab teams") is None) is (copy == "delete")
+
+
+def test_a_copy_that_the_lms_does_not_delete_stays_published(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    classroom.lms.faults({"error_next": 999})
+    with pytest.raises(LmsError):
+        publication.delete_mirror(classroom.tool, classroom.viewer, set_id)
+    assert state_of(set_id) == "sent"
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
+
+
+def preview(classroom: Any, set_id: UUID) -> Any:
+    return preview_publication(classroom.tool, classroom.course_id, set_id)
+
+
+def test_a_preview_tells_what_would_be_made_and_asks_the_lms_for_names_in_use(classroom: Any) -> None:
+    set_id = fill(classroom)
+    classroom.pull()
+    with transaction() as session:
+        guest = session.get_one(RosterMember, classroom.read_set(set_id).cards[0].members[0].id)
+        guest.lms_user_id, name = None, guest.name
+    before = classroom.calls()
+    found = preview(classroom, set_id)
+    assert classroom.calls() - before == {"canvas": 1, "moodle": 2}[classroom.flavour]
+    assert (found.groups, found.people, found.possible) == (3, len(classroom.students()) - 1, True)
+    assert found.without_account == [("crew-1", name)]
+    assert find_publication(set_id) is None
+    taken_set = next(s["name"] for s in classroom.state()["group_sets"] if s["role"] is None)
+    taken_group = classroom.state()["groups"][0]["name"]
+    group_sets.rename_set(classroom.viewer, set_id, taken_set)
+    with transaction():
+        group_sets.read_groups(set_id)[0].name = taken_group
+    found = preview(classroom, set_id)
+    assert found.clashes.set_name
+    assert found.clashes.group_names == (() if classroom.flavour == "canvas" else (taken_group,))
+    assert not found.possible
+
+
+def test_a_preview_of_an_lms_that_is_silent_says_so(classroom: Any) -> None:
+    set_id = fill(classroom)
+    classroom.lms.faults({"error_next": 999})
+    found = preview(classroom, set_id)
+    assert found.silence is not None
+    assert found.possible
+
+
+def test_names_that_the_lms_refuses_are_known_before(classroom: Any) -> None:
+    set_id = fill(classroom)
+    bad = "a<b" if classroom.flavour == "moodle" else "n" * 251  # what Canvas may append does not fit any more
+    group_sets.rename_set(classroom.viewer, set_id, bad)
+    calls = classroom.calls()
+    assert len(preview(classroom, set_id).refused) == 1
+    with pytest.raises(Exception, match="names_not_for_lms"):
+        publication.queue_publication(classroom.tool, set_id)
+    assert classroom.calls() - calls == {"canvas": 1, "moodle": 2}[classroom.flavour]

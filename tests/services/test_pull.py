@@ -1,12 +1,15 @@
 """Pulling: everything of the LMS arrives, in few calls, all or nothing."""
 
+import threading
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from lti_tool.domain.errors import LmsError
-from lti_tool.domain.sync import UNGROUPED_SET_NAME
-from lti_tool.services import group_sets, roster
+from lti_tool.domain.errors import Conflict, LmsError
+from lti_tool.domain.sync import UNGROUPED_SET_NAME, Report
+from lti_tool.models import db
+from lti_tool.services import group_sets, pull, roster, runs
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -95,6 +98,68 @@ def test_a_course_of_2000_students_is_pulled_in_few_calls(big_classroom: Any) ->
     sizes = {name: len(groups) for name, groups in big_classroom.shape().items()}
     assert sizes["Project teams"] == 400
     assert big_classroom.shape() == lms_shape(big_classroom.state())
+
+
+@pytest.mark.shows("PULL-35")
+@pytest.mark.parametrize("flavour", ["canvas"])  # only Canvas includes on request
+def test_includes_that_a_key_strips_are_an_error_and_change_nothing(classroom: Any) -> None:
+    classroom.pull()
+    before, people = classroom.shape(), {m.id: m.email for m in classroom.students()}
+    classroom.lms.faults({"strip_includes": True})
+    with pytest.raises(LmsError, match="include_parameters_off"):
+        classroom.pull()
+    assert classroom.shape() == before
+    assert {m.id: m.email for m in classroom.students()} == people
+    assert classroom.last_run().error_code == "include_parameters_off"
+
+
+@pytest.mark.shows("PULL-35")
+@pytest.mark.parametrize("calls_before", [0, 1, 2])
+def test_an_lms_that_fails_in_the_middle_leaves_the_store_as_it_was(classroom: Any, calls_before: int) -> None:
+    classroom.pull()
+    before = classroom.shape()
+    target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and s["groups"])
+    classroom.outsider("delete_group", group_id=target["groups"][0]["id"])
+
+    def fail_later(step: Any, *_: Any) -> None:
+        if classroom.calls() - began > calls_before:
+            classroom.lms.faults({"error_next": 99})
+
+    run = runs.claim(runs.queue(classroom.course_id, "pull"))
+    assert run is not None
+    began = classroom.calls()
+    with pytest.raises(LmsError):
+        pull.run_pull(classroom.tool, run, Report(), also=fail_later)
+    assert classroom.shape() == before
+    assert classroom.last_run().error_code is not None
+
+
+def test_of_two_staff_who_sync_at_once_one_does_it(app_on_both: Flask, classroom: Any) -> None:
+    start, outcomes = threading.Barrier(2), []
+
+    def sync() -> None:
+        with app_on_both.app_context():
+            start.wait()
+            try:
+                run = runs.claim(runs.queue(classroom.course_id, "pull"))
+                assert run is not None
+                pull.run_pull(classroom.tool, run, Report())
+                outcomes.append("done")
+            except Conflict as error:
+                outcomes.append(error.code)
+            finally:
+                db.session.remove()
+
+    db.session.rollback()
+    threads = [threading.Thread(target=sync) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Whoever comes after the other has ended does it again, and makes nothing twice.
+    assert outcomes.count("done") + outcomes.count("run_open") == 2
+    assert "done" in outcomes
+    assert classroom.shape() == lms_shape(classroom.state())
 
 
 @pytest.mark.shows("MODEL-33")

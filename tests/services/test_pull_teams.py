@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
@@ -16,6 +18,7 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import Group, SyncRun, db
 from lti_tool.observability import configure
 from lti_tool.services import gateways, group_sets, groups, publication, pull, runs
+from lti_tool.services.synced import read_last_synced
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -50,6 +53,12 @@ def teams(classroom: Any) -> dict[str, Group]:
     db.session.rollback()
     query = select(Group).where(Group.course_id == classroom.course_id, Group.lms_group_id.is_not(None))
     return {str(group.lms_group_id): group for group in db.session.scalars(query)}
+
+
+def seen_since(classroom: Any, at: datetime) -> set[UUID]:
+    """The groups of the LMS that it was last seen to have at that time or later."""
+    db.session.rollback()
+    return {group_id for group_id, seen in read_last_synced(classroom.course_id).items() if seen >= at}
 
 
 def empty_the_lms(classroom: Any) -> None:
@@ -88,7 +97,18 @@ def test_a_sync_tells_its_steps_in_order(classroom: Any) -> None:
         Step.SYNCING_MEMBERS,
     ]
     assert (Step.SYNCING_GROUPS, 9, 10) in [t[:3] for t in told]
-    assert told[-1][3] == str(len(teams(classroom)))
+    assert str(len(teams(classroom))) in [about for step, _, _, about in told if step == Step.SYNCING_MEMBERS]
+
+
+@pytest.mark.shows("PULL-24")
+def test_every_fifth_team_is_told_while_memberships_are_synced(classroom: Any) -> None:
+    told = [t for t in followed_pull(classroom) if t[0] == Step.SYNCING_MEMBERS]
+    count = len(teams(classroom))
+    assert count > 10
+    assert told[0] == (Step.SYNCING_MEMBERS, 0, 0, str(count))
+    assert [(done, total) for _, done, total, _ in told[1:]] == [(i + 1, count) for i in range(5, count, 5)]
+    names = [group["name"] for group_set in sets_of(classroom) for group in group_set["groups"]]
+    assert {name for *_, name in told[1:]} <= {*names, *(g.name for g in teams(classroom).values())}
 
 
 @pytest.mark.shows("PULL-11", "PULL-12")
@@ -121,7 +141,7 @@ def test_a_set_without_a_name_has_one_here(classroom: Any) -> None:
     assert "Unnamed Category" in classroom.shape()
 
 
-@pytest.mark.shows("PULL-16", "PULL-17", "PULL-19")
+@pytest.mark.shows("PULL-3", "PULL-16", "PULL-17", "PULL-19")
 def test_names_and_descriptions_are_stored_as_the_lms_has_them(classroom: Any) -> None:
     name, description = "Équipe “x” & y " + "n" * 230, "About us. " * 80
     gateway = gateways.open_gateway(classroom.tool, classroom.course_id)
@@ -131,12 +151,10 @@ def test_names_and_descriptions_are_stored_as_the_lms_has_them(classroom: Any) -
     classroom.pull()
     stored = teams(classroom)
     assert (stored[made.lms_group_id].name, stored[made.lms_group_id].description) == (name, description.strip())
-    assert all(group.last_synced_at is not None and group.last_synced_at >= began for group in stored.values())
+    assert seen_since(classroom, began) == {group.id for group in stored.values()}
     again = now()
     classroom.pull()
-    assert all(
-        group.last_synced_at is not None and group.last_synced_at >= again for group in teams(classroom).values()
-    )
+    assert seen_since(classroom, again) == {group.id for group in stored.values()}
 
 
 @pytest.mark.shows("PULL-20", "PULL-34")
@@ -226,13 +244,14 @@ def test_teams_made_here_and_their_students_are_left_alone(classroom: Any, empty
     classroom.pull()
     set_id, group_id, student = own_set(classroom)
     before = db.session.get_one(Group, group_id)
-    was = (before.name, before.origin, before.lms_group_id, before.last_synced_at)
+    was = (before.name, before.origin, before.lms_group_id)
     if empty:
         empty_the_lms(classroom)
     classroom.pull()
     after = db.session.get_one(Group, group_id)
-    assert (after.name, after.origin, after.lms_group_id, after.last_synced_at) == was
-    assert was[1:] == ("local", None, None)
+    assert (after.name, after.origin, after.lms_group_id) == was
+    assert was[1:] == ("local", None)
+    assert group_id not in read_last_synced(classroom.course_id)
     assert [[m.id for m in card.members] for card in classroom.read_set(set_id).cards] == [[student]]
     assert {g.origin for g in teams(classroom).values()} == (set() if empty else {"lms"})
 
@@ -246,7 +265,7 @@ def test_a_course_without_sets_skips_groups_and_members_and_keeps_teams_of_its_o
     classroom.lms.reset_calls()
     told = followed_pull(classroom, "groups")
     assert {step for step, *_ in told} == {Step.FETCHING_GROUPS}
-    assert classroom.calls() == {"canvas": 1, "moodle": 2}[classroom.flavour]
+    assert classroom.calls() == {"canvas": 2, "moodle": 4}[classroom.flavour]
     report = runs.list_runs(classroom.course_id, 1)[0].report
     assert report is not None
     assert report["group_sets"]["removed"] >= connected

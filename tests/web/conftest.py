@@ -18,8 +18,20 @@ from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import GroupSetPush, RemoteCourse, RemoteGroup, RemoteGroups
+from lti_tool.domain.errors import LmsChanged, LmsError
+from lti_tool.domain.gateway import (
+    NO_OPTIONS,
+    Capabilities,
+    GroupSetPush,
+    NameClashes,
+    RemoteCourse,
+    RemoteGroup,
+    RemoteGroups,
+    RemoteGroupSet,
+    Right,
+    SetOptions,
+)
+from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
 from lti_tool.models import (
@@ -150,28 +162,43 @@ class PlayedLms:
     closed: LmsError | None = None  # raised when the gateway is opened
     refused_people: set[str] = field(default_factory=set)
     sets: dict[str, str] = field(default_factory=dict)
+    options: dict[str, SetOptions] = field(default_factory=dict)
     groups: dict[str, dict[str, RemoteGroup]] = field(default_factory=dict)
+    clashes: NameClashes = field(default_factory=NameClashes)
     calls: int = 0
+    missing: dict[Right, str] = field(default_factory=dict)
 
     def _call(self) -> None:
         self.calls += 1
         if self.error:
             raise self.error
 
+    def capabilities(self) -> Capabilities:
+        self._call()
+        return Capabilities(frozenset(Right) - self.missing.keys(), self.missing)
+
     def pull(self, *, roster: bool, groups: bool, progress: Any = None) -> RemoteCourse:
         self._call()
-        return RemoteCourse(groups=RemoteGroups())
+        return RemoteCourse(RemoteRoster(()) if roster else None, RemoteGroups() if groups else None)
 
-    def create_group_set(self, name: str) -> str:
+    def create_group_set(self, name: str, options: SetOptions = NO_OPTIONS) -> str:
         self._call()
         set_id = f"set-{len(self.sets) + 1}"
         self.sets[set_id] = name
+        self.options[set_id] = options
         self.groups[set_id] = {}
         return set_id
 
-    def rename_group_set(self, lms_group_set_id: str, name: str) -> None:
+    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
         self._call()
-        self.sets[lms_group_set_id] = name
+        if name is not None:
+            self.sets[lms_group_set_id] = name
+        self.options[lms_group_set_id] = options
+        return self.sets[lms_group_set_id]
+
+    def assign_unassigned(self, lms_group_set_id: str, progress: Any = None) -> RemoteGroups:
+        self._call()
+        return RemoteGroups((), tuple(self.groups.get(lms_group_set_id, {}).values()))
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
         self._call()
@@ -188,8 +215,9 @@ class PlayedLms:
         for change in push.change:
             before = held[change.lms_group_id]
             people = (set(before.member_ids) - set(change.remove)) | (set(change.add) - self.refused_people)
+            text = before.description if change.description is None else change.description
             held[change.lms_group_id] = RemoteGroup(
-                change.lms_group_id, change.name or before.name, before.description, tuple(sorted(people))
+                change.lms_group_id, change.name or before.name, text, tuple(sorted(people))
             )
         for gone in push.delete:
             held.pop(gone, None)
@@ -197,7 +225,15 @@ class PlayedLms:
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
         self._call()
-        return RemoteGroups((), tuple(self.groups.get(lms_group_set_id, {}).values()))
+        if lms_group_set_id not in self.sets and lms_group_set_id not in self.groups:
+            raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id)
+        held = self.groups.get(lms_group_set_id, {})
+        found = RemoteGroupSet(lms_group_set_id, self.sets.get(lms_group_set_id, "Labs"), tuple(held))
+        return RemoteGroups((found,), tuple(held.values()))
+
+    def find_clashes(self, set_name: str, group_names: Any) -> NameClashes:
+        self._call()
+        return self.clashes
 
     def members(self, name: str) -> set[str]:
         """Return who is in the LMS's group of that name."""
@@ -393,7 +429,7 @@ def lms(monkeypatch: pytest.MonkeyPatch) -> PlayedLms:
     """An LMS that the course's groups can be sent to."""
     played = PlayedLms()
 
-    def open_gateway(*_: Any) -> PlayedLms:
+    def open_gateway(*_: Any, **__: Any) -> PlayedLms:
         if played.closed:
             raise played.closed
         return played

@@ -13,7 +13,7 @@ def test_before_the_first_sync_the_page_offers_it(world: Any, lms: Any) -> None:
     page = world.browser().get("")
     assert "Start here" in page.text
     buttons = [button.text for button in page.select("main button")]
-    assert buttons == ["Sync with Canvas"]
+    assert buttons == ["Sync with Canvas", "Preview"]
     assert "No Canvas groups found" not in page.text
 
 

@@ -186,7 +186,7 @@ def test_a_set_that_changed_meanwhile_is_shown_anew(people: World, teacher: Brow
 def test_nothing_is_imported_while_a_sync_is_at_work(people: World, teacher: Browser) -> None:
     preview = send(teacher, "group-sets/import", "group_name\nA")
     people.run("pull", "running")
-    page = teacher.get(preview)
+    page = teacher.get(preview, 409)
     assert "A sync is at work on this course" in words(page)
     assert not page.select("main form")
     page = teacher.post(preview, 409, name="Teams")

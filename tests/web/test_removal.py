@@ -152,7 +152,7 @@ def test_during_a_sync_of_groups_no_set_can_be_edited_and_its_page_says_so(
     page = teacher.get(f"group-sets/{set_id}")
     assert page.select_one(f"progress, [hx-get*='{run_id}']")
     assert "can be changed when it has ended" in page.main.text
-    assert [button.text for button in page.select("main button:not([hidden])")] == ["Copy"]
+    assert not page.select("main button:not([hidden])")
     offered = {link.text.split()[0] for link in page.select("main a.button, main .links a")}
     assert not offered & {"Rename", "Delete", "Edit", "Take", "Re-import", "Remove", "Assign"}
     edits = {"edit": {"name": "Mine"}, "groups": {"name": "x", "count": "1"}, f"groups/{team}/delete": {}, "delete": {}}

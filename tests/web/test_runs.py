@@ -32,7 +32,7 @@ def test_a_sync_is_queued_and_its_page_follows_it(world: Any) -> None:
         ("canvas", "syncing_groups", "", "Syncing Canvas groups and team memberships..."),
         ("canvas", "saving_groups", "6", "Saving 6 groups to database..."),
         ("canvas", "saving_groups", "1", "Saving 1 group to database..."),
-        ("canvas", "syncing_members", "11", "Syncing memberships for 11 teams..."),
+        ("canvas", "syncing_members", "Team 7", "Syncing team 50 of 200: Team 7"),
         ("canvas", "pushing_members", "", "Sending members to Canvas…"),
         ("moodle", "fetching_groups", "", "Fetching groupings from Moodle..."),
         ("moodle", "fetching_groups", "Labs", "Fetching groups in grouping: Labs"),
@@ -97,8 +97,8 @@ def test_the_report_counts_and_says_what_was_left_out(world: Any) -> None:
     assert "3 members are not on the roster" in page.text
     assert "Team <1>: 3 members not in roster" in page.text
     assert "Team 2: 1 member not active" in page.text
-    assert "Sync roster first?" in page.text
-    assert page.select_one('form[action$="/roster/refresh"]')
+    assert "not among the people that it lists" in " ".join(page.text.split())
+    assert not page.select('form[action$="/roster/refresh"]')  # the roster was synced just now
     assert "1 member is not active" in page.text
     assert "1 person fits more than one member" in page.text
     assert "25 calls to Canvas, 3.1 seconds" in page.text
@@ -129,3 +129,67 @@ def test_the_activity_lists_runs(world: Any) -> None:
     page = world.browser().get("activity")
     assert len(page.select("tbody tr")) == 2
     assert "Canvas has a group set of this name" in page.text
+
+
+@pytest.mark.shows("PULL-24")
+def test_a_step_that_counts_names_says_both(world: Any) -> None:
+    run_id = world.run("pull", "running", step="syncing_members", about="Team <B>", done=6, total=11)
+    part, _ = world.browser().fragment(f"runs/{run_id}")
+    assert "Syncing team 6 of 11: Team <B>" in part.text
+
+
+@pytest.mark.shows("PULL-23")
+def test_before_the_first_name_it_says_how_many_there_are(world: Any) -> None:
+    run_id = world.run("pull", "running", step="syncing_members", about="11")
+    part, _ = world.browser().fragment(f"runs/{run_id}")
+    assert "Syncing memberships for 11 teams..." in part.text
+
+
+def named(**changes: Any) -> dict[str, Any]:
+    return {**Report().as_dict()["named"], **changes}
+
+
+def test_a_preview_says_by_name_what_would_change_and_offers_the_sync(world: Any) -> None:
+    traffic = {"group": "Team <1>", "added": 3, "removed": 1, "moved_in": 1, "moved_out": 0}
+    run_id = world.run(
+        "preview",
+        report=report(
+            groups={"created": 60, "renamed": 1, "removed": 0},
+            memberships={"added": 3, "removed": 1, "moved": 1},
+            named=named(
+                groups_created=[f"Group {n}" for n in range(50)],
+                groups_renamed=[["Old", "New"]],
+                traffic=[traffic],
+                traffic_groups=1,
+                people_dropped=["Gone Person"],
+                people_left=1,
+                people_refused=[{"person": "Twice Listed", "lms_user_id": "9", "reason": "listed_twice"}],
+            ),
+        ),
+    )
+    page = world.browser().get(f"runs/{run_id}")
+    text = " ".join(page.text.split())
+    assert "Nothing has been changed yet." in text
+    assert "… and 10 more." in text
+    assert "Old → New" in text
+    assert "Team <1>: 1 person from another group, 2 people new, 1 person gone" in text
+    assert "Gone Person" in text
+    assert "Twice Listed is listed twice." in text
+    memberships = next(row for row in page.select("tbody tr") if row.th.text == "Memberships")
+    assert [cell.text for cell in memberships.select("td")] == ["2", "1", "0"]
+    assert [form.button.text for form in page.select('form[action$="/sync"]')] == ["Sync now"]
+    assert not world.browser("ta").get(f"runs/{run_id}").select('form[action$="/sync"]')
+
+
+@pytest.mark.parametrize("kind", ["groups", "refresh"])
+def test_people_who_are_not_on_the_roster_lead_to_it(world: Any, kind: str) -> None:
+    run_id = world.run(kind, report=report(not_in_roster=1, not_in_roster_by_group={"Team 1": 1}))
+    page = world.browser().get(f"runs/{run_id}")
+    assert "Sync roster first?" in page.text
+    assert page.select_one('form[action$="/roster/refresh"]').button.text == "Sync roster first"
+
+
+def test_a_preview_is_queued_and_followed(world: Any) -> None:
+    page = world.browser().follow("preview")
+    assert page.h1.text == "Preview of a sync"
+    assert "This starts in a moment" in page.text

@@ -5,6 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from lti_tool.domain.members import split_name
+
 
 def shown(page: Any) -> dict[str, str]:
     """Return what the column says of each student."""
@@ -99,3 +101,12 @@ def test_the_chosen_set_stays_while_one_turns_pages(world: Any) -> None:
     first = data(teacher, f"roster?set={set_id}")
     assert (first["page"], first["pages"], first["found"], len(first["students"])) == (1, 2, 120, 100)
     assert first["group_set"] == {"id": str(set_id), "name": "Labs"}
+
+
+@pytest.mark.shows("PULL-29")
+def test_as_data_a_student_has_first_and_last_name(world: Any) -> None:
+    for name in ("Ana María  López", "Cher"):
+        world.member(name)
+    found = {s["full_name"]: (s["first_name"], s["last_name"]) for s in data(world.browser(), "roster")["students"]}
+    assert found == {"Ana María  López": ("Ana", "María López"), "Cher": ("Cher", "")}
+    assert [split_name(name) for name in ("", "  ", "Bo Ek")] == [("Unknown", ""), ("Unknown", ""), ("Bo", "Ek")]

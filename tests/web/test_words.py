@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from lti_tool.domain.gateway import Step
+from lti_tool.domain.groups import LMS_CONNECTIONS
 
 SOURCE = Path(__file__).parents[2] / "lti_tool"
 RAISED = re.compile(
@@ -39,6 +41,19 @@ def test_every_code_has_a_sentence(words: Any, code: str) -> None:
     assert not title.endswith(".")
     assert text.rstrip().endswith((".", "?"))
     assert "%" not in title + text
+
+
+@pytest.mark.parametrize("connection", sorted(LMS_CONNECTIONS))
+def test_every_lms_has_a_badge_and_a_name_as_the_source_of_teams(app: Flask, words: Any, connection: str) -> None:
+    badge = app.jinja_env.get_template("group_sets/cards.html").module
+    shown = badge.owner(SimpleNamespace(connection=connection), "the LMS")  # type: ignore[attr-defined]
+    assert 'class="badge badge-lms"' in shown
+    assert words.TEAM_SOURCES[connection] in shown
+
+
+@pytest.mark.parametrize("code", ["groups_read_only", "groups_service_off", "roster_service_off"])
+def test_refusals_of_lti_services_have_sentences_too(words: Any, code: str) -> None:
+    assert words.error_title(code, {}, "the LMS") != words.error_title("unexpected", {}, "the LMS")
 
 
 def test_refusals_read_from_answers_have_sentences_too(words: Any) -> None:

@@ -24,6 +24,8 @@ def upgrade() -> None:
     op.add_column('publication', sa.Column('drift', sa.Integer(), server_default=sa.text('0'), nullable=False))
     op.add_column('publication', sa.Column('drift_seen_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('sync_run', sa.Column('acted_as', sa.String(length=255), nullable=True))
+    # When a group was last seen is told by its course and its sets: no pull writes a row for it any more.
+    op.drop_column('group', 'last_synced_at')
     _create_ledger()
     _create_undo()
     _create_grants()
@@ -60,7 +62,10 @@ def _create_undo() -> None:
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('group_set_id', sa.Uuid(), nullable=False),
     sa.Column('what', sa.String(length=24), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
     sa.Column('before', sa.Text(), nullable=False),
+    sa.Column('after', sa.Text(), nullable=False),
+    sa.Column('left_out', sa.Text(), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
     sa.Column('made_by', sa.Uuid(), nullable=True),
     sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
@@ -110,6 +115,11 @@ def downgrade() -> None:
     """Take this step back."""
     for table in ('lms_grant', 'oauth_state', 'oauth_client', 'undo_step', 'lms_change'):
         op.drop_table(table)
+    op.add_column('group', sa.Column('last_synced_at', sa.DateTime(timezone=True), nullable=True))
+    op.execute(
+        'UPDATE "group" SET last_synced_at = (SELECT groups_synced_at FROM course WHERE course.id = "group".course_id) '
+        'WHERE lms_group_id IS NOT NULL'
+    )
     op.drop_column('sync_run', 'acted_as')
     op.drop_column('publication', 'drift_seen_at')
     op.drop_column('publication', 'drift')

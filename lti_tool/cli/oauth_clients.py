@@ -1,0 +1,27 @@
+"""Commands for the API developer keys with which instructors lend the tool their own access."""
+
+import sys
+from uuid import UUID
+
+import click
+
+from lti_tool.cli.context import opened
+from lti_tool.services import oauth_clients, registrations
+
+
+@click.group("oauth-client")
+def oauth_client() -> None:
+    """Set the API developer key of a Canvas, so that each instructor can connect."""
+
+
+@oauth_client.command("set")
+@click.argument("registration_id", type=click.UUID)
+@click.option("--client-id", required=True, help="The number in the key's Details column.")
+def set_client(registration_id: UUID, client_id: str) -> None:
+    """Store the key's id and its secret, which is read from standard input and stored encrypted."""
+    with opened() as tool:
+        registrations.get_registration(registration_id)
+        secret = click.prompt("Secret", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+        oauth_clients.set_oauth_client(tool.settings, registration_id, client_id, secret)
+        address = oauth_clients.redirect_uri(tool.settings)
+    click.echo(f"stored; the key's redirect URI is {address}")

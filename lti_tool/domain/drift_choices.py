@@ -1,0 +1,96 @@
+"""Decisions about drift: what the store takes over, and what the LMS is known to hold once they are made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from lti_tool.domain.drift import NEW, NOWHERE, Choice, DriftItem, DriftKind, Place, Sides, with_people
+from lti_tool.domain.sync import MirroredState
+
+Choices = Mapping[str, Choice]  # by the key of the item; what is not in it stays undecided
+WITH_PEOPLE = (DriftKind.GROUP_ADDED, DriftKind.GROUP_CHANGED)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What our set takes from the LMS: groups by our ids, new ones by the LMS's; people by the LMS's ids."""
+
+    set_name: str | None
+    renamed: Mapping[UUID, str]
+    dropped: Sequence[UUID]
+    added: Mapping[str, str]  # LMS group id → name
+    placed: Mapping[str, Place]
+    taken_out: Sequence[str]
+
+
+def offered(items: Sequence[DriftItem], choices: Choices) -> dict[str, Choice]:
+    """Return those choices that the items offer; others are as good as none."""
+    return {i.key: choices[i.key] for i in items if i.key in choices and choices[i.key] in i.choices}
+
+
+def all_of(items: Sequence[DriftItem], side: Choice) -> dict[str, Choice]:
+    """Return one side for every item that offers it."""
+    return {item.key: side for item in items if side in item.choices}
+
+
+def take(sides: Sides, items: Sequence[DriftItem], choices: Choices) -> Taken:
+    """Return what our set takes over for the items that were decided for theirs."""
+    taken = [item for item in items if choices.get(item.key) is Choice.THEIRS]
+    renamed = {sides.ours_of[i.lms_group_id].id: i.theirs[0] for i in taken if i.kind is DriftKind.GROUP_RENAMED}
+    dropped = [sides.ours_of[item.lms_group_id].id for item in taken if item.kind is DriftKind.GROUP_GONE]
+    added = {item.lms_group_id: item.theirs[0] for item in taken if item.kind in WITH_PEOPLE}
+    placed = {person: item.lms_group_id for item in taken for person in item.people}
+    movers = [item.lms_user_id for item in taken if item.lms_user_id]
+    targets = {person: sides.their_places.get(person, NOWHERE) for person in movers}
+    placed |= {person: place for person, places in targets.items() for place in places}
+    return Taken(
+        set_name=next((item.theirs[0] for item in taken if item.kind is DriftKind.SET_RENAMED), None),
+        renamed=renamed,
+        dropped=dropped,
+        added=added,
+        placed=placed,
+        taken_out=[person for person, places in targets.items() if not places],
+    )
+
+
+def base_after(
+    sides: Sides, items: Sequence[DriftItem], choices: Choices, made: Mapping[str, UUID]
+) -> tuple[str, list[MirroredState]]:
+    """Return the name and the groups that the LMS is known to hold once these decisions are made.
+
+    What was decided either way is known as it is there, so that a push sends what we want otherwise; what was not
+    stays as it was known, so that it is found again. `made`: our new groups by the LMS's ids.
+    """
+    undecided = [item for item in items if item.key not in choices]
+    kept = {item.lms_group_id for item in undecided if item.lms_group_id}
+    rows = [row for state in sides.base if (row := _row_after(sides, state, kept, made))]
+    rows += [
+        MirroredState(made.get(item.lms_group_id), item.lms_group_id, item.theirs[0], NOWHERE)
+        for item in items
+        if item.kind is DriftKind.GROUP_ADDED and item.key in choices
+    ]
+    open_people = {item.lms_user_id for item in undecided} | {person for item in undecided for person in item.people}
+    places: dict[str, frozenset[Place]] = {}
+    for person in sides.base_places.keys() | (sides.their_places.keys() & set(sides.known)):
+        base, theirs = sides.base_places.get(person, NOWHERE), sides.their_places.get(person, NOWHERE)
+        gone = frozenset(one for one in base if one not in sides.their_groups)
+        places[person] = base if person in open_people else theirs | gone
+    keeps_name = any(item.kind is DriftKind.SET_RENAMED for item in undecided)
+    return sides.base_name if keeps_name else sides.their_name, with_people(rows, places)
+
+
+def _row_after(sides: Sides, state: MirroredState, kept: set[str], made: Mapping[str, UUID]) -> MirroredState | None:
+    lms_id = state.lms_group_id
+    remote = sides.their_groups.get(lms_id)
+    if lms_id in kept:
+        return state
+    if remote is None:
+        return None
+    return MirroredState(made.get(lms_id, state.group_id), lms_id, remote.name, NOWHERE)
+
+
+def our_id(sides: Sides, place: Place, made: Mapping[str, UUID]) -> UUID:
+    """Return our group of a place that people are put into."""
+    if place.startswith(NEW):
+        return UUID(place.removeprefix(NEW))
+    return made[place] if place in made else sides.ours_of[place].id

@@ -1,0 +1,326 @@
+"""What people ask of the groups that belong to the LMS: intents that can be sent again after a lost answer.
+
+An intent names things by LMS ids and says what was known when it was asked. After a crash, a time-out or a lost
+answer the set is read again first: `conflicts_of` says what somebody else changed meanwhile, `left_of` what of the
+intent is still to do.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.gateway import (
+    NO_OPTIONS,
+    OPTIONS,
+    GroupChange,
+    GroupSetPush,
+    NewGroup,
+    RemoteGroup,
+    RemoteGroups,
+    RemoteGroupSet,
+    SetOptions,
+)
+
+FIRST_RETRY = timedelta(seconds=30)
+LAST_RETRY = timedelta(hours=1)
+# A page does not wait for a change of more people than this.
+MOST_WAITED_FOR = 50
+
+
+@dataclass(frozen=True)
+class CreateSet:
+    """Make a set in the LMS."""
+
+    name: str
+    options: SetOptions = NO_OPTIONS
+
+
+@dataclass(frozen=True)
+class EditSet:
+    """Change a set's name (None = as it is) and options."""
+
+    name: str | None
+    options: SetOptions = NO_OPTIONS
+    name_before: str = ""
+
+
+@dataclass(frozen=True)
+class DeleteSet:
+    """Delete a set in the LMS, and these groups of it."""
+
+    group_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeGroups:
+    """Change groups of a set and who is in them; `known_ids` are all groups that were known in the set then.
+
+    Each changed group says what was known of it. A group of a wanted name that is not among the known ones was made
+    by an earlier try.
+    """
+
+    push: GroupSetPush
+    known_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AssignUnassigned:
+    """Let the LMS spread the students without a group."""
+
+
+@dataclass(frozen=True)
+class ReadAgain:
+    """Read a set again after a change that was given up when nobody knew what of it had arrived."""
+
+
+Intent = CreateSet | EditSet | DeleteSet | ChangeGroups | AssignUnassigned | ReadAgain
+
+KINDS: Mapping[str, type[Intent]] = {
+    "create_set": CreateSet,
+    "edit_set": EditSet,
+    "delete_set": DeleteSet,
+    "change_groups": ChangeGroups,
+    "assign_unassigned": AssignUnassigned,
+    "read_again": ReadAgain,
+}
+
+
+@dataclass(frozen=True)
+class MovedMeanwhile:
+    """What others changed in the LMS so that an intent would overwrite it: people (LMS ids) and names of groups."""
+
+    people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything of that kind."""
+        return bool(self.people or self.groups)
+
+
+def kind_of(intent: Intent) -> str:
+    """Return the kind under which an intent is stored."""
+    return next(kind for kind, made in KINDS.items() if type(intent) is made)
+
+
+def to_json(intent: Intent) -> str:
+    """Return an intent as JSON."""
+    return json.dumps(asdict(intent))
+
+
+def from_json(kind: str, text: str) -> Intent:
+    """Return the intent that was stored under this kind."""
+    values = json.loads(text)
+    if "options" in values:
+        values["options"] = SetOptions(**{**values["options"], "off": tuple(values["options"]["off"])})
+    if kind == "change_groups":
+        return ChangeGroups(_push(values["push"]), tuple(values["known_ids"]))
+    if kind == "delete_set":
+        return DeleteSet(tuple(values["group_ids"]))
+    return KINDS[kind](**values)
+
+
+def _push(values: Mapping[str, Any]) -> GroupSetPush:
+    return GroupSetPush(
+        tuple(NewGroup(**_tupled(new)) for new in values["create"]),
+        tuple(
+            GroupChange(**{**_tupled(change), "known": RemoteGroup(**_tupled(known)) if known else None})
+            for change in values["change"]
+            for known in (change["known"],)
+        ),
+        tuple(values["delete"]),
+    )
+
+
+def _tupled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def left_of(intent: Intent, remote: RemoteGroups | None) -> Intent | None:
+    """Return what of an intent is still to do when the set is as read again; None: nothing. `remote` None: it is gone.
+
+    A set that is gone leaves nothing of its deletion and all of anything else, which the LMS will refuse.
+    """
+    if remote is None:
+        return None if isinstance(intent, DeleteSet | ReadAgain) else intent
+    if isinstance(intent, ChangeGroups):
+        return _left_of_groups(intent, remote)
+    if isinstance(intent, EditSet):
+        return _left_of_edit(intent, remote.group_sets)
+    return None if isinstance(intent, ReadAgain) else intent
+
+
+def _left_of_edit(intent: EditSet, found: tuple[RemoteGroupSet, ...]) -> EditSet | None:
+    for group_set in found[:1]:
+        name = None if group_set.name == intent.name else intent.name
+        done = group_set.options is not None and _has(group_set.options, intent.options)
+        if name is None and (done or not intent.options):
+            return None
+        return replace(intent, name=name)
+    return intent
+
+
+def _has(present: SetOptions, wanted: SetOptions) -> bool:
+    asked = {key: value for key, value in asdict(wanted).items() if key != "off" and value is not None}
+    asked |= dict.fromkeys(wanted.off)
+    return all(getattr(present, key) == value for key, value in asked.items())
+
+
+def _left_of_groups(intent: ChangeGroups, remote: RemoteGroups) -> ChangeGroups | None:
+    found = {group.lms_group_id: group for group in remote.groups}
+    made = made_of(intent, remote.groups)
+    change = [
+        left for wanted in intent.push.change if (left := _left_of_change(wanted, found.get(wanted.lms_group_id)))
+    ]
+    for new in intent.push.create:
+        if (group := made.get(new.name)) and (missing := _without(new.member_ids, group.member_ids)):
+            change.append(GroupChange(group.lms_group_id, add=missing, known=group))
+    create = tuple(new for new in intent.push.create if new.name not in made)
+    push = GroupSetPush(create, tuple(change), tuple(gone for gone in intent.push.delete if gone in found))
+    return replace(intent, push=push) if push else None
+
+
+def made_of(intent: ChangeGroups, groups: Iterable[RemoteGroup]) -> dict[str, RemoteGroup]:
+    """Return those of the groups that the intent made, by name: they bear a wanted name and were not known before."""
+    wanted = {new.name for new in intent.push.create}
+    return {g.name: g for g in groups if g.name in wanted and g.lms_group_id not in intent.known_ids}
+
+
+def _left_of_change(wanted: GroupChange, present: RemoteGroup | None) -> GroupChange | None:
+    if present is None:
+        return wanted
+    left = replace(
+        wanted,
+        name=None if wanted.name == present.name else wanted.name,
+        description=None if wanted.description == present.description else wanted.description,
+        add=_without(wanted.add, present.member_ids),
+        remove=tuple(person for person in wanted.remove if person in present.member_ids),
+        known=present,
+    )
+    return left if left.name is not None or left.description is not None or left.add or left.remove else None
+
+
+def _without(people: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
+    there = set(present)
+    return tuple(person for person in people if person not in there)
+
+
+def conflicts_of(intent: Intent, remote: RemoteGroups) -> MovedMeanwhile:
+    """Return what somebody else changed since the intent was asked, and what sending it would overwrite.
+
+    That is a person who shall come into a group and is in one meanwhile that has nothing to do with the intent, and a
+    set or group that shall get a name and has one that is neither the old nor the new one.
+    """
+    if isinstance(intent, EditSet):
+        names = {intent.name, intent.name_before}
+        renamed = [s.name for s in remote.group_sets[:1] if intent.name is not None and s.name not in names]
+        return MovedMeanwhile(groups=tuple(renamed))
+    if not isinstance(intent, ChangeGroups):
+        return MovedMeanwhile()
+    return MovedMeanwhile(_people_moved(intent, remote), _groups_renamed(intent, remote))
+
+
+def _people_moved(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
+    places: dict[str, set[str]] = {}
+    for group in remote.groups:
+        for person in group.member_ids:
+            places.setdefault(person, set()).add(group.lms_group_id)
+    made = made_of(intent, remote.groups)
+    allowed: dict[str, set[str]] = {}
+    for new in intent.push.create:
+        for person in new.member_ids:
+            allowed.setdefault(person, set()).update({made[new.name].lms_group_id} if new.name in made else ())
+    for change in intent.push.change:
+        for person in change.add:
+            allowed.setdefault(person, set()).add(change.lms_group_id)
+    for change in intent.push.change:
+        for person in (*change.remove, *(change.known.member_ids if change.known else ())):
+            if person in allowed:
+                allowed[person].add(change.lms_group_id)
+    gone = set(intent.push.delete)
+    return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine - gone)
+
+
+def _groups_renamed(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
+    present = {group.lms_group_id: group.name for group in remote.groups}
+    return tuple(
+        present[change.lms_group_id]
+        for change in intent.push.change
+        if change.name is not None
+        and change.known is not None
+        and present.get(change.lms_group_id, change.name) not in (change.name, change.known.name)
+    )
+
+
+def overlap(one: Intent, other: Intent) -> bool:
+    """Say whether two intents for the same set concern the same thing, so that the second must wait for the first."""
+    if isinstance(one, ReadAgain) or isinstance(other, ReadAgain):
+        return False
+    if isinstance(one, CreateSet) and isinstance(other, CreateSet):
+        return one.name.casefold() == other.name.casefold()
+    if isinstance(one, ChangeGroups) and isinstance(other, ChangeGroups):
+        a, b = _Touched.by(one.push), _Touched.by(other.push)
+        return bool(
+            a.people & b.people or a.named & b.named or a.names & b.names or a.gone & b.groups or b.gone & a.groups
+        )
+    if isinstance(one, ChangeGroups) or isinstance(other, ChangeGroups):
+        return not (isinstance(one, EditSet) or isinstance(other, EditSet))
+    return True
+
+
+@dataclass(frozen=True)
+class _Touched:
+    people: frozenset[str]
+    groups: frozenset[str]
+    named: frozenset[str]
+    names: frozenset[str]
+    gone: frozenset[str]
+
+    @classmethod
+    def by(cls, push: GroupSetPush) -> "_Touched":
+        people = [new.member_ids for new in push.create] + [c.add + c.remove for c in push.change]
+        names = [new.name for new in push.create] + [c.name for c in push.change if c.name is not None]
+        return cls(
+            frozenset(person for some in people for person in some),
+            frozenset(change.lms_group_id for change in push.change) | frozenset(push.delete),
+            frozenset(c.lms_group_id for c in push.change if c.name is not None or c.description is not None),
+            frozenset(name.casefold() for name in names),
+            frozenset(push.delete),
+        )
+
+
+def size_of(intent: Intent) -> int:
+    """Return how many people an intent places: a page waits for a few of them only."""
+    if isinstance(intent, AssignUnassigned):
+        return MOST_WAITED_FOR + 1  # as many as the LMS finds
+    if not isinstance(intent, ChangeGroups):
+        return 0
+    push = intent.push
+    people = [new.member_ids for new in push.create] + [c.add + c.remove for c in push.change]
+    return len({person for some in people for person in some}) + len(push.create)
+
+
+def require_options(options: SetOptions, *, has_options: bool) -> None:
+    """Raise RuleViolation for options that the LMS does not have, or that it would drop or stumble over.
+
+    The codes: "options_unsupported", and "set_options_invalid" with the `fields`.
+    """
+    if options and not has_options:
+        raise RuleViolation("options_unsupported")
+    limit = options.group_limit
+    fine = {
+        "self_signup": options.self_signup in (None, "enabled", "restricted"),
+        "auto_leader": options.auto_leader in (None, "first", "random"),
+        "group_limit": limit is None or (type(limit) is int and limit > 1),
+        "off": set(options.off) <= set(OPTIONS),
+    }
+    if wrong := [field for field, is_fine in fine.items() if not is_fine]:
+        raise RuleViolation("set_options_invalid", fields=wrong)
+
+
+def retry_wait(attempts: int, chance: float) -> timedelta:
+    """Return how long to wait after the n-th failure: longer each time, spread by chance (0 to 1) around that."""
+    wait: timedelta = min(LAST_RETRY, FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 10))
+    return wait * (0.8 + 0.4 * chance)

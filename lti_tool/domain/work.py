@@ -1,0 +1,40 @@
+"""Which edits wait while a job against the LMS is at work on a course (seed 003: all edit controls are disabled)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from lti_tool.domain.permissions import Permission
+
+SYNCS_OF_GROUPS = ("groups", "pull")
+HELD = frozenset({Permission.EDIT_GROUPS, Permission.EDIT_ASSIGNMENTS, Permission.EDIT_ROSTER, Permission.PUBLISH})
+
+
+@dataclass(frozen=True)
+class Work:
+    """The job that is at work on a course, and the set that it is about."""
+
+    run_id: UUID
+    kind: str
+    group_set_id: UUID | None = None
+
+    def stops(self, set_id: UUID | None = None) -> str | None:
+        """Return the code of why nobody may edit now; None when one may. `set_id`: the set that the edit is about.
+
+        A sync of groups stops the edits of the whole course, a publication and a refresh those of their own set. A
+        push stops none: it sends what is stored, and the edits that come meanwhile wait for their turn. Neither does
+        a refresh of people, who change under a lock of their own.
+        """
+        if self.kind in SYNCS_OF_GROUPS:
+            return "run_open"
+        if set_id is None or self.group_set_id != set_id:
+            return None
+        return {"publish": "set_in_publication", "refresh": "run_open"}.get(self.kind)
+
+    def shows_on(self, set_id: UUID) -> bool:
+        """Say whether the page of a set shows the job in place of its edits: it stops them, or sends some on."""
+        return self.stops(set_id) is not None or (self.kind == "change" and self.group_set_id == set_id)
+
+
+def holds_back(work: Work | None, permission: Permission, set_id: UUID | None = None) -> str | None:
+    """Return the code of why what a permission allows has to wait; None when nothing is in its way."""
+    return work.stops(set_id) if work is not None and permission in HELD else None

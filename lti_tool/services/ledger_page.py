@@ -1,0 +1,174 @@
+"""What of a course has not reached the LMS, as one page shows it: open changes, mirrors behind, and the past."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
+from lti_tool.models import (
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    LmsChange,
+    MirroredGroup,
+    MirroredMembership,
+    Publication,
+    RosterMember,
+    db,
+)
+from lti_tool.services.group_sets import SetSummary, is_set_of_lms, list_sets, write_problem
+from lti_tool.services.lms_changes import ENDED, OPEN, ChangeView, list_latest, list_open
+from lti_tool.services.mirror import SENT
+from lti_tool.services.runs import RunView, find_open_run
+
+FINISHED_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A published set in brief: how it stands, and how many of its groups are not in the LMS as they are here."""
+
+    set_id: UUID
+    set_name: str
+    state: str
+    error_code: str | None
+    error_facts: dict[str, str]
+    retry_at: datetime | None
+    last_pushed_at: datetime | None
+    is_made: bool
+    differing: int
+
+    @property
+    def is_behind(self) -> bool:
+        """Say whether the LMS has not all of the set."""
+        return self.state != SENT or self.differing > 0
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The page of changes: open ones (oldest first), mirrors behind, the latest ended ones, and what is at work."""
+
+    open: Sequence[ChangeView]
+    behind: Sequence[Mirror]
+    ended: Sequence[ChangeView]
+    run: RunView | None
+
+
+def read_ledger(course_id: UUID) -> Ledger:
+    """Return the page of a course's changes, in a fixed number of queries."""
+    behind = [mirror for mirror in list_mirrors(course_id) if mirror.is_behind]
+    ended = list_latest(course_id, FINISHED_SHOWN, ENDED)
+    return Ledger(list_open(course_id), behind, ended, find_open_run(course_id))
+
+
+@dataclass(frozen=True)
+class PushPreview:
+    """What a push of all memberships would be about: published sets, and sets of the LMS that may be written.
+
+    `locked`: why those of the LMS are left out (an error code); None when they are not.
+    """
+
+    mirrors: Sequence[Mirror]
+    sets: Sequence[SetSummary]
+    locked: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to push."""
+        return not self.mirrors and not self.sets
+
+
+def read_push(course_id: UUID) -> PushPreview:
+    """Return what a push of all memberships of a course would be about, in a fixed number of queries."""
+    locked = write_problem(course_id)
+    of_lms = [s for s in list_sets(course_id) if is_set_of_lms(s.row)]
+    return PushPreview(list_mirrors(course_id), [] if locked else of_lms, locked if of_lms else None)
+
+
+def count_pending(course_id: UUID) -> int:
+    """Return how many changes and how many published sets of a course have not reached the LMS, in one query."""
+    changes = select(func.count()).where(LmsChange.course_id == course_id, LmsChange.state.in_(OPEN))
+    behind = (
+        select(func.count())
+        .select_from(Publication)
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+        .where(GroupSet.course_id == course_id, Publication.state != SENT)
+    )
+    return db.session.scalar(select(changes.scalar_subquery() + behind.scalar_subquery())) or 0
+
+
+def list_mirrors(course_id: UUID) -> list[Mirror]:
+    """Return the published sets of a course in their order, each compared with its mirror."""
+    rows = db.session.execute(
+        select(Publication, GroupSet.id, GroupSet.name)
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+        .where(GroupSet.course_id == course_id)
+        .order_by(GroupSet.position)
+    ).all()
+    wanted, held = _wanted(course_id), _held(course_id)
+    mirrors = []
+    for row, set_id, name in rows:
+        push = plan_push(wanted.get(set_id, []), held.get(set_id, []))
+        mirrors.append(
+            Mirror(
+                set_id=set_id,
+                set_name=name,
+                state=row.state,
+                error_code=row.error_code,
+                error_facts=json.loads(row.error_facts),
+                retry_at=row.retry_at,
+                last_pushed_at=row.last_pushed_at,
+                is_made=row.lms_group_set_id is not None,
+                differing=len(push.create) + len(push.change) + len(push.delete),
+            )
+        )
+    return mirrors
+
+
+def _wanted(course_id: UUID) -> dict[UUID, list[WantedGroup]]:
+    """Return the groups of all published sets of a course as the LMS shall have them, in one query."""
+    rows = db.session.execute(
+        select(GroupSet.id, Group.id, Group.name, Group.description, RosterMember.lms_user_id)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .join(Publication, Publication.group_set_id == GroupSet.id)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
+        .outerjoin(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(GroupSet.course_id == course_id)
+        .order_by(GroupSetEntry.position)
+    )
+    people: dict[tuple[UUID, UUID], set[str]] = {}
+    texts: dict[UUID, tuple[str, str]] = {}
+    for set_id, group_id, name, description, lms_user_id in rows:
+        texts[group_id] = (name, description)
+        people.setdefault((set_id, group_id), set()).update((lms_user_id,) if lms_user_id else ())
+    found: dict[UUID, list[WantedGroup]] = {}
+    for (set_id, group_id), members in people.items():
+        found.setdefault(set_id, []).append(WantedGroup(group_id, *texts[group_id], frozenset(members)))
+    return found
+
+
+def _held(course_id: UUID) -> dict[UUID, list[MirroredState]]:
+    """Return what the LMS is known to hold of all published sets of a course, in one query."""
+    rows = db.session.execute(
+        select(Publication.group_set_id, MirroredGroup, MirroredMembership.lms_user_id)
+        .join(Publication, Publication.id == MirroredGroup.publication_id)
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+        .outerjoin(MirroredMembership, MirroredMembership.mirrored_group_id == MirroredGroup.id)
+        .where(GroupSet.course_id == course_id)
+    )
+    people: dict[UUID, set[str]] = {}
+    groups: dict[UUID, tuple[UUID, MirroredGroup]] = {}
+    for set_id, group, lms_user_id in rows:
+        groups[group.id] = (set_id, group)
+        people.setdefault(group.id, set()).update((lms_user_id,) if lms_user_id else ())
+    found: dict[UUID, list[MirroredState]] = {}
+    for key, (set_id, group) in groups.items():
+        state = MirroredState(group.group_id, group.lms_group_id, group.name, frozenset(people[key]))
+        found.setdefault(set_id, []).append(state)
+    return found

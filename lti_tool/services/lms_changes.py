@@ -1,0 +1,231 @@
+"""The ledger of changes: what people asked of the LMS's groups, brought there in order, and what became of it.
+
+A row is committed before the LMS is called and its outcome after; the store changes with the outcome only. A row
+that was tried before is sent again by what a re-read shows to be left of it (services.lms_sending).
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, and_, or_, select
+
+from lti_tool.domain.acts import Act, act_of
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, LmsError, NotFound
+from lti_tool.domain.lms_changes import MOST_WAITED_FOR, Intent, ReadAgain, from_json, overlap, size_of, to_json
+from lti_tool.domain.sync import Report
+from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
+from lti_tool.services import history, runs
+from lti_tool.services.access import Viewer
+from lti_tool.services.lms_delivery import DISCARDED, REFUSED, SENDING, SENT, WAITING, due_changes, run_changes
+from lti_tool.services.tool import Tool
+from lti_tool.services.turns import take_turn
+
+__all__ = ["run_changes"]
+OPEN = (WAITING, SENDING, REFUSED)
+ENDED = (SENT, DISCARDED)
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """A change as pages show it; `set_name` is None for a set that is gone, or not there yet."""
+
+    id: UUID
+    kind: str
+    act: Act
+    about: str
+    state: str
+    error_code: str | None
+    retry_at: datetime | None
+    attempts: int
+    requested_by: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    set_id: UUID | None
+    set_name: str | None
+    error_facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def can_be_ended(self) -> bool:
+        """Say whether a person may retry or discard the change now."""
+        return self.state in (WAITING, REFUSED)
+
+
+def note(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Intent) -> UUID:
+    """Write down what somebody asked for, inside the caller's transaction, and return the row's id.
+
+    Raise Conflict("change_waiting") when an earlier change of the same things has not arrived yet.
+    """
+    on_way = select(LmsChange).where(LmsChange.course_id == viewer.course.id, LmsChange.state.in_((WAITING, SENDING)))
+    for row in db.session.scalars(on_way.where(LmsChange.group_set_id == set_id)):
+        if overlap(from_json(row.kind, row.intent), intent):
+            raise Conflict("change_waiting", about=row.about)
+    return _add(viewer, kind, set_id, about, intent)
+
+
+def _add(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Intent) -> UUID:
+    row = LmsChange(
+        id=uuid4(),
+        course_id=viewer.course.id,
+        group_set_id=set_id,
+        kind=kind,
+        about=about,
+        intent=to_json(intent),
+        state=WAITING,
+        retry_at=now(),
+        requested_by=viewer.access_id,
+        created_at=now(),
+    )
+    db.session.add(row)
+    return row.id
+
+
+def deliver(tool: Tool, viewer: Viewer, set_id: UUID | None) -> list[ChangeView]:
+    """Bring what is due to the LMS before the page answers and return what is still open, of the set or the course.
+
+    A change of many people is left to the worker, whose run the set's page shows. Nothing is raised for what the LMS
+    did: the rows say what has not arrived and why.
+    """
+    course_id = viewer.course.id
+    due = due_changes(course_id, set_id)
+    if sum(size_of(from_json(row.kind, row.intent)) for row in due) > MOST_WAITED_FOR:
+        _leave_to_worker(tool, viewer, set_id)
+    elif due:
+        run_id = take_turn(course_id, "change", viewer.access_id, set_id)
+        run = runs.claim(run_id) if run_id else None
+        if run is not None:
+            with contextlib.suppress(LmsError):
+                run_changes(tool, run, Report())
+    return list_of_set(set_id) if set_id else list_open(course_id)
+
+
+def _leave_to_worker(tool: Tool, viewer: Viewer, set_id: UUID | None) -> None:
+    with transaction():
+        run_id = runs.queue_unless_open(viewer.course.id, "change", requested_by=viewer.access_id, group_set_id=set_id)
+    if run_id:  # else the sweep queues one, after the run that is at work
+        tool.ring(run_id)
+
+
+def list_open(course_id: UUID) -> list[ChangeView]:
+    """Return the changes of a course that have not arrived, oldest first."""
+    of_course = _views().where(LmsChange.course_id == course_id, LmsChange.state.in_(OPEN))
+    return _read(of_course.order_by(LmsChange.created_at, LmsChange.id))
+
+
+def list_of_set(set_id: UUID) -> list[ChangeView]:
+    """Return the changes of a set that have not arrived, oldest first."""
+    of_set = _views().where(LmsChange.group_set_id == set_id, LmsChange.state.in_(OPEN))
+    return _read(of_set.order_by(LmsChange.created_at, LmsChange.id))
+
+
+def list_latest(course_id: UUID, limit: int = 50, states: Collection[str] = (*OPEN, *ENDED)) -> list[ChangeView]:
+    """Return the latest changes of a course in these states, newest first."""
+    of_course = _views().where(LmsChange.course_id == course_id, LmsChange.state.in_(states))
+    return _read(of_course.order_by(LmsChange.created_at.desc(), LmsChange.id).limit(limit))
+
+
+def see_change(course_id: UUID, change_id: UUID) -> ChangeView:
+    """Return one change of a course; raise NotFound."""
+    found = _read(_views().where(LmsChange.id == change_id, LmsChange.course_id == course_id))
+    if not found:
+        raise NotFound("change_not_found")
+    return found[0]
+
+
+def state_of(course_id: UUID, change_ids: Collection[UUID]) -> str | None:
+    """Return how some changes stand together: refused before waiting before sent; None when there are none.
+
+    Changes that wait for their first try count as being sent: nothing has gone wrong with them.
+    """
+    of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids))
+    rows = db.session.execute(select(LmsChange.state, LmsChange.error_code).where(*of_course))
+    states = {SENDING if state == WAITING and code is None else state for state, code in rows}
+    return next((state for state in (REFUSED, WAITING, SENDING, SENT) if state in states), None)
+
+
+def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
+    """Try a change again now and return how it stands; raise NotFound, Conflict("change_not_open")."""
+    with transaction():
+        row = _ending(viewer, change_id)
+        set_id = row.group_set_id
+        row.state, row.retry_at, row.finished_at = WAITING, now(), None
+        history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)
+    deliver(tool, viewer, set_id)
+    return see_change(viewer.course.id, change_id)
+
+
+def discard(viewer: Viewer, change_id: UUID) -> ChangeView:
+    """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open").
+
+    When it was tried, nobody knows what of it arrived: its set is read again in its stead.
+    """
+    with transaction():
+        row = _ending(viewer, change_id)
+        row.state, row.retry_at, row.finished_at = DISCARDED, None, now()
+        if row.attempts and row.group_set_id and row.kind != "read_again":
+            _add(viewer, "read_again", row.group_set_id, row.about, ReadAgain())
+        history.note(viewer.course.id, viewer.access_id, "lms_change_discarded", row.about, row.group_set_id)
+    return see_change(viewer.course.id, change_id)
+
+
+def _ending(viewer: Viewer, change_id: UUID) -> LmsChange:
+    runs.require_edits(viewer.course.id)
+    row = db.session.scalar(
+        select(LmsChange).where(LmsChange.id == change_id, LmsChange.course_id == viewer.course.id).with_for_update()
+    )
+    if row is None:
+        raise NotFound("change_not_found")
+    if row.state not in (WAITING, REFUSED):
+        raise Conflict("change_not_open")
+    return row
+
+
+def sweep(ring: Callable[[UUID], None]) -> int:
+    """Queue a run for every course with a change whose time has come, or whose worker died; return how many."""
+    come = and_(LmsChange.state == WAITING, LmsChange.retry_at <= now())
+    course_ids = db.session.scalars(
+        select(LmsChange.course_id).where(or_(come, LmsChange.state == SENDING)).distinct()
+    ).all()
+    queued = 0
+    for course_id in course_ids:
+        with transaction():
+            run_id = runs.queue_unless_open(course_id, "change")
+        if run_id:
+            ring(run_id)
+            queued += 1
+    return queued
+
+
+def _views() -> Select[LmsChange, str | None, str | None]:
+    return (
+        select(LmsChange, CourseAccess.name, GroupSet.name)
+        .outerjoin(CourseAccess, CourseAccess.id == LmsChange.requested_by)
+        .outerjoin(GroupSet, GroupSet.id == LmsChange.group_set_id)
+    )
+
+
+def _read(query: Select[LmsChange, str | None, str | None]) -> list[ChangeView]:
+    return [_view(row, name, set_name) for row, name, set_name in db.session.execute(query)]
+
+
+def _view(row: LmsChange, name: str | None, set_name: str | None) -> ChangeView:
+    return ChangeView(
+        id=row.id,
+        kind=row.kind,
+        act=act_of(from_json(row.kind, row.intent)),
+        about=row.about,
+        state=row.state,
+        error_code=row.error_code,
+        error_facts=json.loads(row.error_facts),
+        retry_at=row.retry_at,
+        attempts=row.attempts,
+        requested_by=name,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        set_id=row.group_set_id,
+        set_name=set_name,
+    )

@@ -1,0 +1,147 @@
+"""Brings one change to the LMS: sends it, or after an unanswered try only what a re-read shows to be left of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from lti_tool.domain.errors import LmsChanged, LmsError
+from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroup, RemoteGroups
+from lti_tool.domain.lms_changes import (
+    AssignUnassigned,
+    ChangeGroups,
+    CreateSet,
+    DeleteSet,
+    EditSet,
+    Intent,
+    conflicts_of,
+    left_of,
+)
+from lti_tool.models import GroupSet, db, release
+from lti_tool.services.lms_answers import Answer, names_of, read_known
+from lti_tool.services.push import create_lms_set
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A change on its way: its set here and in the LMS, and whether an earlier try may have arrived."""
+
+    course_id: UUID
+    set_id: UUID | None
+    lms_set_id: str | None
+    intent: Intent
+    is_replay: bool
+
+
+def prepare(course_id: UUID, set_id: UUID | None, intent: Intent, *, is_replay: bool) -> Sending:
+    """Return a change ready to be sent; raise LmsChanged("set_gone") when its set is not here any more."""
+    row = db.session.get(GroupSet, set_id) if set_id else None
+    if row is None and not isinstance(intent, CreateSet):
+        raise LmsChanged("set_gone")
+    return Sending(course_id, set_id, row.lms_group_set_id if row else None, intent, is_replay)
+
+
+def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
+    """Make the calls of one change and return what the LMS answered; raise LmsError.
+
+    Raise LmsChanged("changed_meanwhile", names=…) instead of overwriting what others changed in the LMS.
+    """
+    intent = sending.intent
+    if isinstance(intent, CreateSet):
+        made = create_lms_set(gateway, sending.course_id, intent.name, intent.options, replay=sending.is_replay)
+        return Answer(created=made, name=intent.name)
+    lms_set_id = sending.lms_set_id or ""
+    known = read_known(sending.set_id) if sending.set_id else RemoteGroups()
+    release()
+    if isinstance(intent, DeleteSet):
+        gateway.delete_group_set(lms_set_id, intent.group_ids)
+        return Answer(ended=True)
+    if isinstance(intent, AssignUnassigned):
+        return whole(gateway.assign_unassigned(lms_set_id, progress), known)
+    if isinstance(intent, EditSet):
+        return _edit(gateway, sending, intent, lms_set_id)
+    if isinstance(intent, ChangeGroups):
+        return _change(gateway, sending, intent, known, progress)
+    return whole(gateway.read_group_set(lms_set_id), known)
+
+
+def look_again(gateway: LmsGateway, sending: Sending) -> Answer | None:
+    """Read a set again after a change that the LMS refused half-way; None when it cannot be read."""
+    if sending.lms_set_id is None or sending.set_id is None or isinstance(sending.intent, DeleteSet | EditSet):
+        return None
+    known = read_known(sending.set_id)
+    release()
+    try:
+        return whole(gateway.read_group_set(sending.lms_set_id), known)
+    except LmsError:
+        return None
+
+
+def whole(remote: RemoteGroups, known: RemoteGroups) -> Answer:
+    """Return a whole set as an answer: what is known and not in it is gone."""
+    present = {group.lms_group_id for group in remote.groups}
+    gone = tuple(group.lms_group_id for group in known.groups if group.lms_group_id not in present)
+    name = next((group_set.name for group_set in remote.group_sets), None)
+    return Answer(remote.groups, gone, name)
+
+
+def _edit(gateway: LmsGateway, sending: Sending, intent: EditSet, lms_set_id: str) -> Answer:
+    left: Intent | None = intent
+    if sending.is_replay:
+        remote = gateway.read_group_set(lms_set_id)
+        _require_unmoved(sending, intent, remote)
+        left = left_of(intent, remote)
+    if not isinstance(left, EditSet):
+        return Answer(name=intent.name)
+    return Answer(name=gateway.edit_group_set(lms_set_id, left.name, left.options))
+
+
+def _change(
+    gateway: LmsGateway, sending: Sending, intent: ChangeGroups, known: RemoteGroups, progress: Progress
+) -> Answer:
+    lms_set_id = sending.lms_set_id or ""
+    if not sending.is_replay:
+        # What a sync brought since the change was asked costs no call to see.
+        _require_unmoved(sending, intent, known)
+        answer = gateway.push(lms_set_id, _with_known(intent.push, known), progress)
+        return Answer(answer.groups, intent.push.delete)
+    remote = gateway.read_group_set(lms_set_id)
+    _require_unmoved(sending, intent, remote)
+    found = whole(remote, known)
+    left = left_of(intent, remote)
+    if not isinstance(left, ChangeGroups):
+        return found
+    answer = gateway.push(lms_set_id, left.push, progress)
+    groups: Mapping[str, RemoteGroup] = {g.lms_group_id: g for g in (*found.groups, *answer.groups)}
+    kept = tuple(group for group in groups.values() if group.lms_group_id not in left.push.delete)
+    return Answer(kept, (*found.gone, *left.push.delete), found.name)
+
+
+def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:
+    """Let a push say what is known of each group now: since it was asked, other changes may have arrived."""
+    groups = {group.lms_group_id: group for group in known.groups}
+    return replace(push, change=tuple(replace(c, known=groups.get(c.lms_group_id)) for c in push.change))
+
+
+def _require_unmoved(sending: Sending, intent: Intent, remote: RemoteGroups) -> None:
+    if moved := conflicts_of(intent, remote):
+        people = names_of(sending.course_id, moved.people)
+        release()
+        raise LmsChanged(
+            "changed_meanwhile", names=[*(people.get(one, "?") for one in moved.people), *moved.groups][:10]
+        )
+
+
+def not_placed(intent: Intent, answer: Answer) -> list[tuple[str, str]]:
+    """Return (group's name, LMS user id) of everybody whom the LMS did not take into a group."""
+    if not isinstance(intent, ChangeGroups):
+        return []
+    by_id = {group.lms_group_id: group for group in answer.groups}
+    by_name = {group.name: group for group in answer.groups if group.lms_group_id not in intent.known_ids}
+    wanted = [(by_name.get(new.name), new.name, new.member_ids) for new in intent.push.create]
+    wanted += [(by_id.get(c.lms_group_id), "", c.add) for c in intent.push.change]
+    return [
+        (group.name if group else name, person)
+        for group, name, people in wanted
+        for person in people
+        if group is None or person not in group.member_ids
+    ]

@@ -1,0 +1,269 @@
+"""Undo of bulk changes: a set is kept as it was before one, and put back as long as nobody changed it since."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.domain.groups import Origin
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.undo import GroupState, SetState, UndoPlan, from_json, plan_undo, to_json
+from lti_tool.models import (
+    CourseAccess,
+    Group,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    RosterMember,
+    UndoStep,
+    db,
+    transaction,
+)
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_names import follow_members
+from lti_tool.services.group_sets import lock_set, read_groups
+from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.removal import delete_orphans
+
+KEPT = timedelta(days=30)
+
+
+class What(StrEnum):
+    """The kinds of bulk changes; each has its words in templates/messages.html."""
+
+    BATCH = "batch"  # several people put into a group
+    DRAW = "draw"  # people placed by lot
+    NEW_DRAW = "new_draw"  # groups made and filled by lot
+    GROUPS = "groups"  # several groups made
+    REFERENCES = "references"  # several groups of other sets added
+    IMPORT = "import"  # a file imported again
+    DRIFT = "drift"  # what others changed in the LMS taken over
+    UNDO = "undone"
+    REDO = "redone"
+
+
+@dataclass
+class Kept:
+    """A bulk change that is being made: its doer fills in the count; with none there is nothing to take back."""
+
+    count: int = 0
+    left_out: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class UndoView:
+    """The latest bulk change of a set that can be taken back: the set is as the change left it."""
+
+    what: What
+    count: int
+    revision: int
+    made_by: str | None
+    made_at: datetime
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What an undo did: took a change back (`what` is UNDO) or made it again (REDO)."""
+
+    what: What
+    changes: Changes
+
+
+@contextmanager
+def undoable(viewer: Viewer, set_id: UUID, what: What, size: int = 2) -> Iterator[Kept]:
+    """Keep a locked set as it is now, let the caller change it, and seal both so that it can be taken back.
+
+    Inside the caller's transaction, in a fixed number of statements. `size`: how many people or groups the change is
+    about as far as is known; one alone is no bulk change and costs nothing. The caller sets `count`; a change of
+    nothing keeps no step.
+    """
+    kept = Kept()
+    before = read_state(set_id) if size > 1 else None
+    yield kept
+    if before is not None and kept.count:
+        _seal(viewer, set_id, what, before, kept)
+
+
+def _seal(viewer: Viewer, set_id: UUID, what: What, before: SetState, kept: Kept) -> None:
+    session = db.session
+    after = read_state(set_id, before.ids)
+    session.execute(delete(UndoStep).where(UndoStep.group_set_id == set_id))
+    session.add(
+        UndoStep(
+            group_set_id=set_id,
+            what=what,
+            count=kept.count,
+            before=to_json(before),
+            after=to_json(after),
+            left_out=json.dumps(sorted(kept.left_out)),
+            revision=session.scalars(select(GroupSet.revision).where(GroupSet.id == set_id)).one(),
+            made_by=viewer.access_id,
+            made_at=now(),
+        )
+    )
+
+
+def read_state(set_id: UUID, besides: Collection[UUID] = ()) -> SetState:
+    """Return a set as it is now, and those of the other groups named that exist outside it, in three queries."""
+    session = db.session
+    in_set = (GroupSetEntry.group_id == Group.id) & (GroupSetEntry.group_set_id == set_id)
+    which = or_(GroupSetEntry.group_set_id == set_id, Group.id.in_(besides))
+    people: dict[UUID, list[UUID]] = {}
+    for group_id, member_id in session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id)
+        .join(Group, Group.id == GroupMembership.group_id)
+        .outerjoin(GroupSetEntry, in_set)
+        .where(which)
+        .order_by(GroupMembership.position, GroupMembership.member_id)
+    ):
+        people.setdefault(group_id, []).append(member_id)
+    rows = session.execute(
+        select(Group.id, Group.name, Group.description, Group.name_generated, Group.origin, GroupSetEntry.group_set_id)
+        .outerjoin(GroupSetEntry, in_set)
+        .where(which)
+        .order_by(GroupSetEntry.position, Group.id)
+    )
+    held: dict[bool, list[GroupState]] = {True: [], False: []}
+    for key, name, description, generated, origin, of_set in rows:
+        state = GroupState(key, name, description, generated, origin == Origin.LOCAL, tuple(people.get(key, ())))
+        held[of_set is not None].append(state)
+    filename, read_at = session.execute(
+        select(GroupSet.source_filename, GroupSet.last_updated).where(GroupSet.id == set_id)
+    ).one()
+    return SetState(tuple(held[True]), tuple(held[False]), filename, read_at.isoformat() if read_at else None)
+
+
+def with_last_change(query: Any) -> Any:
+    """Add to a query of group sets the columns that `view_undo` takes, so that a page needs no query of its own."""
+    fresh = (UndoStep.revision == GroupSet.revision, UndoStep.made_at > now() - KEPT)
+    return (
+        query.outerjoin(UndoStep, and_(UndoStep.group_set_id == GroupSet.id, *fresh))
+        .outerjoin(CourseAccess, CourseAccess.id == UndoStep.made_by)
+        .add_columns(
+            UndoStep.what, UndoStep.count, UndoStep.revision, CourseAccess.name, UndoStep.made_at, UndoStep.left_out
+        )
+    )
+
+
+def view_undo(columns: Sequence[Any]) -> UndoView | None:
+    """Return the latest bulk change of a set, None when there was none or the set was changed since."""
+    what, count, revision, made_by, made_at, left_out = columns
+    return UndoView(What(what), count, revision, made_by, made_at, json.loads(left_out)) if what else None
+
+
+def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
+    """Take the latest bulk change of a set back; that is a bulk change itself, so it can be done again.
+
+    Raise NotFound, Conflict("set_changed") when the set is not as that change left it, the other conflicts of
+    `lock_set`, RuleViolation("group_name_in_set") when a name that would come back is taken in another set since,
+    and for a published set RuleViolation when its mirror could not show what would come back.
+    """
+    course_id = viewer.course.id
+    with transaction() as session:
+        row = lock_set(course_id, set_id, revision)
+        step = session.scalar(select(UndoStep).where(UndoStep.group_set_id == set_id))
+        if step is None or step.revision != revision:
+            raise Conflict("set_changed")
+        what, count = What.REDO if step.what == What.UNDO else What.UNDO, step.count
+        before, after = from_json(step.before), from_json(step.after)
+        with undoable(viewer, set_id, what) as kept:
+            present = read_state(set_id, before.ids | after.ids)
+            plan = plan_undo(before, after, present, _active(course_id))
+            gone = _restore(row, plan, present)
+            _require_free_names(plan, before)
+            if plan.left_out:
+                follow_members(viewer, plan.touched)
+            kept.count, kept.left_out = count, _names(course_id, plan.left_out)
+        if find_publication(set_id):
+            require_mirrorable(read_groups(set_id))
+        history.note(course_id, viewer.access_id, what, row.name, set_id)
+    return Undone(what, Changes(frozenset({set_id}), plan.touched, deleted_groups=gone, count=count))
+
+
+def _active(course_id: UUID) -> set[UUID]:
+    of_course = (RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
+    return set(db.session.scalars(select(RosterMember.id).where(*of_course)))
+
+
+def _names(course_id: UUID, member_ids: Collection[UUID]) -> list[str]:
+    """Return the names of those who are on the roster still; who was deleted from it has none here any more."""
+    if not member_ids:
+        return []
+    of_course = (RosterMember.course_id == course_id, RosterMember.id.in_(member_ids))
+    return list(db.session.scalars(select(RosterMember.name).where(*of_course)))
+
+
+def _restore(row: GroupSet, plan: UndoPlan, present: SetState) -> frozenset[UUID]:
+    """Make the set what the plan says, in a fixed number of statements; return the groups that went with it."""
+    session = db.session
+    fixed = {"course_id": row.course_id, "origin": Origin.LOCAL, "created_at": now()}
+    if plan.bring_back:
+        session.execute(insert(Group), [_texts(group) | fixed for group in plan.bring_back])
+    if plan.order != tuple(group.id for group in present.groups):
+        session.execute(delete(GroupSetEntry).where(GroupSetEntry.group_set_id == row.id))
+        entries = [{"group_set_id": row.id, "group_id": key, "position": n} for n, key in enumerate(plan.order)]
+        if entries:
+            session.execute(insert(GroupSetEntry), entries)
+    gone = delete_orphans(plan.drop) if plan.drop else frozenset()
+    session.execute(delete(GroupMembership).where(GroupMembership.group_id.in_(plan.members)))
+    memberships = [
+        {"group_id": key, "member_id": person, "position": place}
+        for key, people in plan.members.items()
+        for place, person in enumerate(people)
+    ]
+    if memberships:
+        session.execute(insert(GroupMembership), memberships)
+    if plan.texts:
+        session.execute(update(Group), [_texts(group) for group in plan.texts])
+    row.source_filename = plan.filename
+    row.last_updated = datetime.fromisoformat(plan.read_at) if plan.read_at else None
+    session.flush()
+    session.expire_all()  # the statements above went past the rows that were read before
+    return gone
+
+
+def _texts(group: GroupState) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "name": group.name,
+        "description": group.description,
+        "name_generated": group.name_generated,
+    }
+
+
+def _require_free_names(plan: UndoPlan, before: SetState) -> None:
+    """Raise RuleViolation when a group that got its old name back has a namesake that it did not have then."""
+    restored = {group.id: group.name for group in (*plan.bring_back, *plan.texts)}
+    if not restored:
+        return
+    then = {group.id: group.name for group in before.groups}
+    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(restored))
+    rows = db.session.execute(
+        select(GroupSetEntry.group_set_id, Group.id, Group.name)
+        .join(Group, Group.id == GroupSetEntry.group_id)
+        .where(GroupSetEntry.group_set_id.in_(holders))
+    ).all()
+    used = Counter((set_id, name.casefold()) for set_id, _, name in rows)
+    others = {(set_id, name.casefold()) for set_id, key, name in rows if then.get(key) != name}
+    for set_id, key, name in rows:
+        here = (set_id, name.casefold())
+        if key in restored and used[here] > 1 and here in others:
+            raise RuleViolation("group_name_in_set", name=name)
+
+
+def sweep() -> None:
+    """Delete the steps that are too old to be taken back."""
+    with transaction() as session:
+        session.execute(delete(UndoStep).where(UndoStep.made_at <= now() - KEPT))

@@ -1,0 +1,395 @@
+"""Drift: what somebody changes in the LMS's copy of a set is found, and a choice makes both sides equal again."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lti_tool.domain.drift import Choice
+from lti_tool.domain.errors import Conflict, LmsUnavailable
+from lti_tool.domain.sync import Report
+from lti_tool.services import drift, drift_choices, group_sets, groups, publication, push, runs
+from lti_tool.services.mirror import find_publication
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+NAME = "Lab teams"
+BUDGET = {"canvas": 3, "moodle": 2}
+
+
+def fill(classroom: Any, name: str = "Lab teams", count: int = 3) -> UUID:
+    """Make a local set with groups, all students placed, one group left empty."""
+    classroom.pull("roster")
+    set_id = classroom.new_set(name)
+    ids: list[UUID] = []
+    while len(ids) < count:
+        ids += classroom.new_groups(set_id, "Crew", min(200, count - len(ids)))
+    students = [student.id for student in classroom.students()]
+    groups.assign(classroom.viewer, set_id, {s: ids[n % (count - 1)] for n, s in enumerate(students)})
+    return set_id
+
+
+def publish(classroom: Any, set_id: UUID) -> Report:
+    report = Report()
+    run = runs.claim(publication.queue_publication(classroom.tool, set_id))
+    assert run is not None
+    push.run_push(classroom.tool, run, report)
+    return report
+
+
+def in_lms(classroom: Any, name: str) -> dict[str, set[str]] | None:
+    """What the LMS holds of a set: group name → user ids; None when there is no such set."""
+    found = [s for s in classroom.state()["group_sets"] if s["name"] == name]
+    assert len(found) <= 1, "the set is doubled"
+    return {g["name"]: {str(m) for m in g["members"]} for g in found[0]["groups"]} if found else None
+
+
+def in_store(classroom: Any, set_id: UUID) -> dict[str, set[str]]:
+    page = classroom.read_set(set_id)
+    return {card.row.name: {m.lms_user_id or "" for m in card.members} for card in page.cards}
+
+
+def state_of(set_id: UUID) -> str:
+    row = find_publication(set_id)
+    assert row is not None
+    return row.state
+
+
+@pytest.fixture
+def published(classroom: Any) -> Any:
+    classroom.set_id = fill(classroom)
+    publish(classroom, classroom.set_id)
+    return classroom
+
+
+def lms_set(classroom: Any, name: str = NAME) -> Any:
+    return next(s for s in classroom.state()["group_sets"] if s["name"] == name)
+
+
+def lms_group(classroom: Any, name: str) -> Any:
+    return next(g for g in lms_set(classroom)["groups"] if g["name"] == name)
+
+
+def stranger(classroom: Any) -> int:
+    """Somebody who is in the LMS's course and not on our roster."""
+    return int(classroom.outsider("enrol")["user_id"])
+
+
+def waiting_student(classroom: Any) -> str:
+    """An active student who is taken out of their group here and there: in no group of the set."""
+    member = classroom.read_set(classroom.set_id).cards[0].members[-1]
+    group_id = classroom.read_set(classroom.set_id).cards[0].row.id
+    groups.remove_member(classroom.viewer, classroom.set_id, group_id, member.id)
+    publication.push_after_change(classroom.tool, classroom.viewer, classroom.set_id)
+    return str(member.lms_user_id)
+
+
+def rename_group(c: Any) -> None:
+    c.outsider("rename_group", group_id=lms_group(c, "crew-1")["id"], name="Owls & Co.")
+
+
+def delete_group(c: Any) -> None:
+    c.outsider("delete_group", group_id=lms_group(c, "crew-2")["id"])
+
+
+def add_group(c: Any) -> None:
+    member = lms_group(c, "crew-1")["members"][0]
+    made = c.outsider("create_group", set_id=lms_set(c)["id"], name="Theirs")["group_id"]
+    c.outsider("move_member", user_id=member, group_id=made, from_group_id=lms_group(c, "crew-1")["id"])
+
+
+def add_person(c: Any) -> None:
+    c.outsider("add_member", group_id=lms_group(c, "crew-3")["id"], user_id=int(waiting_student(c)))
+
+
+def remove_person(c: Any) -> None:
+    group = lms_group(c, "crew-1")
+    c.outsider("remove_member", group_id=group["id"], user_id=group["members"][0])
+
+
+def move_person(c: Any) -> None:
+    group = lms_group(c, "crew-1")
+    target = lms_group(c, "crew-3")["id"]
+    c.outsider("move_member", user_id=group["members"][0], group_id=target, from_group_id=group["id"])
+
+
+def rename_set(c: Any) -> None:
+    c.outsider("rename_set", set_id=lms_set(c)["id"], name="Theirs")
+
+
+CHANGES = (rename_group, delete_group, add_group, add_person, remove_person, move_person, rename_set)
+
+
+def check(classroom: Any) -> drift.DriftView:
+    return drift.check_drift(classroom.tool, classroom.course_id, classroom.set_id)
+
+
+def settle(classroom: Any, choice: str, shown: drift.DriftView | None = None) -> Any:
+    shown = shown or check(classroom)
+    return drift_choices.settle_all(classroom.tool, classroom.viewer, classroom.set_id, Choice(choice), shown.mark)
+
+
+def require_equal(classroom: Any) -> None:
+    """The LMS and the store hold the same, and the tool knows it."""
+    name = group_sets.get_set(classroom.course_id, classroom.set_id).name
+    assert in_lms(classroom, name) == in_store(classroom, classroom.set_id)
+    view = publication.read_publication(classroom.course_id, classroom.set_id)
+    assert (view.state, view.differences, view.drift) == ("sent", [], 0)
+    assert check(classroom).items == ()
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("choice", ["ours", "theirs"])
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_each_change_in_the_lms_is_found_and_either_choice_makes_both_sides_equal(
+    published: Any, change: Callable[[Any], None], choice: str
+) -> None:
+    change(published)
+    mine, theirs = in_store(published, published.set_id), in_lms(published, NAME) or in_lms(published, "Theirs")
+    before = published.calls()
+    found = check(published)
+    assert published.calls() - before <= BUDGET[published.flavour]
+    assert len(found.open_items) == 1
+    assert not found.items[0].conflict
+    assert find_publication(published.set_id).drift == 1
+    assert in_store(published, published.set_id) == mine, "looking changes nothing"
+    settled = settle(published, choice, found)
+    assert settled.count == 1
+    require_equal(published)
+    assert in_store(published, published.set_id) == (mine if choice == "ours" else theirs)
+
+
+def conflict_rename(c: Any) -> None:
+    rename_group(c)
+    groups.edit_group(c.viewer, c.set_id, card(c, "crew-1").row.id, "ours", "")
+
+
+def conflict_deleted(c: Any) -> None:
+    delete_group(c)
+    groups.edit_group(c.viewer, c.set_id, card(c, "crew-2").row.id, "ours", "")
+
+
+def conflict_deleted_here(c: Any) -> None:
+    rename_group(c)
+    groups.delete_group(c.viewer, c.set_id, card(c, "crew-1").row.id)
+
+
+def conflict_removed(c: Any) -> None:
+    member = lms_group(c, "crew-1")["members"][0]
+    remove_person(c)
+    move_here(c, str(member), "crew-3")
+
+
+def conflict_moved(c: Any) -> None:
+    member = lms_group(c, "crew-1")["members"][0]
+    move_person(c)
+    move_here(c, str(member), "crew-2")
+
+
+def conflict_set_renamed(c: Any) -> None:
+    rename_set(c)
+    group_sets.rename_set(c.viewer, c.set_id, "Ours")
+
+
+CONFLICTS = (
+    conflict_rename,
+    conflict_deleted,
+    conflict_deleted_here,
+    conflict_removed,
+    conflict_moved,
+    conflict_set_renamed,
+)
+
+
+def card(classroom: Any, name: str) -> Any:
+    return next(c for c in classroom.read_set(classroom.set_id).cards if c.row.name == name)
+
+
+def move_here(c: Any, lms_user_id: str, group: str) -> None:
+    member = next(s.id for s in c.students() if s.lms_user_id == lms_user_id)
+    groups.assign(c.viewer, c.set_id, {member: card(c, group).row.id})
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("choice", ["ours", "theirs"])
+@pytest.mark.parametrize("change", CONFLICTS, ids=lambda change: change.__name__)
+def test_a_known_conflict_is_never_overwritten_by_a_push(
+    published: Any, change: Callable[[Any], None], choice: str
+) -> None:
+    change(published)
+    published.pull("pull")  # it notices the drift, and leaves both sides as they are
+    theirs = published.state()["group_sets"]
+    mine = in_store(published, published.set_id)
+    assert find_publication(published.set_id).drift == 1
+    view = publication.push_after_change(published.tool, published.viewer, published.set_id)
+    assert (view.state, view.error_code) == ("refused", "drifted")
+    assert published.state()["group_sets"] == theirs
+    assert in_store(published, published.set_id) == mine
+    found = check(published)
+    assert [item.conflict for item in found.open_items] == [True]
+    settle(published, choice, found)
+    require_equal(published)
+    if choice == "ours":
+        assert in_store(published, published.set_id) == mine
+
+
+def test_what_is_no_conflict_does_not_hold_a_push_back_and_is_not_overwritten(published: Any) -> None:
+    rename_group(published)
+    remove_person_of_crew_2(published)
+    published.pull("pull")
+    move_here(published, next(iter(in_lms(published, NAME)["crew-2"])), "crew-3")
+    view = publication.push_after_change(published.tool, published.viewer, published.set_id)
+    assert (view.state, view.drift) == ("sent", 2)
+    held = in_lms(published, NAME)
+    assert held is not None
+    assert len(held["crew-3"]) == 1
+    assert "Owls & Co." in held
+
+
+def test_drift_that_an_answer_shows_is_kept_for_a_decision(published: Any) -> None:
+    remove_person(published)
+    mine = in_store(published, published.set_id)
+    everybody = {member.id: card(published, "crew-1").row.id for member in card(published, "crew-2").members}
+    groups.assign(published.viewer, published.set_id, everybody)
+    publication.push_after_change(published.tool, published.viewer, published.set_id)
+    lost = mine["crew-1"] - in_lms(published, NAME)["crew-1"]
+    assert len(lost) == 1
+    found = check(published)
+    assert [(item.kind, item.lms_user_id) for item in found.items] == [("person_removed", next(iter(lost)))]
+    settle(published, "theirs", found)
+    require_equal(published)
+
+
+@pytest.mark.shows("PULL-41")
+def test_a_pull_leaves_mirrors_alone_and_counts_what_others_changed_there(published: Any) -> None:
+    for change in (rename_group, delete_group, add_person):
+        change(published)
+    mine, theirs = in_store(published, published.set_id), in_lms(published, NAME)
+    mirror = publication.read_mirror(published.set_id)
+    calls = published.calls()
+    published.pull("pull")
+    pull_calls = published.calls() - calls
+    assert in_store(published, published.set_id) == mine
+    assert in_lms(published, NAME) == theirs
+    assert sorted(map(str, publication.read_mirror(published.set_id))) == sorted(map(str, mirror))
+    row = find_publication(published.set_id)
+    assert (row.state, row.drift) == ("sent", 3)
+    assert row.drift_seen_at is not None
+    seen = row.drift_seen_at
+    calls = published.calls()
+    published.pull("pull")
+    assert published.calls() - calls == pull_calls
+    assert find_publication(published.set_id).drift_seen_at == seen, "nothing new, nothing written"
+    assert [s.row.name for s in group_sets.list_sets(published.course_id)].count(NAME) == 1
+
+
+def test_strangers_are_named_and_left_alone_whatever_is_chosen(published: Any) -> None:
+    person = stranger(published)
+    published.outsider("add_member", group_id=lms_group(published, "crew-1")["id"], user_id=person)
+    remove_person(published)
+    for choice in ("ours", "theirs"):
+        found = check(published)
+        assert [i.lms_user_id for i in found.items if not i.choices] == [str(person)]
+        settle(published, choice, found)
+        assert person in lms_group(published, "crew-1")["members"]
+    assert find_publication(published.set_id).drift == 0
+    made = published.outsider("create_group", set_id=lms_set(published)["id"], name="Club", members=[person])
+    (item,) = check(published).open_items
+    assert (item.lms_group_id, item.choices) == (str(made["group_id"]), {Choice.THEIRS})
+    assert settle(published, "ours").count == 0
+    settle(published, "theirs")
+    assert "Club" in in_store(published, published.set_id)
+    assert lms_group(published, "Club")["members"] == [person]
+
+
+def test_single_choices_are_carried_out_and_the_rest_is_found_again(published: Any) -> None:
+    for change in (rename_group, remove_person_of_crew_2, rename_set):
+        change(published)
+    found = check(published)
+    keys = {item.kind.value: item.key for item in found.items}
+    choices = {keys["group_renamed"]: Choice.THEIRS, keys["person_removed"]: Choice.OURS}
+    settled = drift_choices.settle_drift(published.tool, published.viewer, published.set_id, choices, found.mark)
+    assert settled.count == 2
+    held = in_lms(published, "Theirs")
+    assert held == in_store(published, published.set_id)
+    assert [item.kind for item in check(published).items] == ["set_renamed"]
+    assert find_publication(published.set_id).drift == 1
+
+
+def remove_person_of_crew_2(c: Any) -> None:
+    group = lms_group(c, "crew-2")
+    c.outsider("remove_member", group_id=group["id"], user_id=group["members"][0])
+
+
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_a_choice_for_what_is_no_longer_so_changes_nothing(published: Any, side: str) -> None:
+    rename_group(published)
+    found = check(published)
+    if side == "there":
+        remove_person_of_crew_2(published)
+    else:
+        groups.create_groups(published.viewer, published.set_id, "Late")
+    theirs, mine = published.state()["group_sets"], in_store(published, published.set_id)
+    with pytest.raises(Conflict, match="drift_changed"):
+        settle(published, "ours", found)
+    assert published.state()["group_sets"] == theirs
+    assert in_store(published, published.set_id) == mine
+    assert published.last_run().state == "succeeded"
+    settle(published, "ours")
+    require_equal(published)
+
+
+def test_a_set_that_is_gone_is_found_by_a_pull_and_by_a_look(published: Any) -> None:
+    published.outsider("delete_set", set_id=lms_set(published)["id"])
+    published.pull("pull")
+    row = find_publication(published.set_id)
+    assert (row.state, row.error_code) == ("refused", "set_gone")
+    found = check(published)
+    assert found.gone
+    with pytest.raises(Conflict, match="drift_changed"):
+        settle(published, "ours", found)
+    publication.leave_mirror(published.viewer, published.set_id)
+    assert find_publication(published.set_id) is None
+    assert len(in_store(published, published.set_id)) == 3
+
+
+def test_a_look_that_fails_changes_nothing(published: Any) -> None:
+    rename_group(published)
+    published.lms.faults({"error_next": 999})
+    with pytest.raises(LmsUnavailable):
+        check(published)
+    assert (find_publication(published.set_id).drift, state_of(published.set_id)) == (0, "sent")
+
+
+def test_nobody_looks_while_a_run_is_at_work(published: Any) -> None:
+    runs.queue(published.course_id, "push")
+    calls = published.calls()
+    with pytest.raises(Conflict, match="run_open"):
+        check(published)
+    assert published.calls() == calls
+
+
+def test_a_name_that_is_in_use_here_gets_a_number_on_both_sides(published: Any) -> None:
+    if published.flavour == "moodle":  # which has no two groups of one name, but for their case
+        published.outsider("rename_group", group_id=lms_group(published, "crew-1")["id"], name="CREW-2")
+    else:
+        published.outsider("rename_group", group_id=lms_group(published, "crew-1")["id"], name="crew-2")
+    settle(published, "theirs")
+    require_equal(published)
+
+
+def test_two_groups_can_take_each_others_names(published: Any) -> None:
+    one, two = lms_group(published, "crew-1")["id"], lms_group(published, "crew-2")["id"]
+    for group, name in ((one, "between"), (two, "crew-1"), (one, "crew-2")):
+        published.outsider("rename_group", group_id=group, name=name)
+    theirs = in_lms(published, NAME)
+    settle(published, "theirs")
+    assert in_store(published, published.set_id) == theirs
+    require_equal(published)
+
+
+def test_moving_one_person_takes_two_calls_when_no_drift_is_known(published: Any) -> None:
+    before = published.calls()
+    move_here(published, next(iter(in_lms(published, NAME)["crew-2"])), "crew-3")
+    publication.push_after_change(published.tool, published.viewer, published.set_id)
+    assert published.calls() - before <= 2

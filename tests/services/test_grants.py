@@ -1,0 +1,321 @@
+"""Lent access: renewed by one at a time, told when it is over, and used for whom it may be used."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsError, LmsRefused, LmsUnavailable
+from lti_tool.domain.sync import Report
+from lti_tool.lms import canvas_oauth
+from lti_tool.models import Course, CourseAccess, LmsGrant, RosterMember, ServiceToken, SyncRun, db, transaction
+from lti_tool.services import gateways, grants, oauth_clients, publication, pull, runs
+from lti_tool.services.access import Viewer
+
+pytestmark = [pytest.mark.usefixtures("no_waiting"), pytest.mark.parametrize("flavour", ["canvas"])]
+TOKEN_CALL = "POST /login/oauth2/token"
+TEACHER, ANOTHER = 1001, 1002  # users of the demo LMS
+
+
+@pytest.fixture(autouse=True)
+def _developer_key(classroom: Any) -> None:
+    registration_id = db.session.get_one(Course, classroom.course_id).registration_id
+    key = ("demo-canvas-api", "demo-canvas-secret")
+    oauth_clients.set_oauth_client(classroom.tool.settings, registration_id, *key)
+
+
+def registration_of(classroom: Any) -> UUID:
+    return db.session.get_one(Course, classroom.course_id).registration_id
+
+
+def lend(classroom: Any, viewer: Viewer | None = None, user: int = TEACHER) -> LmsGrant:
+    """Store what a consent of a user of the demo LMS brings."""
+    viewer = viewer or classroom.viewer
+    client = oauth_clients.open_client(classroom.tool.settings, registration_of(classroom))
+    with classroom.lms.hub.lock:
+        site, code = classroom.lms.hub.sites["canvas"], uuid4().hex
+        until = 4_000_000_000
+        classroom.lms.hub.codes[code] = {"user": user, "redirect_uri": "x:", "scope": "", "until": until}
+        assert user in site.people
+    tokens = canvas_oauth.redeem_code(classroom.tool.outbound, client, code, "x:")
+    grants.lend(classroom.tool, client, viewer, tokens)
+    return the_grant(viewer.name)
+
+
+def the_grant(name: str = "Teacher") -> LmsGrant:
+    db.session.rollback()
+    query = select(LmsGrant).where(LmsGrant.name == name).execution_options(populate_existing=True)
+    return db.session.scalars(query).one()
+
+
+def run_out(**values: Any) -> None:
+    with transaction() as session:
+        for row in session.scalars(select(LmsGrant)):
+            for name, value in ({"expires_at": now() + timedelta(seconds=30)} | values).items():
+                setattr(row, name, value)
+
+
+def renewals(classroom: Any) -> int:
+    return int(classroom.lms.calls()["canvas"]["by_path"].get(TOKEN_CALL, 0))
+
+
+def without_service_token(classroom: Any) -> None:
+    with transaction() as session:
+        session.delete(session.get_one(ServiceToken, registration_of(classroom)))
+
+
+def colleague(classroom: Any, name: str = "Colleague", kind: str = "teacher", *, manages: bool = True) -> Viewer:
+    key = uuid4()
+    with transaction() as session:
+        session.add(
+            CourseAccess(
+                id=key,
+                course_id=classroom.course_id,
+                lti_user_id=name.lower(),
+                name=name,
+                enrollment_type=kind,
+                may_manage_groups=manages,
+                is_administrator=False,
+                launched_at=now(),
+            )
+        )
+    return replace(classroom.viewer, access_id=key, name=name)
+
+
+def used_by(classroom: Any, requested_by: UUID | None, kind: str = "groups") -> str | None:
+    """Do a run and give whose access it used; an error as its code."""
+    run = runs.claim(runs.queue(classroom.course_id, kind, requested_by=requested_by))
+    assert run is not None
+    run_id = run.id
+    try:
+        pull.run_pull(classroom.tool, run, Report())
+    except LmsError as error:
+        return error.code
+    db.session.rollback()
+    return db.session.get_one(SyncRun, run_id).acted_as
+
+
+def at_once(app: Flask, count: int, work: Callable[[], str]) -> list[str]:
+    """Do the same in several threads at once; give what each got."""
+    start, got = threading.Barrier(count), []
+
+    def run() -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                got.append(work())
+            except LmsError as error:
+                got.append(error.code)
+
+    db.session.rollback()
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
+def test_of_many_at_once_one_renews_and_all_use_what_it_brought(app_on_both: Flask, classroom: Any) -> None:
+    grant = lend(classroom)
+    run_out()
+    classroom.lms.reset_calls()
+    classroom.lms.faults({"latency_ms": 150})  # so that all of them meet while it is renewed
+    got = at_once(app_on_both, 6, lambda: grants.access_token(classroom.tool, grant.id).text)
+    assert renewals(classroom) == 1
+    assert len(set(got)) == 1
+    assert got[0] in classroom.lms.hub.sites["canvas"].tokens
+    after = the_grant()
+    assert after.refreshing_until is None
+    assert after.expires_at > now() + timedelta(minutes=50)
+    assert grants.access_token(classroom.tool, grant.id).text == got[0]
+    assert renewals(classroom) == 1
+
+
+def test_of_many_that_are_refused_at_once_one_renews(app_on_both: Flask, classroom: Any) -> None:
+    grant = lend(classroom)
+    old = grants.access_token(classroom.tool, grant.id).text
+    classroom.lms.reset_calls()
+    classroom.lms.faults({"latency_ms": 150})
+    got = at_once(app_on_both, 4, lambda: grants.access_token(classroom.tool, grant.id, rejected=old).text)
+    assert renewals(classroom) == 1
+    assert len(set(got)) == 1
+    assert got != [old] * 4
+
+
+def test_a_token_that_canvas_does_not_take_is_renewed_in_the_middle_of_a_sync(classroom: Any) -> None:
+    lend(classroom)
+    site = classroom.lms.hub.sites["canvas"]
+    (value,) = [value for value, token in site.tokens.items() if token.refresh]
+    site.tokens["changed meanwhile"] = replace(site.tokens.pop(value), value="changed meanwhile")
+    classroom.lms.reset_calls()
+    assert used_by(classroom, classroom.viewer.access_id) == "Teacher"
+    assert renewals(classroom) == 1
+
+
+def test_a_refused_renewal_ends_the_access_and_a_new_consent_mends_it(classroom: Any) -> None:
+    lend(classroom)
+    without_service_token(classroom)
+    classroom.lms.hub.sites["canvas"].tokens.clear()  # taken back in Canvas
+    assert used_by(classroom, classroom.viewer.access_id) == "grant_ended"
+    grant = the_grant()
+    assert (grant.error_code, grant.refreshing_until) == ("grant_ended", None)
+    classroom.lms.reset_calls()
+    assert used_by(classroom, classroom.viewer.access_id) == "grant_ended"
+    assert classroom.calls() == 0  # nobody asks Canvas again
+    lend(classroom)
+    assert used_by(classroom, classroom.viewer.access_id) == "Teacher"
+
+
+def test_a_renewal_that_canvas_does_not_answer_is_no_end(classroom: Any) -> None:
+    grant = lend(classroom)
+    run_out()
+    classroom.lms.faults({"error_next": 1})
+    with pytest.raises(LmsUnavailable):
+        grants.access_token(classroom.tool, grant.id)
+    assert (the_grant().error_code, the_grant().refreshing_until) == (None, None)
+    assert grants.access_token(classroom.tool, grant.id).is_fresh
+
+
+def test_the_turn_of_one_who_died_is_taken_over(classroom: Any) -> None:
+    grant = lend(classroom)
+    run_out(refreshing_until=now() - timedelta(seconds=1))
+    assert grants.access_token(classroom.tool, grant.id).is_fresh
+    # Who lost the turn to another stores nothing over what that one brought.
+    assert grants._renew(classroom.tool, grant.id, now() - timedelta(minutes=1)) is None
+    assert the_grant().refreshing_until is None
+
+
+def test_no_transaction_is_open_while_canvas_is_asked(
+    app_on_both: Flask, classroom: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = lend(classroom)
+    run_out()
+    renew, seen = canvas_oauth.renew, []
+
+    def watched(*arguments: Any) -> Any:
+        seen.append(db.session().in_transaction())
+        return renew(*arguments)
+
+    monkeypatch.setattr(canvas_oauth, "renew", watched)
+    grants.access_token(classroom.tool, grant.id)
+    assert seen == [False]
+
+
+def test_a_changed_secret_key_is_said_and_nothing_is_lost(classroom: Any) -> None:
+    grant = lend(classroom)
+    without_service_token(classroom)
+    settings = replace(classroom.tool.settings, secret_key="another secret that is long enough to pass")
+    other = replace(classroom.tool, settings=settings)
+    with pytest.raises(LmsRefused) as refused:
+        grants.access_token(other, grant.id)
+    assert refused.value.code == "grant_unreadable"
+    problem = gateways.group_access_problem(other, classroom.course_id, classroom.viewer.access_id)
+    assert problem == "grant_unreadable"
+    with pytest.raises(LmsRefused) as refused:
+        oauth_clients.open_client(settings, registration_of(classroom))
+    assert refused.value.code == "oauth_client_unreadable"
+    assert the_grant().error_code is None
+    assert grants.access_token(classroom.tool, grant.id).is_fresh
+
+
+def test_ones_own_access_goes_before_the_service_token_and_never_anothers(classroom: Any) -> None:
+    lend(classroom)
+    other = colleague(classroom)
+    assert used_by(classroom, classroom.viewer.access_id) == "Teacher"
+    assert used_by(classroom, other.access_id) == gateways.SERVICE
+    without_service_token(classroom)
+    assert used_by(classroom, classroom.viewer.access_id) == "Teacher"
+    assert used_by(classroom, other.access_id) == "grant_missing"
+    lend(classroom, other, ANOTHER)
+    assert used_by(classroom, other.access_id) == "Colleague"
+
+
+def test_without_a_developer_key_a_token_is_what_is_missing(classroom: Any) -> None:
+    without_service_token(classroom)
+    with transaction() as session:
+        session.delete(session.get_one(oauth_clients.OauthClient, registration_of(classroom)))
+    assert gateways.group_access_problem(classroom.tool, classroom.course_id) == "token_missing"
+
+
+def test_work_in_the_background_uses_the_service_token_else_who_published(classroom: Any) -> None:
+    other = colleague(classroom)
+    lend(classroom)
+    lend(classroom, other, ANOTHER)
+    assert used_by(classroom, None) == gateways.SERVICE
+    without_service_token(classroom)
+    assert used_by(classroom, None) == "grant_missing"  # nobody has started anything here
+    used_by(classroom, other.access_id)
+    assert used_by(classroom, None) == "Colleague"
+    classroom.pull("roster")
+    set_id = classroom.new_set("Projects")
+    classroom.new_groups(set_id, "Team")
+    publication.request_publication(classroom.tool, classroom.viewer, set_id)
+    with transaction() as session:
+        for run in session.scalars(select(SyncRun).where(SyncRun.state == "queued")):
+            run.state = "succeeded"
+    used_by(classroom, other.access_id)
+    assert used_by(classroom, None) == "Teacher"  # who published goes before who synced later
+
+
+def test_somebody_elses_launch_is_work_in_the_background(classroom: Any) -> None:
+    lend(classroom)
+    student = colleague(classroom, "Student", "student", manages=False)
+    assert used_by(classroom, student.access_id, "roster") == gateways.SERVICE
+    without_service_token(classroom)
+    used_by(classroom, classroom.viewer.access_id)
+    assert used_by(classroom, student.access_id, "roster") == "Teacher"
+
+
+@pytest.mark.parametrize("lost", ["right", "role", "left"])
+def test_access_of_who_lost_the_right_is_not_used_any_more(classroom: Any, lost: str) -> None:
+    lend(classroom)
+    without_service_token(classroom)
+    used_by(classroom, classroom.viewer.access_id)
+    with transaction() as session:
+        access = session.get_one(CourseAccess, classroom.viewer.access_id)
+        if lost == "right":
+            access.may_manage_groups = False
+        elif lost == "role":
+            access.enrollment_type = "student"
+        else:
+            member = RosterMember(
+                id=uuid4(),
+                course_id=classroom.course_id,
+                name="Teacher",
+                email=None,
+                status="dropped",
+                enrollment_type="teacher",
+                source="lms",
+                lms_user_id="1",
+                created_at=now(),
+            )
+            session.add(member)
+            session.flush()
+            access.member_id = member.id
+    classroom.lms.reset_calls()
+    assert used_by(classroom, None) == "grant_missing"
+    assert used_by(classroom, classroom.viewer.access_id) == "grant_missing"
+    assert classroom.calls() == 0
+
+
+def test_a_run_whose_worker_died_is_done_with_the_right_of_who_started_it(classroom: Any) -> None:
+    lend(classroom)
+    run = runs.claim(runs.queue(classroom.course_id, "groups", requested_by=classroom.viewer.access_id))
+    assert run is not None
+    run_id = run.id
+    with transaction() as session:
+        session.get_one(SyncRun, run_id).heartbeat_at = now() - timedelta(hours=1)
+    assert runs.sweep(lambda _: None) == 1
+    again = runs.claim(run_id)
+    assert again is not None
+    pull.run_pull(classroom.tool, again, Report())
+    db.session.rollback()
+    assert db.session.get_one(SyncRun, run_id).acted_as == "Teacher"

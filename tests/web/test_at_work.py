@@ -1,0 +1,261 @@
+"""While a sync of groups, or a set's publication, is at work: no page offers an edit, and no edit is taken."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.exceptions import HTTPException
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.permissions import Permission
+from lti_tool.domain.work import HELD
+from lti_tool.models import (
+    Assignment,
+    AssignmentExclusion,
+    Group,
+    Grouping,
+    GroupingMembership,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    ImportDraft,
+    LeftOutGroupSet,
+    LmsChange,
+    RosterMember,
+    db,
+)
+
+EDITS = (Permission.EDIT_GROUPS, Permission.EDIT_ASSIGNMENTS)
+KEPT = (
+    Assignment,
+    AssignmentExclusion,
+    Group,
+    Grouping,
+    GroupingMembership,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    ImportDraft,
+    LeftOutGroupSet,
+    LmsChange,
+    RosterMember,
+)
+# What each write sends; "set", "connected" and the like stand for ids of the course below.
+WRITES: dict[str, dict[str, Any]] = {
+    "changes.discard_change": {},
+    "changes.retry_change": {},
+    "assignments.create_assignment": {"name": "New", "kind": "all"},
+    "assignments.delete_assignment": {},
+    "assignments.edit_assignment": {"name": "New", "kind": "all", "revision": "0"},
+    "group_draws.draw_groups": {"name": "team", "size": "2", "rule": "at_most", "seed": "1", "revision": "0"},
+    "group_sets.assign_unassigned": {},
+    "group_sets.bring_back_group_set": {"lms_group_set_id": "left-1"},
+    "group_sets.copy_group_set": {},
+    "group_sets.create_group_set": {"name": "New"},
+    "group_sets.delete_group_set": {"where": "here"},
+    "group_sets.edit_group_set": {"name": "New"},
+    "group_sets.remove_group_set": {},
+    "groupings.add_to_grouping": {"member_ids": "<waiting>"},
+    "groupings.approve_grouping": {},
+    "groupings.clone_groupings": {"source_id": "<later>", "seen": "1"},
+    "groupings.create_grouping": {"member_ids": "<waiting>"},
+    "groupings.create_individual_groupings": {},
+    "groupings.end_grouping": {},
+    "groupings.import_groupings": {"file": "<file>"},
+    "groupings.move_to_grouping": {"target_id": "<grouping>"},
+    "groupings.remove_from_grouping": {},
+    "groupings.withdraw_approval": {},
+    "groups.add_student_to_group": {"member_id": "<waiting>"},
+    "groups.batch_assign_students": {"member_ids": "<waiting>", "group_id": "<group>"},
+    "groups.create_group": {"name": "New", "count": "2"},
+    "groups.create_group_of_people": {"name": "", "member_ids": "<waiting>"},
+    "groups.delete_group": {},
+    "groups.edit_group": {"name": "New", "description": "New"},
+    "groups.random_assign_students": {"seed": "1", "revision": "0"},
+    "groups.remove_student_from_group": {},
+    "imports.confirm_import": {"name": "New"},
+    "imports.confirm_reimport": {"revision": "0"},
+    "imports.import_group_set": {"file": "<file>"},
+    "imports.reimport_group_set": {"file": "<file>"},
+    "references.add_references": {"group_ids": "<foreign>"},
+    "references.take_out_group": {},
+    "undo.undo_last_change": {"revision": "0"},
+}
+# They only answer what a form would come to.
+READS = {"groups.normalize_group_name", "selection.preview_group_selection"}
+CONNECTED = {"group_sets.assign_unassigned", "group_sets.remove_group_set"}
+REIMPORTS = {"imports.confirm_reimport", "imports.reimport_group_set"}
+
+
+@pytest.fixture
+def busy(world: Any) -> Any:
+    """A course with one of everything that can be edited."""
+    ana, bo = world.member("Ana López"), world.member("Bo Ek")
+    world.set_id = world.group_set("Projects", {"team-1": [ana], "team-2": []}, connection="import")
+    world.connected = world.group_set("Labs", {"Lab A": [bo]}, connection="canvas")
+    world.assignment = uuid4()
+    assignment = {"id": world.assignment, "course_id": world.course_id, "name": "Essay", "created_at": now()}
+    world._add(
+        Assignment(**assignment, group_set_id=world.set_id),
+        LeftOutGroupSet(course_id=world.course_id, lms_group_set_id="left-1", name="Left"),
+    )
+    _add_students_work(world, ana)
+    world.teacher = world.browser()
+    paths = ("group-sets/import", f"group-sets/{world.set_id}/import")
+    kept = [world.teacher.post(path, file=_file()).rpartition("/")[2] for path in paths]
+    world.drafts = [UUID(draft) for draft in kept]
+    return world
+
+
+def _add_students_work(world: Any, ana: UUID) -> None:
+    """Add groups on two assignments, and a change that the LMS refused."""
+    world.later, world.change = uuid4(), uuid4()
+    later = {"id": world.later, "course_id": world.course_id, "name": "Later", "created_at": now()}
+    world._add(Assignment(**later, group_set_id=world.set_id))
+    world.groupings = [uuid4(), uuid4()]
+    for key, name in zip(world.groupings, ("team-1", "team-2"), strict=True):
+        row = {"id": key, "assignment_id": world.assignment, "group_id": world.names[name], "group_name": name}
+        world._add(Grouping(**row, created_at=now()))
+    seat = {"grouping_id": world.groupings[0], "assignment_id": world.assignment, "member_id": ana}
+    change = {"id": world.change, "course_id": world.course_id, "group_set_id": world.connected, "kind": "delete_set"}
+    world._add(
+        GroupingMembership(**seat, status="inviter", created_at=now(), changed_at=now()),
+        LmsChange(**change, about="Labs", intent="{}", state="refused", created_at=now()),
+    )
+
+
+def _file() -> tuple[io.BytesIO, str]:
+    return io.BytesIO(b"group_name,email\nteam-3,ana@students.example\n"), "Teams.csv"
+
+
+def routes(app: Flask, method: str, permissions: Any = EDITS) -> set[str]:
+    """Return the endpoints that answer a method and declare one of these permissions."""
+    rules = [rule for rule in app.url_map.iter_rules() if method in (rule.methods or ())]
+    views = app.view_functions
+    return {r.endpoint for r in rules if getattr(views[r.endpoint], "permission", None) in permissions}
+
+
+def address(world: Any, endpoint: str) -> str:
+    """Return the address of an edit of what the course has."""
+    (rule, *_) = world.app.url_map.iter_rules(endpoint)
+    values = {
+        "course_id": world.course_id,
+        "set_id": world.connected if endpoint in CONNECTED else world.set_id,
+        "group_id": world.names["team-1"],
+        "member_id": world.names["Ana López"],
+        "assignment_id": world.assignment,
+        "grouping_id": world.groupings[0],
+        "change_id": world.change,
+        "draft_id": world.drafts[endpoint in REIMPORTS],
+    }
+    with world.app.test_request_context():
+        return str(world.app.url_map.bind("").build(endpoint, {key: values[key] for key in rule.arguments}))
+
+
+def sent(world: Any, endpoint: str) -> dict[str, Any]:
+    ids = {"<waiting>": world.names["Bo Ek"], "<group>": world.names["team-2"], "<foreign>": world.names["Lab A"]}
+    ids |= {"<later>": world.later, "<grouping>": world.groupings[1]}
+    given = WRITES[endpoint]
+    return {key: _file() if value == "<file>" else str(ids.get(value, value)) for key, value in given.items()}
+
+
+def stored(world: Any) -> Any:
+    """Return every row that an edit could change."""
+    with world.app.app_context():
+        return [sorted(map(repr, db.session.execute(select(*row.__table__.c)))) for row in KEPT]
+
+
+def offered(world: Any, page: Any, permissions: Any = HELD) -> Iterator[str]:
+    """Give the endpoints of edits that a page's links and forms lead to."""
+    found = world.app.url_map.bind("")
+    targets = [(link["href"], "GET") for link in page.select("main a[href]")]
+    targets += [(form["action"], form.get("method", "get").upper()) for form in page.select("main form[action]")]
+    targets += [(tag["hx-get"], "GET") for tag in page.select("main [hx-get]")]
+    for target, method in targets:
+        try:
+            endpoint, _ = found.match(urlsplit(target).path, method)
+        except HTTPException:
+            continue
+        if getattr(world.app.view_functions[endpoint], "permission", None) in permissions:
+            yield endpoint
+
+
+def test_every_edit_of_sets_groups_and_assignments_is_listed_here(app: Flask) -> None:
+    found = routes(app, "POST")
+    assert found - READS == set(WRITES), "give the new write its line in WRITES, or in READS if it stores nothing"
+
+
+@pytest.mark.shows("MODEL-29")
+@pytest.mark.parametrize("kind", ["pull", "groups"])
+@pytest.mark.parametrize("endpoint", WRITES)
+def test_a_sync_of_groups_refuses_every_edit(busy: Any, endpoint: str, kind: str) -> None:
+    busy.run(kind, "running")
+    before = stored(busy)
+    page = busy.teacher.post(address(busy, endpoint), 409, fields=sent(busy, endpoint))
+    assert "A sync is at work on this course" in page.main.text
+    assert stored(busy) == before
+
+
+@pytest.mark.shows("MODEL-29")
+def test_a_sync_of_groups_shows_no_form_of_an_edit(busy: Any) -> None:
+    edits = sorted(routes(busy.app, "GET"))
+    assert len(edits) > 12
+    busy.run("pull", "running")
+    for endpoint in edits:
+        page = busy.teacher.get(address(busy, endpoint), 409)
+        assert "A sync is at work on this course" in page.main.text, endpoint
+        assert not list(offered(busy, page)), endpoint
+
+
+PAGES = ("", "roster", "group-sets", "group-sets/{set_id}", "assignments", "assignments/{assignment}")
+
+
+@pytest.mark.shows("MODEL-29")
+@pytest.mark.parametrize("path", PAGES)
+def test_a_sync_of_groups_shows_itself_in_place_of_what_edits(busy: Any, path: str) -> None:
+    where = path.format(**vars(busy))
+    assert list(offered(busy, busy.teacher.get(where))), "else this shows nothing"
+    run_id = busy.run("pull", "running")
+    page = busy.teacher.get(where)
+    assert not list(offered(busy, page))
+    asks = page.select_one(f"[hx-get*='{run_id}']")["hx-get"]
+    again, _ = busy.teacher.fragment(asks)
+    assert "from=" in again.select_one("#run-progress")["hx-get"], "else the page never shows its controls again"
+
+
+@pytest.mark.shows("MODEL-29")
+def test_a_publication_keeps_from_editing_its_own_set_alone(busy: Any) -> None:
+    other = busy.group_set("Other", {"other-1": []})
+    busy.run("publish", "running", group_set_id=busy.set_id)
+    own = busy.teacher.get(f"group-sets/{busy.set_id}")
+    assert not list(offered(busy, own))
+    for path in ("edit", "groups/new", "references", f"groups/{busy.names['team-1']}/edit"):
+        page = busy.teacher.get(f"group-sets/{busy.set_id}/{path}", 409)
+        assert "This group set is being published" in page.select_one("#error-summary").text
+    before = stored(busy)
+    assert busy.teacher.post(f"group-sets/{busy.set_id}/copy", 409)
+    assert stored(busy) == before
+    busy.teacher.get(f"group-sets/{other}/edit")
+    busy.teacher.post(f"group-sets/{other}/edit", name="Another")
+    busy.teacher.post("group-sets/new", name="New")
+    busy.teacher.post("assignments/new", name="New", kind="all")
+
+
+@pytest.mark.parametrize("kind", ["push", "roster"])
+def test_a_push_and_a_refresh_of_people_keep_nobody_from_editing(busy: Any, kind: str) -> None:
+    busy.run(kind, "running")
+    for path in (f"group-sets/{busy.set_id}/edit", "group-sets/new", "assignments/new"):
+        busy.teacher.get(path)
+        busy.teacher.post(path, name=f"Named at {path}", kind="all")
+
+
+def test_a_part_of_a_page_that_a_sync_refuses_becomes_the_whole_page(busy: Any) -> None:
+    busy.run("pull", "running")
+    path = f"group-sets/{busy.set_id}/members/{busy.names['Bo Ek']}"
+    _, answer = busy.teacher.fragment(path, 409)
+    assert answer.headers["HX-Retarget"] == "#main"

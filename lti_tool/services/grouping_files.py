@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation, ToolError
+from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.tables import decode, read_rows, write_rows
 from lti_tool.models import RosterMember
 from lti_tool.services import invitees
@@ -47,7 +47,7 @@ def import_groupings(viewer: Viewer, assignment_id: UUID, data: bytes) -> Import
         try:
             ids = [_one(viewer.course.id, word).id for word in words]
             done = create_grouping(viewer, assignment_id, name, ids)
-        except ToolError as error:
+        except (RuleViolation, NotFound) as error:
             people = error.facts.get("people") or error.facts.get("member") or error.facts.get("word") or ""
             whom = ", ".join(people) if isinstance(people, list) else str(people)
             refused.append((line, name, error.code, whom))

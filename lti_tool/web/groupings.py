@@ -18,6 +18,7 @@ from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.downloads import download
+from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import Form, as_uuid
 from lti_tool.web.pages import page
 
@@ -194,6 +195,8 @@ def import_groupings(course_id: UUID, assignment_id: UUID) -> Response:
 @blueprint.errorhandler(Conflict)
 def show_refusal(error: RuleViolation | Conflict) -> Response:
     """Answer a refused act with the present state of the page and the reason in words."""
+    if isinstance(error, Conflict) and error.code != "clone_changed":  # a sync is at work: there is nothing to do here
+        return answer_error(error)
     values = request.view_args or {}
     status = 409 if isinstance(error, Conflict) else 422
     return _show(values["course_id"], values["assignment_id"], status, refusal=error)

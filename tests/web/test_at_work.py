@@ -17,6 +17,7 @@ from lti_tool.domain.work import HELD
 from lti_tool.models import (
     Assignment,
     AssignmentExclusion,
+    Course,
     Group,
     Grouping,
     GroupingMembership,
@@ -105,6 +106,9 @@ def busy(world: Any) -> Any:
         LeftOutGroupSet(course_id=world.course_id, lms_group_set_id="left-1", name="Left"),
     )
     _add_students_work(world, ana)
+    with world.app.app_context():  # groups of the LMS may be written
+        db.session.get_one(Course, world.course_id).rights_asked_at = now()
+        db.session.commit()
     world.teacher = world.browser()
     paths = ("group-sets/import", f"group-sets/{world.set_id}/import")
     kept = [world.teacher.post(path, file=_file()).rpartition("/")[2] for path in paths]
@@ -125,7 +129,7 @@ def _add_students_work(world: Any, ana: UUID) -> None:
     change = {"id": world.change, "course_id": world.course_id, "group_set_id": world.connected, "kind": "delete_set"}
     world._add(
         GroupingMembership(**seat, status="inviter", created_at=now(), changed_at=now()),
-        LmsChange(**change, about="Labs", intent="{}", state="refused", created_at=now()),
+        LmsChange(**change, about="Labs", intent='{"group_ids": []}', state="refused", created_at=now()),
     )
 
 

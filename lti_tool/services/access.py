@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, db
+from lti_tool.models import Course, CourseAccess, Notice, Registration, RosterMember, ServiceToken, db
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
 
@@ -54,6 +54,7 @@ class Viewer:
     name: str
     course: CourseFacts
     actor: Actor
+    unread: int = 0  # notices
 
 
 def find_visitor(session_token: str | None) -> Visitor | None:
@@ -68,8 +69,10 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
+    of_person = (Notice.member_id == CourseAccess.member_id, Notice.read_at.is_(None))
+    unread = select(func.count()).select_from(Notice).where(*of_person).correlate(CourseAccess).scalar_subquery()
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at)
+        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at, unread)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
@@ -83,7 +86,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     ).one_or_none()
     if row is None:
         return None
-    course, access, member, family, token_set_at = row
+    course, access, member, family, token_set_at, news = row
     enrollment = _enrollment(course, access, member)
     if enrollment is EnrollmentType.STUDENT and member is not None and member.status == MemberStatus.DROPPED:
         return None
@@ -107,6 +110,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             member_id=access.member_id,
             right_unasked=family == "moodle" and token_set_at is not None and _is_unasked(course, member),
         ),
+        unread=news,
     )
 
 

@@ -14,11 +14,13 @@ def register(app: Flask) -> None:
         groupings,
         groups,
         health,
+        history,
         home,
         imports,
         lti,
         matrix,
         members,
+        notices,
         presets,
         publication,
         references,
@@ -34,5 +36,7 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, groupings, runs):
+    of_assignments = (assignments, selection, formation, groupings)
+    of_course = (runs, notices, history)
+    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_course):
         app.register_blueprint(module.blueprint)

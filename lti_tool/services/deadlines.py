@@ -46,8 +46,8 @@ def _tell_of(assignment_id: UUID, at: datetime) -> int:
             "form": [one for one in open_ if one not in asked and one not in settled],
         }
         for task, people in warned.items():
-            facts = {"assignment": row.name, "task": task, "due": due.isoformat()}
-            tell(row.course_id, people, "deadline", assignment_id=assignment_id, **facts)
+            about = {"assignment": row.name, "task": task, "due": due.isoformat()}
+            tell(row.course_id, people, "deadline", group_id=None, assignment_id=assignment_id, **about)
     return sum(map(len, warned.values()))
 
 

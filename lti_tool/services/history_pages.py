@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.formation import Status
@@ -165,7 +166,7 @@ def _page(wanted: Sequence[ColumnElement[bool]], number: int) -> HistoryPage:
     return HistoryPage(lines, number, pages)
 
 
-def _lines() -> Select[tuple[HistoryEntry, str, str, Group]]:
+def _lines() -> Any:  # a Select of four, which SQLAlchemy 2.0 and 2.1 type differently
     return (
         select(HistoryEntry, CourseAccess.name, RosterMember.name, Group)
         .outerjoin(CourseAccess, CourseAccess.id == HistoryEntry.actor_id)

@@ -96,12 +96,7 @@ def apply_import(viewer: Viewer, draft_id: UUID, kind: str, seen: str) -> Change
         if kind == "roster" and course.roster_connection not in LMS_CONNECTIONS:
             course.roster_connection, course.roster_filename = Connection.IMPORT, draft.filename
             course.roster_updated_at = now()
-        history.note(
-            course_id,
-            viewer.access_id,
-            "roster_imported" if kind == "roster" else "git_usernames_imported",
-            draft.filename,
-        )
+        history.note(course_id, viewer.access_id, f"{kind}_imported", draft.filename)
         drafts.drop_draft(viewer, draft_id)
         return bring_in_step(course_id)
 

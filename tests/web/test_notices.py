@@ -20,7 +20,7 @@ def course(world: World) -> Course:
 
 
 def badge(page: Any) -> str:
-    found = page.select_one("nav #notices-badge")
+    found = page.select_one("header #notices-badge")
     return words(found) if found else "none"
 
 

@@ -10,7 +10,7 @@ from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.formation import Candidate, Seat, Status, validity
+from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status, validity
 from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
@@ -205,7 +205,8 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
         rules_.require_breaking_up(held.rules, now(), held.state, me.id)
         group_id = held.row.group_id
         for one in held.state.seats:
-            _note(viewer, held, "broken_up", _name_of(one.member_id), one.member_id)
+            action = "broken_up" if one.status in COMMITTED else "invitation_ended"
+            _note(viewer, held, action, _name_of(one.member_id), one.member_id)
         others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
         _tell(held, others, "broken_up", person=me.name)
         gone = end_grouping(held.row)

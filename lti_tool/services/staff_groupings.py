@@ -10,7 +10,7 @@ from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.formation import Seat, Status
+from lti_tool.domain.formation import COMMITTED, Seat, Status
 from lti_tool.domain.groups import Origin, clean_name, clean_text, free_name
 from lti_tool.domain.naming import generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
@@ -196,7 +196,8 @@ def seat_again(viewer: Viewer, assignment: Assignment, group: Group, member_ids:
 
 def _end(viewer: Viewer, held: Held) -> UUID | None:
     for one in held.state.seats:
-        _note(viewer, held.row, "broken_up_by_staff", _name_of(one.member_id), one.member_id)
+        action = "broken_up_by_staff" if one.status in COMMITTED else "invitation_ended_by_staff"
+        _note(viewer, held.row, action, _name_of(one.member_id), one.member_id)
     told = [one.member_id for one in held.state.seats if one.status is not Status.REJECTED]
     _tell(held.assignment, held.row, told, "broken_up", person=viewer.name)
     return end_grouping(held.row)
@@ -235,7 +236,8 @@ def _take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
         _note(viewer, held.row, "became_inviter", _name_of(heir), heir)
     if held.row.group_id is not None and not held.row.alone:
         follow_members(viewer, {held.row.group_id})
-    _note(viewer, held.row, "removed_by_staff", _name_of(member_id), member_id)
+    action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"
+    _note(viewer, held.row, action, _name_of(member_id), member_id)
     _tell(held.assignment, held.row, [member_id], "removed", person=viewer.name)
 
 

@@ -18,12 +18,14 @@ def register(app: Flask) -> None:
         groupings,
         groups,
         health,
+        history,
         home,
         imports,
         lms_oauth,
         lti,
         matrix,
         members,
+        notices,
         presets,
         publication,
         references,
@@ -42,5 +44,5 @@ def register(app: Flask) -> None:
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     of_assignments = (assignments, selection, formation, groupings)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms):
+    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms, notices, history):
         app.register_blueprint(module.blueprint)

@@ -1,4 +1,4 @@
-"""Who may do what: one table from permission to a tiny predicate over the person; nothing else decides rights."""
+"""Who may do what in a course: one table from permission to a predicate; within a group it is `group_rights`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

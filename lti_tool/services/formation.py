@@ -156,7 +156,7 @@ def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
         seat(held.row, me.id, Status.REJECTED)
         _note(viewer, held, "refused", me.name, me.id)
         _tell(held, _inviter(held.state.seats), "refused", person=me.name)
-        _tell_if_invalid(held)
+        tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -178,7 +178,7 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
         unseat(held.row, [member_id])
         _note(viewer, held, action, _name_of(member_id), member_id)
         if action == "invitation_cancelled":
-            _tell_if_invalid(held)
+            tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -193,7 +193,7 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
             follow_members(viewer, {held.row.group_id})
         _note(viewer, held, "left", me.name, me.id)
         _tell(held, [other for other in held.state.committed if other != me.id], "left", person=me.name)
-        _tell_if_invalid(held)
+        tell_if_invalid(held)
     return _changes(held.assignment, held.row.group_id)
 
 
@@ -251,7 +251,7 @@ def _tell(held: Held, member_ids: Collection[UUID], kind: str, **facts: str) -> 
     tell(assignment.course_id, member_ids, kind, group_id=held.row.group_id, assignment_id=assignment.id, **facts)
 
 
-def _tell_if_invalid(held: Held) -> None:
+def tell_if_invalid(held: Held) -> None:
     """Tell everybody in it when a grouping that was valid is so no more (FORM-30)."""
     after = read_states([held.row.id])[held.row.id]
     if validity(held.rules, held.state).valid and not validity(held.rules, after).valid:

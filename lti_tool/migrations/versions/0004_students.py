@@ -54,7 +54,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
         'group': (
             sa.Column('is_invite_active', sa.Boolean(), server_default=sa.true(), nullable=False),
             sa.Column('max_members', sa.Integer(), nullable=True),
-            sa.Column('privacy', sa.String(length=8), server_default='unlisted', nullable=False),
+            sa.Column('privacy', sa.String(length=8), server_default='listed', nullable=False),
             sa.Column('needs_approval', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
         'group_membership': (sa.Column('role', sa.String(length=8), server_default='member', nullable=False),),

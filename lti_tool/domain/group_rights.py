@@ -29,6 +29,7 @@ class GroupPermission(StrEnum):
     TOGGLE_CODE = "toggle_code"
     MANAGE_ROLES = "manage_roles"
     REMOVE_MEMBER = "remove_member"
+    REMOVE_CREATOR = "remove_creator"
     VIEW_INVITES = "view_invites"
     CREATE_INVITE = "create_invite"
     DEACTIVATE_INVITE = "deactivate_invite"
@@ -97,6 +98,7 @@ GROUP_RULES: Mapping[GroupPermission, Callable[[GroupActor], bool]] = {
     GroupPermission.TOGGLE_CODE: _or_staff(is_admin),  # ruling C13
     GroupPermission.MANAGE_ROLES: _or_staff(can_manage_members),
     GroupPermission.REMOVE_MEMBER: _or_staff(can_manage_members),
+    GroupPermission.REMOVE_CREATOR: lambda actor: actor.is_staff,  # protected among students only (ruling C8)
     GroupPermission.VIEW_INVITES: _or_staff(can_manage_members),
     GroupPermission.CREATE_INVITE: _or_staff(can_manage_members),
     GroupPermission.DEACTIVATE_INVITE: _or_staff(can_manage_members),

@@ -100,7 +100,7 @@ def remove_members(viewer: Viewer, group_id: UUID, member_ids: Collection[UUID])
             raise RuleViolation("people_required")
         for member_id in people:
             _require_member(held, member_id)
-            if member_id == held.creator and not held.by_staff:
+            if member_id == held.creator and not held.access.may(GroupPermission.REMOVE_CREATOR):
                 raise RuleViolation("creator_not_removable")
             if member_id == viewer.actor.member_id:
                 raise RuleViolation("leave_instead")

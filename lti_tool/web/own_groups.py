@@ -175,7 +175,8 @@ def _remove(group_id: UUID, member_ids: list[UUID]) -> Response:
     leaving = [member for member in shown.members if member.row.id in member_ids]
     if not leaving:
         raise RuleViolation("people_required")
-    if not shown.access.actor.is_staff and any(member.role is GroupRole.CREATOR for member in leaving):
+    with_creator = any(member.role is GroupRole.CREATOR for member in leaving)
+    if with_creator and not shown.may(GroupPermission.REMOVE_CREATOR):
         raise RuleViolation("creator_not_removable")
     return page("own_groups/remove.html", shown=shown, leaving=leaving)
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "LTI_TOOL_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SECRET_LENGTH = 32
+MOST_MEGABYTES = 2000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 QUEUES = ("redis", "rediss", "postgresql", "postgres", "sqlite")
 
@@ -37,6 +38,9 @@ class Settings:
     log_level: str = "INFO"
     trusted_proxies: int = 0
     allowed_private_hosts: frozenset[str] = frozenset()
+    storage_url: str = ""
+    upload_megabytes: int = 20
+    group_megabytes: int = 200
 
     @property
     def is_local(self) -> bool:
@@ -94,6 +98,9 @@ def _build(values: Mapping[str, Any]) -> Settings:
         log_level=_log_level(str(values["log_level"])),
         trusted_proxies=_count("trusted_proxies", values["trusted_proxies"]),
         allowed_private_hosts=_hosts(values["allowed_private_hosts"]),
+        storage_url=str(values["storage_url"]),
+        upload_megabytes=_size("upload_megabytes", values["upload_megabytes"]),
+        group_megabytes=_size("group_megabytes", values["group_megabytes"]),
     )
 
 
@@ -187,6 +194,14 @@ def _count(name: str, value: object) -> int:
     if not (str(value).isascii() and str(value).isdigit()):
         raise SettingsError(f"{PREFIX}{name.upper()} must be a whole number: {value}")
     return int(str(value))
+
+
+def _size(name: str, value: object) -> int:
+    """Return a number of megabytes; 0 would take nothing, and a number too high fits no database's column."""
+    size = _count(name, value)
+    if not 1 <= size <= MOST_MEGABYTES:
+        raise SettingsError(f"{PREFIX}{name.upper()} must be between 1 and {MOST_MEGABYTES}: {value}")
+    return size
 
 
 def _hosts(value: object) -> frozenset[str]:

@@ -14,7 +14,7 @@ from huey.exceptions import ConfigurationError
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
-from lti_tool.services import drafts, publication, pull, push, runs
+from lti_tool.services import documents, drafts, publication, pull, push, runs
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
 
@@ -85,6 +85,9 @@ class Doorbell:
         with self._context():
             purge_expired()
             drafts.sweep()
+            store = self._app.extensions["lti_tool"].documents  # type: ignore[union-attr] # checked in _context
+            documents.clear_documents(store)
+            documents.clear_left_behind(store)
 
 
 class InProcessConsumer(Consumer):  # type: ignore[misc] # huey is untyped

@@ -26,6 +26,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        space,
     )
 
     access.register(app)
@@ -34,5 +35,5 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, groupings, runs):
+    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, groupings, space, runs):
         app.register_blueprint(module.blueprint)

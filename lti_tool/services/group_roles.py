@@ -1,6 +1,6 @@
 """Roles within a group: given and taken back, handed on, and members who leave or are taken out (seed 002)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from sqlalchemy import update
@@ -10,7 +10,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.formation import Status
-from lti_tool.domain.group_rights import GroupPermission, GroupRole
+from lti_tool.domain.group_rights import GIVEN_ROLES, GroupPermission, GroupRole
 from lti_tool.models import GroupingMembership, db, transaction
 from lti_tool.services.access import Viewer
 from lti_tool.services.groupings import Held
@@ -28,34 +28,27 @@ from lti_tool.services.held_groups import (
 )
 
 
-def set_roles(viewer: Viewer, group_id: UUID, admins: Collection[UUID], editors: Collection[UUID]) -> Changes:
-    """Make exactly these members admins and editors, who is both an admin; the others are plain members.
+def set_roles(viewer: Viewer, group_id: UUID, roles: Mapping[UUID, GroupRole]) -> Changes:
+    """Give members these roles; who is not named keeps theirs. The count says for how many something changed.
 
     Raise NotFound("member_not_found") for anybody who is not in the group, RuleViolation("creator_has_all") for its
-    creator (TEAM-29, TEAM-30), Forbidden.
+    creator and RuleViolation("role_not_given") for the creator's role (TEAM-29, TEAM-30), Forbidden.
     """
     with transaction():
         held = hold_group(viewer, group_id)
         held.access.require(GroupPermission.MANAGE_ROLES)
-        for member_id in {*admins, *editors}:
+        for member_id, role in roles.items():
             _require_member(held, member_id)
             if member_id == held.creator:
                 raise RuleViolation("creator_has_all")
-        changed = 0
-        for member_id, role in held.roles.items():
-            new = _role(member_id, admins, editors)
-            if role is not GroupRole.CREATOR and role is not new:
-                changed += 1
-                give_role(held, member_id, new)
-                note(held, "role_changed", f"{name_of(member_id)}: {role} → {new}", member_id)
-                tell_people(held, [member_id], "role_changed", person=viewer.name, role=new)
-    return changes_of(held, count=changed)
-
-
-def _role(member_id: UUID, admins: Collection[UUID], editors: Collection[UUID]) -> GroupRole:
-    if member_id in admins:
-        return GroupRole.ADMIN
-    return GroupRole.EDITOR if member_id in editors else GroupRole.MEMBER
+            if role not in GIVEN_ROLES:
+                raise RuleViolation("role_not_given")
+        changed = {member_id: role for member_id, role in roles.items() if held.roles[member_id] is not role}
+        for member_id, role in changed.items():
+            give_role(held, member_id, role)
+            note(held, "role_changed", f"{name_of(member_id)}: {held.roles[member_id]} → {role}", member_id)
+            tell_people(held, [member_id], "role_changed", person=viewer.name, role=role)
+    return changes_of(held, count=len(changed))
 
 
 def transfer(viewer: Viewer, group_id: UUID, member_id: UUID) -> Changes:

@@ -252,7 +252,8 @@ def note(held: HeldGroup, action: str, subject: str, member_id: UUID | None = No
 
 def tell_people(held: HeldGroup, member_ids: Collection[UUID], kind: str, **facts: str) -> None:
     """Tell people of the group what happened in it."""
-    tell(held.viewer.course.id, member_ids, kind, group_id=held.row.id, group=held.row.name, **facts)
+    course_id, said = held.viewer.course.id, {"group": held.row.name, **facts}
+    tell(course_id, member_ids, kind, group_id=held.row.id, assignment_id=None, **said)
 
 
 def changes_of(held: HeldGroup, *, gone: bool = False, count: int = 1) -> Changes:

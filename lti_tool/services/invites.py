@@ -12,6 +12,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.group_rights import GroupPermission
 from lti_tool.domain.invites import InviteState, InviteStatus
+from lti_tool.lms.places import course_address, launching_address
 from lti_tool.models import (
     Course,
     CourseAccess,
@@ -123,7 +124,7 @@ def read_invites(access: GroupAccess) -> InvitesPage:
 
 
 def find_invite(course_id: UUID, token: UUID) -> tuple[GroupInvite, Group]:
-    """Return a link that works and its group; raise RuleViolation("invite_invalid") for any other (TEAM-53, TEAM-58)."""
+    """Return a link that works and its group; raise RuleViolation("invite_invalid") for any other (TEAM-53)."""
     found = db.session.execute(
         select(GroupInvite, Group)
         .join(Group, Group.id == GroupInvite.group_id)
@@ -166,6 +167,20 @@ def find_target(token: UUID) -> Target | None:
         return None
     invite, group_id, course, registration = found
     return Target(course, registration, group_id if state_of(invite).can_be_used(now()) else None)
+
+
+@dataclass(frozen=True)
+class WaysToOpen:
+    """How somebody outside the LMS gets to an invite: straight to it, or to the course; None where not known."""
+
+    launch: str | None
+    course: str | None
+
+
+def ways_to_open(target: Target, link: str) -> WaysToOpen:
+    """Return the LMS's addresses that lead to the tool in the invite's course."""
+    place = target.registration.family, target.registration.lms_url, target.course.lms_course_id
+    return WaysToOpen(launching_address(*place, link), course_address(*place))
 
 
 def latest_course(visitor: Visitor) -> UUID | None:

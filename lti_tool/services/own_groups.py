@@ -12,12 +12,12 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.group_rights import GroupPermission, GroupRole
 from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
-from lti_tool.domain.signup import Privacy, require_open
+from lti_tool.domain.signup import Privacy, SignupRules, require_open
 from lti_tool.models import Group, GroupMembership, db, transaction
 from lti_tool.services import history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import free_edited_name
-from lti_tool.services.group_sets import get_set, read_groups
+from lti_tool.services.group_sets import get_set, lock_set, read_groups
 from lti_tool.services.groupings import add_local_group, end_grouping
 from lti_tool.services.held_groups import (
     HeldGroup,
@@ -41,6 +41,17 @@ class Doors:
     privacy: Privacy
     needs_approval: bool
     max_members: int | None
+
+
+def set_signup(viewer: Viewer, set_id: UUID, rules: SignupRules) -> Changes:
+    """Say what students may do in a local set by themselves; raise as `lock_set` does."""
+    with transaction():
+        row = lock_set(viewer.course.id, set_id)
+        if signup_of(row) != rules:
+            row.signup, row.signup_until = rules.signup, rules.until
+            row.group_limit, row.same_section = rules.limit, rules.same_section
+            history.note(viewer.course.id, viewer.access_id, "signup_changed", f"{row.name}: {rules.signup}", set_id)
+    return Changes(group_sets=frozenset({set_id}), count=1)
 
 
 def create_own_group(viewer: Viewer, set_id: UUID, name: str, description: str, privacy: Privacy) -> Changes:

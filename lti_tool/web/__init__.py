@@ -9,6 +9,7 @@ def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
+        doors,
         formation,
         group_sets,
         groupings,
@@ -19,6 +20,7 @@ def register(app: Flask) -> None:
         lti,
         matrix,
         members,
+        own_groups,
         presets,
         publication,
         references,
@@ -35,5 +37,19 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, references, imports, presets, publication, matrix)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, formation, groupings, space, runs):
+    for module in (
+        health,
+        lti,
+        home,
+        *of_people,
+        *of_sets,
+        assignments,
+        selection,
+        formation,
+        groupings,
+        own_groups,
+        doors,
+        space,
+        runs,
+    ):
         app.register_blueprint(module.blueprint)

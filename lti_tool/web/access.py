@@ -62,11 +62,16 @@ def viewer() -> Viewer:
     return cast("Viewer", g.viewer)
 
 
+def visitor() -> Visitor | None:
+    """Return whose session this is, in whatever course; None for nobody's."""
+    return cast("Visitor | None", g.get("visitor"))
+
+
 def csrf_token() -> str:
     """Return the token that proves a form came from this session's own page."""
-    visitor: Visitor | None = g.get("visitor")
+    person = visitor()
     secret = tool().settings.secret_key.encode()
-    text = f"csrf:{visitor.session_key if visitor else ''}"
+    text = f"csrf:{person.session_key if person else ''}"
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 

@@ -12,12 +12,14 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import copies, publication, removal
 from lti_tool.services import group_sets as sets
 from lti_tool.services.assignment_sets import assignments_of
+from lti_tool.services.own_groups import set_signup
 from lti_tool.services.presets import presets_for
 from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import AddGroupsForm, GroupSetForm
+from lti_tool.web.own_group_forms import SetSignupForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
 from lti_tool.web.set_place import blocks_shown, everybody_shown, next_query, place_queries
 
@@ -118,12 +120,20 @@ def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
 @blueprint.route("/<uuid:set_id>/edit", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
-    """Rename a local group set, in the LMS too when it is published."""
+    """Rename a local group set, in the LMS too when it is published, and say what students may do in it."""
     row = sets.get_editable_set(course_id, set_id)
-    form = GroupSetForm(name=row.name, revision=row.revision)
+    form = SetSignupForm(
+        name=row.name,
+        revision=row.revision,
+        signup=row.signup,
+        signup_until=row.signup_until,
+        group_limit=row.group_limit,
+        same_section=row.same_section,
+    )
     if request.method == "POST" and form.validate():
         try:
             renamed = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
+            set_signup(viewer(), set_id, form.rules)
             return after_change(set_id, renamed, "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.wsgi import FileWrapper
-from wtforms import FileField, HiddenField, TextAreaField
+from wtforms import HiddenField, TextAreaField
 from wtforms.validators import DataRequired
 
 from lti_tool.domain.clock import now
@@ -28,7 +28,7 @@ from lti_tool.services.messages import (
 from lti_tool.services.space import note_visit
 from lti_tool.web.access import requires, takes_documents, tool, viewer
 from lti_tool.web.downloads import download
-from lti_tool.web.forms import Form, as_uuid
+from lti_tool.web.forms import Form, UploadedFile, as_uuid
 from lti_tool.web.group_access import group_access, requires_in_group
 from lti_tool.web.pages import page, see_other, wants_fragment
 
@@ -63,7 +63,7 @@ class MessageForm(Form):
 class DocumentForm(Form):
     """A file for the group."""
 
-    file = FileField(
+    file = UploadedFile(
         "Add a file",
         [DataRequired("document_required")],
         render_kw={"accept": ",".join(f".{ending}" for ending in MEDIA_TYPES), "required": True},

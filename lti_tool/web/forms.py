@@ -58,7 +58,7 @@ class UploadedFile(FileField):  # type: ignore[misc] # wtforms has no types
     def process_formdata(self, valuelist: list[object]) -> None:
         """Take what was sent when it is a file."""
         sent = valuelist[0] if valuelist else None
-        self.data = sent if isinstance(sent, FileStorage) else None
+        self.data: Any = sent if isinstance(sent, FileStorage) else None
 
 
 class GroupSetForm(Form):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.groups import clean_text
 
-MEGABYTE = 1024 * 1024
+MEGABYTE = 1_000_000
 MOST_DOCUMENTS = 500  # of one group: the page lists them all
 FILENAME_LENGTH = 150
 ADDRESS_LIFETIME = timedelta(minutes=5)

@@ -10,6 +10,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.documents import (
     FILENAME_LENGTH,
     MEDIA_TYPES,
+    MEGABYTE,
     MOST_DOCUMENTS,
     DocumentAddress,
     DocumentLimits,
@@ -50,9 +51,9 @@ def test_nothing_is_handed_out_as_what_a_browser_runs() -> None:
 @pytest.mark.parametrize(
     ("used", "count", "size", "code"),
     [
-        (0, 0, 2 * 1024 * 1024, None),
-        (0, 0, 2 * 1024 * 1024 + 1, "documents_full"),
-        (1024 * 1024, 1, 1024 * 1024 + 1, "documents_full"),
+        (0, 0, 2 * MEGABYTE, None),
+        (0, 0, 2 * MEGABYTE + 1, "documents_full"),
+        (MEGABYTE, 1, MEGABYTE + 1, "documents_full"),
         (0, MOST_DOCUMENTS - 1, 1, None),
         (0, MOST_DOCUMENTS, 1, "documents_many"),
     ],

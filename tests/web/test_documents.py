@@ -14,12 +14,11 @@ from werkzeug.http import parse_options_header
 
 from lti_tool import create_app
 from lti_tool.domain.clock import now
+from lti_tool.domain.documents import MEGABYTE
 from lti_tool.models import Group, GroupDocument, GroupMembership, HistoryEntry, db
 from lti_tool.settings import Settings
 from tests.web.conftest import World
 from tests.web.group_space import Space
-
-MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_a_document_is_listed_and_comes_back_as_it_was(space: Space) -> None:
     document = space.upload(space.ana, "Plan für Montag.PDF", content)
     page = space.bo.get(space.at)
     assert names(page) == ["Plan für Montag.PDF", "first.pdf"]
-    assert "250.0 KiB" in page.select_one(".documents").text
+    assert "256.0 kB" in page.select_one(".documents").text
     answer = space.download(space.bo, document)
     assert answer.data == content
     assert answer.headers["Content-Type"] == "application/pdf"

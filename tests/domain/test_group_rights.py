@@ -47,7 +47,7 @@ def test_nobody_outside_has_a_right_even_where_a_role_is_still_written_down(pers
     assert allowed == ({GroupPermission.VIEW} if person is OBSERVER else set())
 
 
-@pytest.mark.shows("TEAM-3", "TEAM-4", "TEAM-5")
+@pytest.mark.shows("TEAM-3", "TEAM-4")
 def test_each_role_may_what_the_one_below_may_and_no_less() -> None:
     def rights(actor: GroupActor) -> set[GroupPermission]:
         return {permission for permission in GroupPermission if may(actor, permission)}

@@ -167,6 +167,7 @@ def test_listed_groups_are_joined_from_ones_own_page(team: Team) -> None:
     team.otto.post(team.path("join"))
     assert team.roles["Otto"] == "member"
     assert "groups you can join" not in words(team.otto.get(""))  # one group of a set
+    team.change(team.rivals, privacy="listed")
     assert "You are in “team”" in words(team.otto.post(team.path("join", team.rivals), 422))
     assert "The group is full" in words(team.fritz.post(team.path("join"), 422))
     assert "team 5" not in words(team.fritz.get(""))

@@ -1,6 +1,8 @@
 """Who may do what in a group: every role against every route, looked at and sent (TEAM-11)."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,13 +11,7 @@ from flask import Flask
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.group_rights import GroupPermission
-from lti_tool.models import (
-    CourseAccess,
-    Group,
-    GroupInvite,
-    GroupMembership,
-    JoinRequest,
-)
+from lti_tool.models import CourseAccess, Group, GroupDocument, GroupInvite, GroupMembership, JoinRequest
 from tests.web.conftest import World
 from tests.web.teamwork import Team
 
@@ -126,8 +122,9 @@ def methods(app: Flask, endpoint: str) -> list[str]:
 
 
 def test_every_route_of_a_group_stands_in_the_table(app: Flask) -> None:
+    guarded = {name for name, view in app.view_functions.items() if hasattr(view, "group_permission")}
     routes = {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith(OF_GROUPS)}
-    assert routes == set(ACTIONS) | PUBLIC | SIGNED
+    assert routes | guarded == set(ACTIONS) | PUBLIC | SIGNED
     # Whatever blueprint a route is in: where a group's right is asked, it is a right of the table, and each is asked.
     asked = {getattr(view, "group_permission", None) for view in app.view_functions.values()}
     assert asked - {None} <= set(GroupPermission)
@@ -185,3 +182,32 @@ def test_nothing_is_done_without_the_forms_token(app: Flask, world: World, endpo
         headers = {"Sec-Fetch-Site": "cross-site"}
         assert browser.client.post(path, data=foreign, headers=headers).status_code == 403
     assert scene.snapshot() == before
+
+
+SEED_NAMES = (
+    "edit_group",
+    "delete_group",
+    "leave_group",
+    "manage_permissions",
+    "remove_member",
+    "group_invites",
+    "create_invite_link",
+    "deactivate_invite",
+    "join_via_invite_link",
+    "join_via_code",
+)
+
+
+@pytest.mark.shows("TEAM-75")
+def test_the_actions_have_the_names_of_the_seed(app: Flask) -> None:
+    names = {endpoint.rpartition(".")[2] for endpoint in ACTIONS}
+    assert set(SEED_NAMES) <= names
+
+
+@pytest.mark.shows("TEAM-74")
+def test_no_statement_of_the_package_is_put_together_from_text(app: Flask) -> None:
+    package = Path(app.root_path)
+    texts = {path: path.read_text(encoding="utf-8") for path in (package / "services").glob("*.py")}
+    assert texts
+    built = re.compile(r"""\btext\(\s*(?!["'])|exec_driver_sql|execute\(\s*f["']""")  # a fixed text is none
+    assert not [path.name for path, text in texts.items() if built.search(text)]

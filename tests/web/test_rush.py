@@ -1,4 +1,4 @@
-"""Many at once through real requests: limits hold on both databases, no error pages, and everybody is told the truth."""
+"""Many at once through real requests: limits hold on both databases, no error page, and the truth for everybody."""
 
 import threading
 from collections import Counter

@@ -31,6 +31,10 @@ GOOD = {"LTI_TOOL_BASE_URL": "https://groups.example.edu", "LTI_TOOL_SECRET_KEY"
         ("database_url", "nonsense"),
         ("queue_url", "amqp://queue"),
         ("queue_url", "redis://queue"),  # the extra is not installed where the tests run
+        ("storage_url", "nonsense://here"),
+        ("upload_megabytes", "0"),
+        ("upload_megabytes", "many"),
+        ("group_megabytes", "2001"),
         ("data_dir", ""),
         ("secret_kee", "a spelling mistake"),
         ("config", "missing.toml"),

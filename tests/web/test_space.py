@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -178,7 +177,7 @@ def test_an_empty_page_follows_too(space: Space) -> None:
     assert bodies(part) == ["first"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "0" * 5000, str(uuid4()), "%00"])
+@pytest.mark.parametrize("cursor", ["x", "0" * 5000, "00000000-0000-4000-8000-000000000000", "%00"])
 def test_a_forged_cursor_shows_nothing(space: Space, cursor: str) -> None:
     space.say(space.ana, "one")
     for name in ("before", "after"):

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "LTI_TOOL_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SECRET_LENGTH = 32
+MOST_MEGABYTES = 2000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 QUEUES = ("redis", "rediss", "postgresql", "postgres", "sqlite")
 
@@ -41,6 +42,9 @@ class Settings:
     allowed_private_hosts: frozenset[str] = frozenset()
     smtp_url: str = field(default="", repr=False)  # has a password
     mail_from: str = ""
+    storage_url: str = ""
+    upload_megabytes: int = 20
+    group_megabytes: int = 200
 
     @property
     def is_local(self) -> bool:
@@ -101,6 +105,9 @@ def _build(values: Mapping[str, Any]) -> Settings:
         allowed_private_hosts=_hosts(values["allowed_private_hosts"]),
         smtp_url=smtp_url,
         mail_from=_mail_from(str(values["mail_from"] or ""), needed=bool(smtp_url)),
+        storage_url=str(values["storage_url"]),
+        upload_megabytes=_size("upload_megabytes", values["upload_megabytes"]),
+        group_megabytes=_size("group_megabytes", values["group_megabytes"]),
     )
 
 
@@ -221,6 +228,14 @@ def _count(name: str, value: object) -> int:
     if not (str(value).isascii() and str(value).isdigit()):
         raise SettingsError(f"{PREFIX}{name.upper()} must be a whole number: {value}")
     return int(str(value))
+
+
+def _size(name: str, value: object) -> int:
+    """Return a number of megabytes; 0 would take nothing, and a number too high fits no database's column."""
+    size = _count(name, value)
+    if not 1 <= size <= MOST_MEGABYTES:
+        raise SettingsError(f"{PREFIX}{name.upper()} must be between 1 and {MOST_MEGABYTES}: {value}")
+    return size
 
 
 def _hosts(value: object) -> frozenset[str]:

@@ -17,6 +17,7 @@ from lti_tool.lti.session import purge_expired
 from lti_tool.services import (
     consents,
     deadlines,
+    documents,
     drafts,
     lms_changes,
     mails,
@@ -107,6 +108,9 @@ class Doorbell:
             drafts.sweep()
             undo.sweep()
             consents.forget_expired()
+            store = self._app.extensions["lti_tool"].documents  # type: ignore[union-attr] # checked in _context
+            documents.clear_documents(store)
+            documents.clear_left_behind(store)
 
     def _warn(self) -> None:
         with self._context():

@@ -4,6 +4,7 @@ ToolError
 ├ NotFound · Forbidden · Conflict
 ├ RuleViolation
 ├ LaunchError
+├ StoreUnavailable (the documents' place)
 └ LmsError
   ├ LmsUnavailable (retryable) · LmsRefused (needs a person) · LmsChanged (the remote thing moved)
 """
@@ -47,6 +48,10 @@ class LaunchError(ToolError):
     def __init__(self, code: str, status: int = 400, **facts: object) -> None:
         super().__init__(code, **facts)
         self.status = status
+
+
+class StoreUnavailable(ToolError):
+    """The place where documents are kept cannot be read or written now."""
 
 
 class LmsError(ToolError):

@@ -24,6 +24,7 @@ class GroupPermission(StrEnum):
 
     VIEW = "view"
     SPACE = "space"  # its messages and documents
+    REMOVE_DOCUMENT = "remove_document"  # somebody else's; whoever brought it may anyhow
     LEAVE = "leave"
     EDIT_INFO = "edit_info"
     TOGGLE_CODE = "toggle_code"
@@ -92,6 +93,7 @@ def _or_staff(rule: Callable[[GroupActor], bool]) -> Callable[[GroupActor], bool
 GROUP_RULES: Mapping[GroupPermission, Callable[[GroupActor], bool]] = {
     GroupPermission.VIEW: lambda actor: actor.is_staff or actor.watches or is_member(actor),
     GroupPermission.SPACE: _or_staff(is_member),
+    GroupPermission.REMOVE_DOCUMENT: _or_staff(is_admin),
     # Nobody leaves what they are not in, and a creator hands the group on first (TEAM-22, TEAM-23).
     GroupPermission.LEAVE: lambda actor: is_member(actor) and not is_creator(actor),
     GroupPermission.EDIT_INFO: _or_staff(can_edit_group),
@@ -106,7 +108,9 @@ GROUP_RULES: Mapping[GroupPermission, Callable[[GroupActor], bool]] = {
     GroupPermission.TRANSFER: _or_staff(is_creator),
     GroupPermission.DELETE: _or_staff(is_creator),
 }
-IN_ANY_GROUP = frozenset({GroupPermission.VIEW, GroupPermission.SPACE})  # the LMS's groups too
+IN_ANY_GROUP = frozenset(
+    {GroupPermission.VIEW, GroupPermission.SPACE, GroupPermission.REMOVE_DOCUMENT}
+)  # the LMS's groups too
 
 
 def may(actor: GroupActor, permission: GroupPermission) -> bool:

@@ -7,21 +7,23 @@ from uuid import UUID
 from lti_tool.lti.keys import KeyRing
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.outbound import Outbound
+from lti_tool.services.document_store import DocumentStore, open_store
 from lti_tool.settings import Settings
 
 
 @dataclass(frozen=True)
 class Tool:
-    """The settings, the door to other machines, the keys of both sides, and the bell that wakes a worker."""
+    """The settings, the door to other machines, the keys of both sides, the bell of a worker, the documents' place."""
 
     settings: Settings
     outbound: Outbound
     key_ring: KeyRing
     platform_keys: PlatformKeys
     ring: Callable[[UUID], None]
+    documents: DocumentStore
 
 
 def build_tool(settings: Settings, ring: Callable[[UUID], None]) -> Tool:
     """Build the collaborators of one process."""
     outbound = Outbound(settings.allowed_private_hosts)
-    return Tool(settings, outbound, KeyRing(settings.keys_dir), PlatformKeys(outbound), ring)
+    return Tool(settings, outbound, KeyRing(settings.keys_dir), PlatformKeys(outbound), ring, open_store(settings))

@@ -131,12 +131,13 @@
     if (window.scrollY < 100) document.getElementById("notice")?.classList.remove("toast");
   });
 
-  // More groups of a long set come by themselves: what is ticked, said and in focus stays as it is.
-  const coming = new Map(); // by swap: the last group so far, when the focus is on what the next ones replace
+  // More groups of a long set, or messages, come by themselves: what is ticked, said and in focus stays as it is.
+  const coming = new Map(); // by swap: what stands before, when the focus is on what the next ones replace
 
   document.addEventListener("htmx:before:swap", (event) => {
-    const more = event.detail.ctx.sourceElement?.closest("#more");
-    if (more) coming.set(event.detail.ctx, more.contains(document.activeElement) ? more.previousElementSibling : null);
+    const more = event.detail.ctx.sourceElement?.closest("#more, .earlier, .follow");
+    const from = more && (more.closest(".talk") ?? more.previousElementSibling);
+    if (more) coming.set(event.detail.ctx, more.contains(document.activeElement) ? from : null);
   });
 
   document.addEventListener("htmx:after:swap", (event) => {
@@ -144,7 +145,8 @@
       const last = coming.get(event.detail.ctx);
       coming.delete(event.detail.ctx);
       prepare();
-      if (last) (last.nextElementSibling?.querySelector("a, input") ?? document.querySelector("#more a"))?.focus();
+      if (last?.matches(".talk")) last.focus();
+      else if (last) (last.nextElementSibling?.querySelector("a, input") ?? document.querySelector("#more a"))?.focus();
       return;
     }
     const said = document.getElementById("notice");

@@ -35,6 +35,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        space,
         undo,
     )
 
@@ -45,7 +46,7 @@ def register(app: Flask) -> None:
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     of_assignments = (assignments, selection, formation, groupings)
-    of_students = (own_groups, doors, notices, history)
+    of_students = (own_groups, doors, space, notices, history)
     of_the_lms = (runs, changes, connection, lms_oauth)
     for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)

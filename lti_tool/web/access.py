@@ -11,6 +11,7 @@ from uuid import UUID
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
+from lti_tool.domain.documents import MEGABYTE
 from lti_tool.domain.errors import Conflict, Forbidden, LaunchError, NotFound
 from lti_tool.domain.permissions import Permission, require
 from lti_tool.domain.work import holds_back
@@ -28,6 +29,7 @@ SAFETY = (
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 )
 CSRF_FIELD = "csrf_token"
+FORM_MEGABYTES = 1  # of a form beside its file
 
 
 def public(view: V) -> V:
@@ -44,6 +46,12 @@ def requires(permission: Permission) -> Callable[[V], V]:
         return view
 
     return mark
+
+
+def takes_documents(view: V) -> V:
+    """Declare that a view takes files as large as documents may be; stands below `@requires`."""
+    view.takes_documents = True  # type: ignore[attr-defined] # a mark on the function itself
+    return view
 
 
 def tool() -> "Tool":
@@ -89,11 +97,13 @@ def _admit() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or request.endpoint == "static":
         return
-    _require_text()
     permission = _permission_of(view)
     g.visitor = find_visitor(request.cookies.get(SESSION_COOKIE))
     if g.visitor:
         g.frame_origins = g.visitor.frame_origins
+        if hasattr(view, "takes_documents"):
+            request.max_content_length = (tool().settings.upload_megabytes + FORM_MEGABYTES) * MEGABYTE
+    _require_text()
     if permission is None:
         return
     if g.visitor is None:
@@ -148,7 +158,7 @@ def require_own_origin() -> None:
 
 def _send_headers(response: Response) -> Response:
     framed_by = None if g.get("framed_by_anybody") else tuple(g.get("frame_origins", ()))
-    response.headers["Content-Security-Policy"] = _content_policy(framed_by)
+    response.headers.setdefault("Content-Security-Policy", _content_policy(framed_by))
     response.headers.extend(SAFETY)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")

@@ -5,6 +5,8 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from lti_tool.domain.changes import Changes
+from lti_tool.services.documents import clear_documents
+from lti_tool.web.access import tool
 from lti_tool.web.pages import see_other
 
 
@@ -14,7 +16,12 @@ def prefers_json() -> bool:
 
 
 def changed(changes: Changes, endpoint: str, **values: Any) -> Response:
-    """Answer a stored change: 303 to the page that shows it, or 200 with the ids when JSON is preferred."""
+    """Answer a stored change: 303 to the page that shows it, or 200 with the ids when JSON is preferred.
+
+    The documents of deleted groups go at once; what their store keeps back for now is the worker's.
+    """
+    if changes.deleted_groups:
+        clear_documents(tool().documents)
     if not prefers_json():
         return see_other(endpoint, **values)
     done = {"group_sets": sorted(changes.group_sets), "groups": sorted(changes.groups)}

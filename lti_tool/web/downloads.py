@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ UNSAFE = re.compile(r'[\\/:*?"<>|%\x00-\x1f\x7f]+')
 LONGEST = 120
 
 
-def download(filename: str, mimetype: str, body: bytes) -> Response:
+def download(filename: str, mimetype: str, body: bytes | Iterable[bytes]) -> Response:
     """Return `body` as a file to save, never cached; its name may be in any script (RFC 6266, RFC 8187).
 
     Links to it bear no `download` attribute: inside a frame Chromium would ask without the session's cookie.

@@ -1,11 +1,13 @@
 """The face of errors: one table from error to status, one page whose words are chosen by the code."""
 
 import secrets
+from contextlib import suppress
 
 import structlog
 from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
+from lti_tool.domain.documents import MEGABYTE
 from lti_tool.domain.errors import (
     Conflict,
     Forbidden,
@@ -15,18 +17,24 @@ from lti_tool.domain.errors import (
     LmsUnavailable,
     NotFound,
     RuleViolation,
+    StoreUnavailable,
     ToolError,
 )
+from lti_tool.web.access import FORM_MEGABYTES
 from lti_tool.web.answers import prefers_json
 from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
+
+BLOCK = 64 * 1024
+MOST_THROWN_AWAY = 256 * MEGABYTE
 
 STATUS: tuple[tuple[type[ToolError], int], ...] = (
     (NotFound, 404),
     (Forbidden, 403),
     (Conflict, 409),
     (RuleViolation, 422),
+    (StoreUnavailable, 503),
     (LmsChanged, 409),
     (LmsRefused, 502),
     (LmsUnavailable, 503),
@@ -53,10 +61,23 @@ def answer_error(error: ToolError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    response = _page(f"http_{error.code}", error.code or 500, {})
+    facts: dict[str, object] = {}
+    if error.code == 413:
+        facts["limit"] = (request.max_content_length or 0) // MEGABYTE - FORM_MEGABYTES
+        _take_rest()
+    response = _page(f"http_{error.code}", error.code or 500, facts)
     if error.code == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
     return response
+
+
+def _take_rest() -> None:
+    """Read on, within bounds, what was sent too much: a browser that still sends would show its own error page."""
+    rest = min(request.content_length or 0, MOST_THROWN_AWAY)
+    source = request.environ["wsgi.input"]
+    with suppress(OSError):
+        while rest > 0 and (block := source.read(min(rest, BLOCK))):
+            rest -= len(block)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import request
-from werkzeug.datastructures import CombinedMultiDict
+from werkzeug.datastructures import CombinedMultiDict, FileStorage
 from wtforms import FileField, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms import Form as WTForm
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
@@ -53,6 +53,15 @@ class Revision(HiddenField):  # type: ignore[misc] # wtforms has no types
     def process_formdata(self, valuelist: list[str]) -> None:
         """Take what was sent as a number."""
         self.data = _revision(valuelist[0]) if valuelist else None
+
+
+class UploadedFile(FileField):  # type: ignore[misc] # wtforms has no types
+    """A file that was sent as one; a text under its name is none."""
+
+    def process_formdata(self, valuelist: list[object]) -> None:
+        """Take what was sent when it is a file."""
+        sent = valuelist[0] if valuelist else None
+        self.data: Any = sent if isinstance(sent, FileStorage) else None
 
 
 class GroupSetForm(Form):
@@ -156,7 +165,7 @@ class GroupsDrawForm(Form):
 class UploadForm(Form):
     """A table in a file, as spreadsheets save them."""
 
-    file = FileField(
+    file = UploadedFile(
         "CSV file", [DataRequired("file_required")], render_kw={"accept": ".csv,.txt,.tsv,text/csv", "required": True}
     )
 

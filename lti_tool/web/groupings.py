@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from wtforms import FileField, SelectField, SelectMultipleField, StringField
+from wtforms import SelectField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Length
 
 from lti_tool.domain.changes import Changes
@@ -19,7 +19,7 @@ from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.downloads import download
 from lti_tool.web.errors import answer_error
-from lti_tool.web.forms import Form, as_uuid
+from lti_tool.web.forms import Form, UploadedFile, as_uuid
 from lti_tool.web.pages import page
 
 blueprint = Blueprint("groupings", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
@@ -60,7 +60,7 @@ class CloneForm(Form):
 class FileForm(Form):
     """A file of groupings."""
 
-    file = FileField("CSV file", [DataRequired("file_required")], render_kw={"accept": ".csv,.txt,text/csv"})
+    file = UploadedFile("CSV file", [DataRequired("file_required")], render_kw={"accept": ".csv,.txt,text/csv"})
 
 
 @blueprint.get("/groupings")

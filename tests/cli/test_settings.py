@@ -38,6 +38,10 @@ GOOD = {"LTI_TOOL_BASE_URL": "https://groups.example.edu", "LTI_TOOL_SECRET_KEY"
         ("smtp_url", "smtp://me:secret@mail.example.edu"),  # the password in the clear
         ("mail_from", "nobody"),
         ("mail_from", "Groups <groups@example.edu>\nBcc: x@y.example"),
+        ("storage_url", "nonsense://here"),
+        ("upload_megabytes", "0"),
+        ("upload_megabytes", "many"),
+        ("group_megabytes", "2001"),
         ("data_dir", ""),
         ("secret_kee", "a spelling mistake"),
         ("config", "missing.toml"),

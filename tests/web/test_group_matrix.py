@@ -11,7 +11,7 @@ from flask import Flask
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.group_rights import GroupPermission
-from lti_tool.models import CourseAccess, Group, GroupInvite, GroupMembership, JoinRequest
+from lti_tool.models import CourseAccess, Group, GroupDocument, GroupInvite, GroupMembership, JoinRequest
 from tests.web.conftest import World
 from tests.web.teamwork import Team
 
@@ -53,6 +53,12 @@ ACTIONS: dict[str, tuple[set[str], Callable[[Any], dict[str, Any]]]] = {
     "doors.refuse_request": (ADMINS, lambda t: {}),
     "doors.join_listed": (STUDENTS, lambda t: {}),
     "doors.withdraw_request": (STUDENTS, lambda t: {}),
+    "space.space": (IN_IT | {"staff"}, lambda t: {}),
+    "space.more_messages": (IN_IT | {"staff"}, lambda t: {}),
+    "space.post_message": (IN_IT | {"staff"}, lambda t: {"body": "hello"}),
+    "space.upload_document": (IN_IT | {"staff"}, lambda t: {}),
+    "space.download_document": (IN_IT | {"staff"}, lambda t: {}),
+    "space.delete_document": (ADMINS, lambda t: {}),  # of somebody else
     # These name no group in their address: any student may try; what comes of it is the rules' (test_doors).
     "doors.join_via_code": (STUDENTS, lambda t: {"code": t.row.invite_code}),
     "doors.join_via_invite_link": (STUDENTS, lambda t: {}),
@@ -60,7 +66,8 @@ ACTIONS: dict[str, tuple[set[str], Callable[[Any], dict[str, Any]]]] = {
     "own_groups.preview_new_name": (STUDENTS, lambda t: {"name": "another"}),
 }
 PUBLIC = {"doors.open_invite"}
-OF_GROUPS = ("own_groups.", "doors.")
+SIGNED = {"space.serve_document"}  # opens to nobody without an address of their own (test_documents)
+OF_GROUPS = ("own_groups.", "doors.", "space.")
 
 
 class Scene(Team):
@@ -68,15 +75,22 @@ class Scene(Team):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.link, self.request = uuid4(), uuid4()
+        self.link, self.request, self.document = uuid4(), uuid4(), uuid4()
         self.asker = world.member("Rita Doe")
         assert self.teacher
         access = world.stored(CourseAccess, name="Teacher")[0].id
         world._add(
             GroupInvite(id=uuid4(), group_id=self.id, created_by=access, created_at=now(), invite_token=self.link),
+            self._document(),
             JoinRequest(id=self.request, group_id=self.id, member_id=self.asker, state="waiting", created_at=now()),
         )
         (self.invite_row,) = world.stored(GroupInvite, invite_token=self.link)
+
+    def _document(self) -> GroupDocument:
+        """Somebody's, who is not in the course any more."""
+        values = {"name": "plan.pdf", "media_type": "application/pdf", "size": 1, "author_name": "Somebody"}
+        key = f"20260101T000000-{self.document.hex}"
+        return GroupDocument(id=self.document, group_id=self.id, storage_key=key, created_at=now(), **values)
 
     def address(self, app: Flask, endpoint: str) -> str:
         known = {
@@ -87,6 +101,7 @@ class Scene(Team):
             "invite_id": self.invite_row.id,
             "request_id": self.request,
             "token": self.link,
+            "document_id": self.document,
         }
         (rule,) = app.url_map.iter_rules(endpoint)
         with app.test_request_context():
@@ -109,14 +124,14 @@ def methods(app: Flask, endpoint: str) -> list[str]:
 def test_every_route_of_a_group_stands_in_the_table(app: Flask) -> None:
     guarded = {name for name, view in app.view_functions.items() if hasattr(view, "group_permission")}
     routes = {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith(OF_GROUPS)}
-    assert routes | guarded == set(ACTIONS) | PUBLIC
+    assert routes | guarded == set(ACTIONS) | PUBLIC | SIGNED
     # Whatever blueprint a route is in: where a group's right is asked, it is a right of the table, and each is asked.
     asked = {getattr(view, "group_permission", None) for view in app.view_functions.values()}
     assert asked - {None} <= set(GroupPermission)
     assert set(GroupPermission) - asked <= {
         GroupPermission.TOGGLE_CODE,
-        GroupPermission.SPACE,
         GroupPermission.REMOVE_CREATOR,
+        GroupPermission.REMOVE_DOCUMENT,
     }
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from uuid import UUID
 
+import structlog
 from flask import Blueprint, Response, make_response, request
 from wtforms import SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import Length
@@ -19,6 +20,7 @@ from lti_tool.web.answers import changed
 from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
 from lti_tool.web.pages import fragment, page, wants_fragment
 
+log = structlog.get_logger(__name__)
 blueprint = Blueprint("formation", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
 
 
@@ -149,6 +151,7 @@ def break_up_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -
 def show_refusal(error: RuleViolation | Conflict) -> Response:
     """Answer a refused act with the present state of the page and the reason in words."""
     values = request.view_args or {}
+    log.info("refused", code=error.code, endpoint=request.endpoint)
     shown = _read(values["course_id"], values["assignment_id"])
     return _show(shown, 409 if isinstance(error, Conflict) else 422, refusal=error)
 

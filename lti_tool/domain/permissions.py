@@ -27,6 +27,7 @@ class Permission(StrEnum):
     EDIT_ROSTER = "edit_roster"
     SYNC = "sync"
     PUBLISH = "publish"
+    FORM_GROUPS = "form_groups"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.EDIT_ASSIGNMENTS: _manages_groups,
     Permission.SYNC: _may_sync,
     Permission.PUBLISH: _manages_groups,
+    Permission.FORM_GROUPS: lambda actor: actor.enrollment_type is EnrollmentType.STUDENT,
 }
 
 

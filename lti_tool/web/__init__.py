@@ -12,8 +12,10 @@ def register(app: Flask) -> None:
         changes,
         connection,
         drift,
+        formation,
         group_draws,
         group_sets,
+        groupings,
         groups,
         health,
         home,
@@ -38,6 +40,7 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
+    of_assignments = (assignments, selection, formation, groupings)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, *of_the_lms):
+    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms):
         app.register_blueprint(module.blueprint)

@@ -6,9 +6,10 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
+from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.domain.gateway import RemoteGroup, SetOptions
-from lti_tool.models import Group, GroupSet, LmsChange
+from lti_tool.models import Group, GroupSet, LmsChange, Publication, db
 from tests.web.conftest import Browser, PlayedLms, World
 from tests.web.connected import open_labs
 
@@ -211,7 +212,21 @@ def test_a_push_says_which_group_did_not_go_and_why(world: World, held: Any) -> 
     (failed,) = page.select("section.notice-warn li")
     assert " ".join(failed.text.split()).startswith("Labs, Two: ")
     assert "1 group was not brought to Canvas" in page.text
+    assert "Nothing had to change" not in page.text
+    assert page.select_one("section.notice-warn form[action$=sync]"), "the way out is one press away"
     assert lms.members("One") == {"u-Anna A"}
+
+
+def test_a_push_names_the_published_sets_that_others_changed(world: World, lms: PlayedLms) -> None:
+    set_id = world.group_set("Projects", {})
+    with world.app.app_context():
+        values = {"lms_group_set_id": "set-7", "state": "sent", "drift": 2, "created_at": now()}
+        db.session.add(Publication(group_set_id=set_id, name="Projects", **values))
+        db.session.commit()
+    page = world.browser().get("push")
+    assert "2 differences were made in Canvas, which a push leaves there" in " ".join(page.text.split())
+    assert page.select_one(f"main a[href$='{set_id}/drift']")
+    assert lms.calls == 0
 
 
 def test_a_push_of_nothing_is_not_offered(world: World, lms: PlayedLms) -> None:

@@ -6,7 +6,7 @@ ask these rules, and write what they allow.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -104,6 +104,12 @@ def validity(rules: Rules, state: State) -> Validity:
     """Say whether a grouping is valid: by its size, or because staff said so (FORM-16, 18, 27, 30, 35)."""
     missing = max(0, rules.minimum - state.counted)
     return Validity(missing == 0 or state.approved, missing)
+
+
+def due_soon(rules: Rules, at: datetime, within: timedelta) -> datetime | None:
+    """Return the next of the two last moments when it is near, None while there is time or when both are over."""
+    dates = (rules.last_invitation_at, rules.last_answer_at)
+    return min((date for date in dates if date is not None and at < date <= at + within), default=None)
 
 
 def may_write(rules: Rules, state: State, member_id: UUID) -> bool:

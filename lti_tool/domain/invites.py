@@ -1,13 +1,18 @@
 """Codes and links by which people come into a group: how they look, and when they still work (seed 002)."""
 
+import re
 import secrets
 import string
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
+
+from lti_tool.domain.errors import RuleViolation
 
 CODE_LENGTH = 12
 CODE_LETTERS = string.ascii_uppercase + string.digits
+LINK = re.compile(r"/invite/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 
 
 class InviteStatus(StrEnum):
@@ -48,11 +53,20 @@ def new_code() -> str:
     return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
 
 
-def typed_code(text: str) -> str:
-    """Return a code without what people and pages put around and into it; the case stays (ruling C26)."""
-    return "".join(text.replace("-", "").split())
+def read_code(text: str) -> str:
+    """Return a code as it was typed, without the blanks around it; raise RuleViolation when it can be none.
+
+    The case counts (ruling C26: only the form's script makes capitals of what is typed).
+    """
+    code = text.strip()
+    if len(code) != CODE_LENGTH:
+        raise RuleViolation("code_length", limit=CODE_LENGTH)
+    if not all(letter in CODE_LETTERS for letter in code):
+        raise RuleViolation("code_letters")
+    return code
 
 
-def is_code(text: str) -> bool:
-    """Say whether this can be a code at all: exactly 12 characters of its alphabet."""
-    return len(text) == CODE_LENGTH and all(letter in CODE_LETTERS for letter in text)
+def find_token(text: str) -> UUID | None:
+    """Return the token of an invite link that somebody pasted, None for anything else."""
+    found = LINK.search(text)
+    return UUID(found[1]) if found else None

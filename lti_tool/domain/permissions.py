@@ -1,4 +1,4 @@
-"""Who may do what: one table from permission to a tiny predicate over the person; nothing else decides rights."""
+"""Who may do what in a course: one table from permission to a predicate; within a group it is `group_rights`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +28,9 @@ class Permission(StrEnum):
     SYNC = "sync"
     PUBLISH = "publish"
     FORM_GROUPS = "form_groups"
+    VIEW_NOTICES = "view_notices"
+    VIEW_HISTORY = "view_history"
+    VIEW_OWN_HISTORY = "view_own_history"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.SYNC: _may_sync,
     Permission.PUBLISH: _manages_groups,
     Permission.FORM_GROUPS: lambda actor: actor.enrollment_type is EnrollmentType.STUDENT,
+    Permission.VIEW_NOTICES: lambda actor: actor.is_staff or actor.enrollment_type is EnrollmentType.STUDENT,
+    Permission.VIEW_HISTORY: lambda actor: actor.is_staff,
+    Permission.VIEW_OWN_HISTORY: lambda actor: actor.enrollment_type is EnrollmentType.STUDENT,
 }
 
 

@@ -32,7 +32,7 @@ class Group(Base):
     invite_code: Mapped[str] = mapped_column(String(12), default=new_code, nullable=True)
     is_invite_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     max_members: Mapped[int | None]
-    privacy: Mapped[str] = mapped_column(String(8), default="unlisted", server_default="unlisted")  # listed | closed
+    privacy: Mapped[str] = mapped_column(String(8), default="listed", server_default="listed")  # unlisted | closed
     needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())  # of whoever asks to join
     memberships: Mapped[list["GroupMembership"]] = relationship(
         cascade="all, delete-orphan", order_by="GroupMembership.position", passive_deletes=True

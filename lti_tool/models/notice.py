@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.models.database import Base, uuid_key
@@ -27,4 +27,6 @@ class Notice(Base):
     assignment_id: Mapped[UUID | None] = mapped_column(ForeignKey("assignment.id", ondelete="CASCADE"))
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
-    mail_state: Mapped[str] = mapped_column(String(8))  # none | waiting | sent | failed
+    mail_state: Mapped[str] = mapped_column(String(8))  # none | waiting | sending | sent | failed
+    mail_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    mail_tried_at: Mapped[datetime | None]  # when a worker took it last

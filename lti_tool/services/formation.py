@@ -10,7 +10,7 @@ from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.formation import Candidate, Seat, Status, validity
+from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status, validity
 from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
@@ -156,7 +156,7 @@ def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
         seat(held.row, me.id, Status.REJECTED)
         _note(viewer, held, "refused", me.name, me.id)
         _tell(held, _inviter(held.state.seats), "refused", person=me.name)
-        _tell_if_invalid(held)
+        tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -178,7 +178,7 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
         unseat(held.row, [member_id])
         _note(viewer, held, action, _name_of(member_id), member_id)
         if action == "invitation_cancelled":
-            _tell_if_invalid(held)
+            tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -193,7 +193,7 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
             follow_members(viewer, {held.row.group_id})
         _note(viewer, held, "left", me.name, me.id)
         _tell(held, [other for other in held.state.committed if other != me.id], "left", person=me.name)
-        _tell_if_invalid(held)
+        tell_if_invalid(held)
     return _changes(held.assignment, held.row.group_id)
 
 
@@ -205,7 +205,8 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
         rules_.require_breaking_up(held.rules, now(), held.state, me.id)
         group_id = held.row.group_id
         for one in held.state.seats:
-            _note(viewer, held, "broken_up", _name_of(one.member_id), one.member_id)
+            action = "broken_up" if one.status in COMMITTED else "invitation_ended"
+            _note(viewer, held, action, _name_of(one.member_id), one.member_id)
         others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
         _tell(held, others, "broken_up", person=me.name)
         gone = end_grouping(held.row)
@@ -250,7 +251,7 @@ def _tell(held: Held, member_ids: Collection[UUID], kind: str, **facts: str) -> 
     tell(assignment.course_id, member_ids, kind, group_id=held.row.group_id, assignment_id=assignment.id, **facts)
 
 
-def _tell_if_invalid(held: Held) -> None:
+def tell_if_invalid(held: Held) -> None:
     """Tell everybody in it when a grouping that was valid is so no more (FORM-30)."""
     after = read_states([held.row.id])[held.row.id]
     if validity(held.rules, held.state).valid and not validity(held.rules, after).valid:

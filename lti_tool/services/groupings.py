@@ -156,12 +156,16 @@ def sections_of(member_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
 
 def add_group(assignment: Assignment, name: str, *, generated: bool) -> Group:
     """Store a local group at the end of the assignment's set, in the caller's transaction."""
+    return add_local_group(assignment.course_id, assignment.group_set_id, name, generated=generated)
+
+
+def add_local_group(course_id: UUID, set_id: UUID, name: str, *, generated: bool) -> Group:
+    """Store a local group at the end of a set, in the caller's transaction."""
     session = db.session
-    set_id = assignment.group_set_id
     end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
     group = Group(
         id=uuid4(),
-        course_id=assignment.course_id,
+        course_id=course_id,
         name=name,
         name_generated=generated,
         description="",

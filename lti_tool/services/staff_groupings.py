@@ -10,7 +10,7 @@ from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.formation import Seat, Status
+from lti_tool.domain.formation import COMMITTED, Seat, Status
 from lti_tool.domain.groups import Origin, clean_name, clean_text, free_name
 from lti_tool.domain.naming import generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
@@ -107,7 +107,7 @@ def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
     with transaction():
         require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
-        _take_out(viewer, held, member_id)
+        take_out(viewer, held, member_id)
     return Done(_changes(held.assignment, held.row.group_id))
 
 
@@ -120,7 +120,7 @@ def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: U
         if target.assignment.id != held.assignment.id:
             raise NotFound("grouping_not_found")
         _require_no_alone(target)
-        _take_out(viewer, held, member_id)
+        take_out(viewer, held, member_id)
         people = _free_students(held.assignment, [member_id])
         over_full = _seat_all(viewer, held.assignment, target.row, people)
     changes = _changes(held.assignment, held.row.group_id, target.row.group_id)
@@ -143,7 +143,7 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Done:
     with transaction():
         require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
-        group_id, gone = held.row.group_id, _end(viewer, held)
+        group_id, gone = held.row.group_id, end(viewer, held)
     return Done(_changes(held.assignment, None if gone else group_id, gone=[gone] if gone else []))
 
 
@@ -170,7 +170,7 @@ def end_all(viewer: Viewer, assignment: Assignment) -> list[UUID]:
     ids = db.session.scalars(
         select(Grouping.id).where(Grouping.assignment_id == assignment.id, Grouping.ended_at.is_(None))
     ).all()
-    ended = (_end(viewer, hold_grouping(viewer.course.id, grouping_id)) for grouping_id in ids)
+    ended = (end(viewer, hold_grouping(viewer.course.id, grouping_id)) for grouping_id in ids)
     return [group_id for group_id in ended if group_id]
 
 
@@ -194,9 +194,11 @@ def seat_again(viewer: Viewer, assignment: Assignment, group: Group, member_ids:
     return row
 
 
-def _end(viewer: Viewer, held: Held) -> UUID | None:
+def end(viewer: Viewer, held: Held) -> UUID | None:
+    """End a locked grouping, told and written down; return its group's id when that went too."""
     for one in held.state.seats:
-        _note(viewer, held.row, "broken_up_by_staff", _name_of(one.member_id), one.member_id)
+        action = "broken_up_by_staff" if one.status in COMMITTED else "invitation_ended_by_staff"
+        _note(viewer, held.row, action, _name_of(one.member_id), one.member_id)
     told = [one.member_id for one in held.state.seats if one.status is not Status.REJECTED]
     _tell(held.assignment, held.row, told, "broken_up", person=viewer.name)
     return end_grouping(held.row)
@@ -217,7 +219,8 @@ def _seat_all(viewer: Viewer, assignment: Assignment, row: Grouping, people: Seq
     return rules_.is_over_full(rules_of(assignment), state)
 
 
-def _take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
+def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
+    """Take somebody out of a locked grouping; an inviter's place goes on (FORM-48; ruling C8). Raise NotFound."""
     status = held.state.status_of(member_id)
     if status is None:
         raise NotFound("member_not_found")
@@ -235,7 +238,8 @@ def _take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
         _note(viewer, held.row, "became_inviter", _name_of(heir), heir)
     if held.row.group_id is not None and not held.row.alone:
         follow_members(viewer, {held.row.group_id})
-    _note(viewer, held.row, "removed_by_staff", _name_of(member_id), member_id)
+    action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"
+    _note(viewer, held.row, action, _name_of(member_id), member_id)
     _tell(held.assignment, held.row, [member_id], "removed", person=viewer.name)
 
 

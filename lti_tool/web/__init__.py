@@ -11,6 +11,7 @@ def register(app: Flask) -> None:
         assignments,
         changes,
         connection,
+        doors,
         drift,
         formation,
         group_draws,
@@ -18,12 +19,15 @@ def register(app: Flask) -> None:
         groupings,
         groups,
         health,
+        history,
         home,
         imports,
         lms_oauth,
         lti,
         matrix,
         members,
+        notices,
+        own_groups,
         presets,
         publication,
         references,
@@ -41,6 +45,7 @@ def register(app: Flask) -> None:
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     of_assignments = (assignments, selection, formation, groupings)
+    of_students = (own_groups, doors, notices, history)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms):
+    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)

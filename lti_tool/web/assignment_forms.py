@@ -31,7 +31,8 @@ PATTERN_HINT = (
 )
 
 
-def _in_utc(typed: datetime | None) -> datetime | None:
+def in_utc(typed: datetime | None) -> datetime | None:
+    """Return a typed time as aware UTC, which the field's label says it is."""
     return typed.replace(tzinfo=UTC) if typed else None
 
 
@@ -115,8 +116,8 @@ class AssignmentForm(Form):
             by_students=self.formed_by.data == "students",
             minimum=self.min_size.data or 1,
             maximum=self.max_size.data,
-            last_invitation_at=_in_utc(self.last_invitation_at.data),
-            last_answer_at=_in_utc(self.last_answer_at.data),
+            last_invitation_at=in_utc(self.last_invitation_at.data),
+            last_answer_at=in_utc(self.last_answer_at.data),
             same_section=self.same_section.data,
             names_chosen=self.names_chosen.data,
         )

@@ -6,9 +6,17 @@ from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.permissions import Actor, Permission, allowed, require
 from lti_tool.domain.roles import EnrollmentType
 
-STUDENT = {Permission.VIEW_COURSE, Permission.FORM_GROUPS}
+STUDENT = {Permission.VIEW_COURSE, Permission.FORM_GROUPS, Permission.VIEW_NOTICES, Permission.VIEW_OWN_HISTORY}
 WATCH = {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS, Permission.VIEW_ASSIGNMENTS}
-READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS, Permission.VIEW_CHANGES, Permission.VIEW_CONNECTION}
+READ = {
+    *WATCH,
+    Permission.VIEW_ROSTER,
+    Permission.VIEW_RUNS,
+    Permission.VIEW_CHANGES,
+    Permission.VIEW_CONNECTION,
+    Permission.VIEW_NOTICES,
+    Permission.VIEW_HISTORY,
+}
 EDIT = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.EDIT_ASSIGNMENTS}
 WRITE = {*EDIT, Permission.SYNC, Permission.LEND_ACCESS, Permission.PUBLISH}
 

@@ -54,7 +54,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
         'group': (
             sa.Column('is_invite_active', sa.Boolean(), server_default=sa.true(), nullable=False),
             sa.Column('max_members', sa.Integer(), nullable=True),
-            sa.Column('privacy', sa.String(length=8), server_default='unlisted', nullable=False),
+            sa.Column('privacy', sa.String(length=8), server_default='listed', nullable=False),
             sa.Column('needs_approval', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
         'group_membership': (sa.Column('role', sa.String(length=8), server_default='member', nullable=False),),
@@ -215,6 +215,8 @@ def _create_notices() -> None:
     sa.Column('created_at', TIME, nullable=False),
     sa.Column('read_at', TIME, nullable=True),
     sa.Column('mail_state', sa.String(length=8), nullable=False),
+    sa.Column('mail_tries', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('mail_tried_at', TIME, nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['course.id'], name=op.f('fk_notice_course_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['member_id'], ['roster_member.id'], name=op.f('fk_notice_member_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['group_id'], ['group.id'], name=op.f('fk_notice_group_id'), ondelete='SET NULL'),

@@ -108,6 +108,16 @@ def test_only_the_groups_that_changed_are_sent_and_are_there_when_the_page_answe
     assert world.people_in("Two") == {names["Cleo C"]}
 
 
+def test_a_draw_among_other_people_than_were_shown_is_not_sent(world: World, held: Any) -> None:
+    browser, lms, set_id, _ = held
+    shown = browser.get(f"group-sets/{set_id}/random?seed=5").select_one("main form[method=post]")
+    sent = {one["name"]: one["value"] for one in shown.select("input") if one["name"] != "csrf_token"}
+    world.member("Dora D")
+    page = browser.post(f"group-sets/{set_id}/random", 409, fields=sent)
+    assert "The people without a group have changed meanwhile" in page.text
+    assert (lms.pushes, states(world)) == ([], [])
+
+
 @pytest.mark.shows("PULL-56")
 def test_nothing_promises_an_invitation_that_has_to_be_accepted(held: Any) -> None:
     browser, _, set_id, _ = held

@@ -169,9 +169,10 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
         return _ask(viewer, held, f"{member.name} ← {group.name}", push)
 
 
-def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Changes:
-    """Ask for a draw that was shown; raise Conflict("set_changed") when the set is no longer as it was then."""
-    return assign(viewer, set_id, groups.placements_of(viewer.course.id, set_id, seed), revision)
+def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
+    """Ask for a draw that was shown; raise Conflict("set_changed" or "people_changed") when it would be another now."""
+    placements = groups.placements_of(viewer.course.id, set_id, seed, people_mark)
+    return assign(viewer, set_id, placements, revision)
 
 
 def _hold(viewer: Viewer, set_id: UUID, revision: int | None = None) -> _Held:

@@ -270,10 +270,7 @@ def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_ma
     """
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
-        shown = draw(viewer.course.id, set_id, seed)
-        if people_mark is not None and people_mark != shown.people_mark:
-            raise Conflict("people_changed")
-        placements = {member.id: group.row.id for group in shown.groups for member in group.incoming}
+        placements = placements_of(viewer.course.id, set_id, seed, people_mark)
         with undoable(viewer, set_id, What.DRAW) as kept:
             touched, kept.count = place(viewer, set_id, placements)
     return Changes(groups=touched, count=kept.count)
@@ -288,9 +285,12 @@ def _drawn_origin(row: GroupSet) -> Origin:
     return Origin.LMS if row.connection in LMS_CONNECTIONS else Origin.LOCAL
 
 
-def placements_of(course_id: UUID, set_id: UUID, seed: int) -> dict[UUID, UUID]:
-    """Return the group of each person whom a draw places."""
-    return {member.id: group.row.id for group in draw(course_id, set_id, seed).groups for member in group.incoming}
+def placements_of(course_id: UUID, set_id: UUID, seed: int, people_mark: str | None = None) -> dict[UUID, UUID]:
+    """Return the group of each person whom a draw places; raise Conflict("people_changed") as `apply_draw` does."""
+    shown = draw(course_id, set_id, seed)
+    if people_mark is not None and people_mark != shown.people_mark:
+        raise Conflict("people_changed")
+    return {member.id: group.row.id for group in shown.groups for member in group.incoming}
 
 
 def _editable(set_id: UUID, group_id: UUID) -> Group:

@@ -31,7 +31,10 @@ FINISHED_SHOWN = 100
 
 @dataclass(frozen=True)
 class Mirror:
-    """A published set in brief: how it stands, and how many of its groups are not in the LMS as they are here."""
+    """A published set in brief: how it stands, how many of its groups are not in the LMS as they are here, and `drift`.
+
+    `drift` is what others changed in the LMS's copy, as far as somebody or a sync looked.
+    """
 
     set_id: UUID
     set_name: str
@@ -42,6 +45,7 @@ class Mirror:
     last_pushed_at: datetime | None
     is_made: bool
     differing: int
+    drift: int
 
     @property
     def is_behind(self) -> bool:
@@ -124,6 +128,7 @@ def list_mirrors(course_id: UUID) -> list[Mirror]:
                 retry_at=row.retry_at,
                 last_pushed_at=row.last_pushed_at,
                 is_made=row.lms_group_set_id is not None,
+                drift=row.drift,
                 differing=len(push.create) + len(push.change) + len(push.delete),
             )
         )

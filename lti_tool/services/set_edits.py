@@ -42,7 +42,9 @@ class SetEdits(Protocol):
     def draw(self, course_id: UUID, set_id: UUID, seed: int) -> Draw:
         """Show where chance would put people."""
 
-    def apply_draw(self, viewer: Viewer, set_id: UUID, seed: int, revision: int) -> Changes:
+    def apply_draw(
+        self, viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None
+    ) -> Changes:
         """Make a draw that was shown."""
 
 

@@ -167,7 +167,8 @@ def random_assign_students(course_id: UUID, set_id: UUID) -> Response:
     """Show where chance would put the students without a group, then do exactly that."""
     form = DrawForm()
     if request.method == "POST" and form.validate():
-        placed = edits_of(course_id, set_id).apply_draw(viewer(), set_id, form.seed.data, form.revision.data)
+        shown = (form.seed.data, form.revision.data, form.people_mark.data or None)
+        placed = edits_of(course_id, set_id).apply_draw(viewer(), set_id, *shown)
         return _after_placing(set_id, placed)
     seed = request.args.get("seed", type=int)
     if seed is None:

@@ -166,6 +166,7 @@ class PlayedLms:
     groups: dict[str, dict[str, RemoteGroup]] = field(default_factory=dict)
     clashes: NameClashes = field(default_factory=NameClashes)
     calls: int = 0
+    pushes: list[GroupSetPush] = field(default_factory=list)
     missing: dict[Right, str] = field(default_factory=dict)
 
     def _call(self) -> None:
@@ -207,6 +208,7 @@ class PlayedLms:
 
     def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Any = None) -> RemoteGroups:
         self._call()
+        self.pushes.append(push)
         held = self.groups.setdefault(lms_group_set_id, {})
         for new in push.create:
             group_id = f"group-{uuid4().hex[:8]}"

@@ -4,26 +4,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import Flask
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.domain.gateway import RemoteGroup, SetOptions
-from lti_tool.models import Course, Group, GroupSet, LmsChange, db
+from lti_tool.models import Group, GroupSet, LmsChange, Publication, db
 from tests.web.conftest import Browser, PlayedLms, World
+from tests.web.connected import open_labs
 
 
 @pytest.fixture
 def held(world: World, lms: PlayedLms) -> tuple[Browser, PlayedLms, UUID, dict[str, UUID]]:
     """A teacher's browser, the LMS, a set of it with two groups, and the ids of groups and people."""
-    people = {name: world.member(name) for name in ("Anna A", "Bela B", "Cleo C")}
-    set_id = world.group_set("Labs", {"One": [people["Anna A"]], "Two": []}, connection="canvas", lms_group_set_id="s1")
-    with world.app.app_context():
-        db.session.get_one(Course, world.course_id).rights_asked_at = now()
-        for name, lms_id in (("One", "g1"), ("Two", "g2")):
-            db.session.get_one(Group, world.names[name]).lms_group_id = lms_id
-        db.session.commit()
-    lms.sets["s1"] = "Labs"
-    lms.groups["s1"] = {"g1": RemoteGroup("g1", "One", "", ("u-Anna A",)), "g2": RemoteGroup("g2", "Two")}
+    set_id = open_labs(world, lms)
     return world.browser(), lms, set_id, world.names
 
 
@@ -84,6 +78,98 @@ def test_groups_of_the_lms_are_edited_on_their_page(world: World, held: Any) -> 
     assert set(states(world)) == {"sent"}
 
 
+def changed_groups(lms: PlayedLms) -> list[list[str]]:
+    """Return the groups of each push since the last look."""
+    told = [sorted(change.lms_group_id for change in push.change) for push in lms.pushes]
+    lms.pushes.clear()
+    return told
+
+
+@pytest.mark.shows("PUSH-34", "PUSH-35", "PUSH-36", "PUSH-39", "PUSH-41")
+def test_only_the_groups_that_changed_are_sent_and_are_there_when_the_page_answers(world: World, held: Any) -> None:
+    browser, lms, set_id, names = held
+    base = f"group-sets/{set_id}"
+    browser.post(f"{base}/assign", member_ids=[names["Bela B"], names["Cleo C"]], group_id=names["Two"])
+    assert changed_groups(lms) == [["g2"]]
+    browser.post(f"{base}/assign", member_ids=[names["Bela B"], names["Anna A"]], group_id=names["Two"])
+    assert changed_groups(lms) == [["g1", "g2"]]  # Anna came from One
+    assert (lms.members("One"), lms.members("Two")) == (set(), {"u-Anna A", "u-Bela B", "u-Cleo C"})
+    for person in ("Anna A", "Bela B", "Cleo C"):
+        browser.post(f"{base}/groups/{names['Two']}/members/{names[person]}/remove")
+    assert changed_groups(lms) == [["g2"]] * 3
+    assert lms.members("Two") == world.people_in("Two") == set()
+    browser.post(f"{base}/assign", member_ids=[names["Anna A"], names["Bela B"]], group_id=names["One"])
+    changed_groups(lms)
+    page = browser.get(f"{base}/random?seed=5")
+    revision = page.select_one("input[name=revision]")["value"]
+    browser.post(f"{base}/random", seed=5, revision=revision)
+    assert changed_groups(lms) == [["g2"]]  # the smaller group gets Cleo, One has nobody new
+    assert lms.members("Two") == {"u-Cleo C"}
+    assert world.people_in("Two") == {names["Cleo C"]}
+
+
+def test_a_draw_among_other_people_than_were_shown_is_not_sent(world: World, held: Any) -> None:
+    browser, lms, set_id, _ = held
+    shown = browser.get(f"group-sets/{set_id}/random?seed=5").select_one("main form[method=post]")
+    sent = {one["name"]: one["value"] for one in shown.select("input") if one["name"] != "csrf_token"}
+    world.member("Dora D")
+    page = browser.post(f"group-sets/{set_id}/random", 409, fields=sent)
+    assert "The people without a group have changed meanwhile" in page.text
+    assert (lms.pushes, states(world)) == ([], [])
+
+
+@pytest.mark.shows("PULL-56")
+def test_nothing_promises_an_invitation_that_has_to_be_accepted(held: Any) -> None:
+    browser, _, set_id, _ = held
+    for path in (f"group-sets/{set_id}", "push"):
+        text = " ".join(browser.get(path).text.split())
+        assert "there is no invitation to accept" in text
+    text = " ".join(browser.get(f"group-sets/{set_id}/assign-unassigned").text.split())
+    assert "Students are members at once" in text
+
+
+@pytest.mark.shows("PUSH-27", "PUSH-28")
+def test_options_are_asked_where_canvas_has_them(held: Any) -> None:
+    browser, lms, set_id, _ = held
+    new = browser.get("group-sets/new")
+    assert [one["value"] for one in new.select("input[name=where]")] == ["here", "lms"]
+    assert {one["name"] for one in new.select(".lms-options select, .lms-options input")} == {
+        "self_signup",
+        "auto_leader",
+        "group_limit",
+    }
+    edit = browser.get(f"group-sets/{set_id}/edit")
+    assert edit.select_one("select[name=self_signup] option[selected]").text == "Leave as it is"
+    both = {"group_limit": "4", "no_limit": "y"}
+    wrong = browser.post(f"group-sets/{set_id}/edit", 422, name="Labs", fields=both)
+    assert wrong.select_one("#group_limit")["aria-invalid"] == "true"
+    browser.post(f"group-sets/{set_id}/edit", name="Labs", fields={"no_limit": "y"})
+    assert lms.options["s1"] == SetOptions(off=("group_limit",))
+
+
+@pytest.mark.shows("PUSH-27", "PUSH-28", "PUSH-29", "PUSH-33")
+def test_moodle_has_no_options_and_refuses_them(app: Flask, lms: PlayedLms) -> None:
+    world = World(app).open_course(family="moodle")
+    set_id = open_labs(world, lms, "moodle")
+    browser = world.browser()
+    for path in ("group-sets/new", f"group-sets/{set_id}/edit"):
+        page = browser.get(path)
+        assert not page.select("[name=self_signup], [name=auto_leader], [name=group_limit], [name=no_limit]")
+    forged = {"self_signup": "enabled"}
+    browser.post("group-sets/new", 422, name="Seminars", where="lms", fields=forged)
+    browser.post(f"group-sets/{set_id}/edit", 422, name="Labs", fields=forged)
+    browser.post(f"group-sets/{set_id}/assign-unassigned", 422)
+    assert (lms.calls, world.stored(LmsChange)) == (0, [])
+    browser.post("group-sets/new", name="Seminars", where="lms")
+    assert sorted(lms.sets.values()) == ["Labs", "Seminars"]
+    browser.post(f"group-sets/{set_id}/edit", name="Laboratories")
+    assert lms.sets["s1"] == "Laboratories"
+    browser.post(f"group-sets/{set_id}/assign", member_ids=[world.names["Bela B"]], group_id=world.names["Two"])
+    assert lms.members("Two") == {"u-Bela B"}
+    browser.post(f"group-sets/{set_id}/delete")
+    assert "s1" not in lms.sets
+
+
 @pytest.mark.shows("PUSH-40")
 def test_an_edit_that_the_lms_does_not_take_is_said_and_kept(world: World, held: Any) -> None:
     browser, lms, set_id, names = held
@@ -97,13 +183,17 @@ def test_an_edit_that_the_lms_does_not_take_is_said_and_kept(world: World, held:
 
 
 @pytest.mark.shows("PUSH-42")
-@pytest.mark.parametrize("role", ["student", "observer"])
+@pytest.mark.parametrize("role", ["student", "observer", "ta"])
 def test_only_staff_may_write_to_the_lms(world: World, held: Any, role: str) -> None:
     _, lms, set_id, names = held
     other = world.browser(role, member=names["Cleo C"])
-    for path in ("assign", "groups", "edit", "delete", "random", "assign-unassigned"):
+    group = f"groups/{names['One']}"
+    one = (f"{group}/edit", f"{group}/delete", f"{group}/members", f"{group}/members/{names['Anna A']}/remove")
+    for path in ("assign", "groups", "edit", "delete", "random", "assign-unassigned", *one):
         other.post(f"group-sets/{set_id}/{path}", 403)
     other.post("group-sets/new", 403, name="X", where="lms")
+    other.get("push", 403)
+    other.post("push", 403)
     assert lms.calls == 0
     assert states(world) == []
 
@@ -112,9 +202,47 @@ def test_only_staff_may_write_to_the_lms(world: World, held: Any, role: str) -> 
 def test_all_memberships_are_pushed_from_their_own_address(world: World, held: Any) -> None:
     browser, lms, _, _ = held
     lms.groups["s1"]["g1"] = RemoteGroup("g1", "One")
-    browser.post("push")
+    asked = browser.get("push")
+    assert "Nothing is sent yet" in asked.text
+    assert "Changes made in Canvas since the last sync are overwritten" in asked.text
+    assert lms.calls == 0
+    where = browser.post("push")
     world.app.extensions["lti_tool_doorbell"].work_off()
     assert lms.members("One") == {"u-Anna A"}
+    assert "1 group of Canvas’s own sets brought up to date" in browser.get(where).text
+
+
+@pytest.mark.shows("PUSH-24", "PUSH-37")
+def test_a_push_says_which_group_did_not_go_and_why(world: World, held: Any) -> None:
+    browser, lms, _, _ = held
+    lms.groups["s1"] = {"g1": RemoteGroup("g1", "One")}  # Two was deleted there
+    where = browser.post("push")
+    world.app.extensions["lti_tool_doorbell"].work_off()
+    page = browser.get(where)
+    (failed,) = page.select("section.notice-warn li")
+    assert " ".join(failed.text.split()).startswith("Labs, Two: ")
+    assert "1 group was not brought to Canvas" in page.text
+    assert "Nothing had to change" not in page.text
+    assert page.select_one("section.notice-warn form[action$=sync]"), "the way out is one press away"
+    assert lms.members("One") == {"u-Anna A"}
+
+
+def test_a_push_names_the_published_sets_that_others_changed(world: World, lms: PlayedLms) -> None:
+    set_id = world.group_set("Projects", {})
+    with world.app.app_context():
+        values = {"lms_group_set_id": "set-7", "state": "sent", "drift": 2, "created_at": now()}
+        db.session.add(Publication(group_set_id=set_id, name="Projects", **values))
+        db.session.commit()
+    page = world.browser().get("push")
+    assert "2 differences were made in Canvas, which a push leaves there" in " ".join(page.text.split())
+    assert page.select_one(f"main a[href$='{set_id}/drift']")
+    assert lms.calls == 0
+
+
+def test_a_push_of_nothing_is_not_offered(world: World, lms: PlayedLms) -> None:
+    page = world.browser().get("push")
+    assert "There is nothing to push" in page.text
+    assert not page.select("main form")
 
 
 @pytest.mark.shows("PULL-53")

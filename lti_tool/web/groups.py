@@ -80,9 +80,8 @@ def normalize_group_name(course_id: UUID, set_id: UUID, group_id: UUID | None) -
 @requires(Permission.EDIT_GROUPS)
 def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Rename and describe a group."""
-    group_sets.get_editable_set(course_id, set_id, EDITORS)
-    row = groups.read_group(course_id, set_id, group_id)
-    revision = group_sets.get_set(course_id, set_id).revision
+    revision = group_sets.get_editable_set(course_id, set_id, EDITORS).revision
+    row = groups.get_group(set_id, group_id)
     form = EditGroupForm(name=row.name, description=row.description, revision=revision)
     if request.method == "POST" and form.validate():
         try:

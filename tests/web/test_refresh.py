@@ -11,6 +11,7 @@ from lti_tool.models import Course, GroupSet, db
 @pytest.fixture
 def connected(world: Any, lms: Any) -> Any:
     """A set of Canvas that Canvas has."""
+    lms.sets["7"], lms.groups["7"] = "Labs", {}
     return world.group_set("Labs", {}, connection="canvas", lms_group_set_id="7")
 
 

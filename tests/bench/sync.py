@@ -154,7 +154,7 @@ class Page:
             session.add(
                 BrowserSession(
                     token_hash=digest(secret),
-                    nonce_hash=digest("nonce"),
+                    nonce_hash=digest(secret[::-1]),
                     registration_id=registration_id,
                     lti_user_id="t",
                     frame_origins="https://lms.example",
@@ -179,8 +179,11 @@ class Page:
         seconds = time.perf_counter() - began
         calls = calls_of(url, flavour)[0] - before
         db.session.remove()
-        now_in = {card.row.id for card in read_shown_set(UUID(self.course[9:]), set_id, last=10**6).cards
-                  if person in {member.id for member in card.members}}
+        now_in = {
+            card.row.id
+            for card in read_shown_set(UUID(self.course[9:]), set_id, last=10**6).cards
+            if person in {member.id for member in card.members}
+        }
         if answer.status_code != 303 or now_in != {group}:
             raise SystemExit(f"the move did not arrive: {answer.status}, {answer.headers.get('Location')}")
         return {"calls": calls, "seconds": round(seconds, 2)}

@@ -200,9 +200,7 @@ def _of_connected(classroom: Any, sets: dict[str, Any], active: set[str]) -> Fin
     theirs: set[tuple[str, ...]] = set()
     for key, one in sets.items():
         theirs |= {(key, one["name"])} | {(key, str(g["id"]), g["name"]) for g in one["groups"]}
-        theirs |= {
-            (key, str(g["id"]), "", str(m)) for g in one["groups"] for m in g["members"] if str(m) in active
-        }
+        theirs |= {(key, str(g["id"]), "", str(m)) for g in one["groups"] for m in g["members"] if str(m) in active}
     if held == theirs:
         return Findings(doubled=doubled)
     # A sync that failed says so on every page; a change that has not arrived is a row of its own.

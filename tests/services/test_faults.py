@@ -1,6 +1,7 @@
 """Every fault of an LMS against every way of working with it: store and LMS agree afterwards, or a row says why not."""
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import Flask
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError
+from lti_tool.domain.errors import LmsError, ToolError
 from lti_tool.lms import http
 from lti_tool.models import db
 from lti_tool.outbound import Outbound
@@ -30,11 +32,9 @@ from tests.services.faulted import (
     settle,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("no_waiting"),
-    # What is the databases' own stands in other tests; here it is the LMS that fails.
-    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.usefixtures("no_waiting")
+# Where it is the LMS that fails, one database is enough; two people at once meet on both.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 READ_SECONDS = 0.15
 
 
@@ -220,6 +220,7 @@ def findings(record_property: Callable[[str, object], None]) -> Iterator[list[Fi
     assert (total.lost, total.doubled) == (0, 0), found
 
 
+@on_sqlite
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize("name", [*SWITCHES, "half a page"])
 def test_a_fault_of_the_lms(
@@ -265,9 +266,7 @@ def rename_the_set(classroom: Any, work: Work) -> None:
 
 def move_somebody(classroom: Any, work: Work) -> None:
     first, second = [g for g in work.target()["groups"] if g["members"]][:2]
-    classroom.outsider(
-        "move_member", user_id=first["members"][0], group_id=second["id"], from_group_id=first["id"]
-    )
+    classroom.outsider("move_member", user_id=first["members"][0], group_id=second["id"], from_group_id=first["id"])
 
 
 MEDDLERS = {
@@ -278,6 +277,7 @@ MEDDLERS = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize("name", MEDDLERS)
 def test_somebody_else_is_at_work_in_the_lms(classroom: Any, work: str, name: str, findings: list[Findings]) -> None:
@@ -306,3 +306,59 @@ def test_somebody_else_is_at_work_in_the_lms(classroom: Any, work: str, name: st
         findings.append(compare(classroom))
 
 
+# -- two of us ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_two_staff_at_once(app_on_both: Flask, classroom: Any, work: str, findings: list[Findings]) -> None:
+    at_work = WORKS[work](classroom, itertools.count())
+    start = threading.Barrier(2)
+    unforeseen: list[BaseException] = []
+
+    def one() -> None:
+        with app_on_both.app_context():
+            start.wait()
+            try:
+                at_work.do()
+            except ToolError:
+                pass  # told to the second one: a sync is at work, the name is taken, a change waits
+            except BaseException as error:
+                unforeseen.append(error)
+            finally:
+                db.session.remove()
+
+    db.session.rollback()
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not unforeseen
+    settle(classroom)
+    findings.append(compare(classroom))
+
+
+# -- the comparison itself ---------------------------------------------------------------------------------------
+
+
+@on_sqlite
+@pytest.mark.parametrize("what", ["removed", "added", "renamed", "deleted", "twin"])
+@pytest.mark.parametrize("work", ["publish", "write-through"])
+def test_the_comparison_sees_what_nobody_is_told(classroom: Any, work: str, what: str) -> None:
+    at_work = WORKS[work](classroom, itertools.count())
+    at_work.do()
+    assert compare(classroom) == Findings()
+    target, outsider = at_work.target(), classroom.outsider
+    first, second = sorted((g for g in target["groups"] if g["members"]), key=lambda g: g["id"])[:2]
+    person = {"user_id": first["members"][0]}
+    doings: dict[str, Callable[[], Any]] = {
+        "removed": lambda: outsider("remove_member", group_id=first["id"], **person),
+        "added": lambda: classroom.lms.hub.sites[classroom.flavour].add_member(second["id"], person["user_id"]),
+        "renamed": lambda: outsider("rename_group", group_id=first["id"], name="Theirs"),
+        "deleted": lambda: outsider("delete_group", group_id=first["id"]),
+        "twin": lambda: outsider("create_group", set_id=target["id"], name=first["name"]),
+    }
+    doings[what]()
+    found = compare(classroom)
+    assert found.lost + found.doubled > 0
+    assert found.shown == 0

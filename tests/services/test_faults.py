@@ -220,6 +220,7 @@ def findings(record_property: Callable[[str, object], None]) -> Iterator[list[Fi
     assert (total.lost, total.doubled) == (0, 0), found
 
 
+@pytest.mark.shows("PUSH-40")
 @on_sqlite
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize("name", [*SWITCHES, "half a page"])

@@ -1,10 +1,12 @@
 """All settings as one frozen value: environment first, then the TOML files; unsafe values stop the start."""
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,8 @@ class Settings:
     log_level: str = "INFO"
     trusted_proxies: int = 0
     allowed_private_hosts: frozenset[str] = frozenset()
+    smtp_url: str = field(default="", repr=False)  # has a password
+    mail_from: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -56,7 +60,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     values = _files(env.get(f"{PREFIX}CONFIG"))
     values.update({key.removeprefix(PREFIX).lower(): value for key, value in env.items() if key.startswith(PREFIX)})
     values.pop("config", None)
-    known = {field.name for field in fields(Settings)}
+    known = {one.name for one in fields(Settings)}
     for name in sorted(values.keys() - known):
         raise SettingsError(f"{PREFIX}{name.upper()} is not a setting; config/example.toml lists them all")
     return _build(values)
@@ -84,6 +88,7 @@ def _default_text() -> str:
 def _build(values: Mapping[str, Any]) -> Settings:
     base_url = _base_url(str(values.get("base_url", "")))
     data_dir = _folder("data_dir", values["data_dir"])
+    smtp_url = _smtp_url(str(values["smtp_url"] or ""))
     return Settings(
         base_url=base_url,
         data_dir=data_dir,
@@ -94,6 +99,8 @@ def _build(values: Mapping[str, Any]) -> Settings:
         log_level=_log_level(str(values["log_level"])),
         trusted_proxies=_count("trusted_proxies", values["trusted_proxies"]),
         allowed_private_hosts=_hosts(values["allowed_private_hosts"]),
+        smtp_url=smtp_url,
+        mail_from=_mail_from(str(values["mail_from"] or ""), needed=bool(smtp_url)),
     )
 
 
@@ -175,6 +182,33 @@ def local_secret(data_dir: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
     return path.read_text(encoding="utf-8")
+
+
+def _smtp_url(text: str) -> str:
+    """Refuse an address of a mail server that is none, or that would send a password in the clear."""
+    if not text:
+        return ""
+    parts = _split(text)
+    wrong = parts is None or parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/") or parts.fragment
+    if parts is None or wrong or parts.query not in ("", "starttls=1"):
+        # The address may hold a password: it is not repeated.
+        raise SettingsError(
+            f"{PREFIX}SMTP_URL must be smtp://USER:PASSWORD@HOST:587?starttls=1 or smtps://USER:PASSWORD@HOST"
+        )
+    in_the_clear = parts.scheme == "smtp" and not parts.query and parts.hostname not in LOOPBACK_NAMES
+    if parts.password and in_the_clear:
+        raise SettingsError(f"{PREFIX}SMTP_URL would send the password in the clear: add ?starttls=1, or use smtps://")
+    return text
+
+
+def _mail_from(text: str, *, needed: bool) -> str:
+    address = parseaddr(text)[1]
+    right = re.fullmatch(r"[^\s@]+@[^\s@]+", address) and text.isprintable()
+    if not right and (text or needed):
+        raise SettingsError(
+            f"{PREFIX}MAIL_FROM must be the address that mails come from, as groups@example.edu: {text}"
+        )
+    return text
 
 
 def _log_level(text: str) -> str:

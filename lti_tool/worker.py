@@ -14,7 +14,20 @@ from huey.exceptions import ConfigurationError
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lti.session import purge_expired
-from lti_tool.services import consents, drafts, lms_changes, publication, pull, push, push_all, refresh, runs, undo
+from lti_tool.services import (
+    consents,
+    deadlines,
+    drafts,
+    lms_changes,
+    mails,
+    publication,
+    pull,
+    push,
+    push_all,
+    refresh,
+    runs,
+    undo,
+)
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
 
@@ -44,6 +57,8 @@ class Doorbell:
         self._run = self.huey.task(name="run")(self._work)
         self.huey.periodic_task(crontab(minute="*"), name="sweep")(self._sweep)
         self.huey.periodic_task(crontab(minute="7"), name="purge")(self._purge)
+        self.huey.periodic_task(crontab(minute="23"), name="warn")(self._warn)
+        self.huey.periodic_task(crontab(minute="*"), name="mail")(self._mail)
 
     def serve(self, app: Flask) -> None:
         """Do the rung jobs with this application."""
@@ -92,6 +107,14 @@ class Doorbell:
             drafts.sweep()
             undo.sweep()
             consents.forget_expired()
+
+    def _warn(self) -> None:
+        with self._context():
+            deadlines.tell_deadlines()
+
+    def _mail(self) -> None:
+        with self._context():
+            mails.send_waiting(self._app.extensions["lti_tool"])  # type: ignore[union-attr] # checked above
 
 
 class InProcessConsumer(Consumer):  # type: ignore[misc] # huey is untyped

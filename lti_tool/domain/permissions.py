@@ -1,4 +1,4 @@
-"""Who may do what: one table from permission to a tiny predicate over the person; nothing else decides rights."""
+"""Who may do what in a course: one table from permission to a predicate; within a group it is `group_rights`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +27,10 @@ class Permission(StrEnum):
     EDIT_ROSTER = "edit_roster"
     SYNC = "sync"
     PUBLISH = "publish"
+    FORM_GROUPS = "form_groups"
+    VIEW_NOTICES = "view_notices"
+    VIEW_HISTORY = "view_history"
+    VIEW_OWN_HISTORY = "view_own_history"
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,10 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.EDIT_ASSIGNMENTS: _manages_groups,
     Permission.SYNC: _may_sync,
     Permission.PUBLISH: _manages_groups,
+    Permission.FORM_GROUPS: lambda actor: actor.enrollment_type is EnrollmentType.STUDENT,
+    Permission.VIEW_NOTICES: lambda actor: actor.is_staff or actor.enrollment_type is EnrollmentType.STUDENT,
+    Permission.VIEW_HISTORY: lambda actor: actor.is_staff,
+    Permission.VIEW_OWN_HISTORY: lambda actor: actor.enrollment_type is EnrollmentType.STUDENT,
 }
 
 

@@ -70,7 +70,7 @@ def system_sets(course_id: UUID, people: Sequence[ActivePerson]) -> tuple[System
         SystemSet(
             uuid5(NAMESPACE, f"individuals {course_id}"),
             INDIVIDUALS,
-            tuple(SystemGroup(uuid5(NAMESPACE, f"student {i}"), names[i], (i,)) for i, _ in students),
+            tuple(SystemGroup(individual_group_id(i), names[i], (i,)) for i, _ in students),
         ),
         SystemSet(
             uuid5(NAMESPACE, f"staff set {course_id}"),
@@ -78,6 +78,11 @@ def system_sets(course_id: UUID, people: Sequence[ActivePerson]) -> tuple[System
             (SystemGroup(uuid5(NAMESPACE, f"staff {course_id}"), STAFF, staff),),
         ),
     )
+
+
+def individual_group_id(member_id: UUID) -> UUID:
+    """Return the id of a student's own group, the home group of seed 004 (ruling C11)."""
+    return uuid5(NAMESPACE, f"student {member_id}")
 
 
 def plan_system_sets(wanted: Sequence[SystemSet], stored: StoredSystem) -> SystemPlan:

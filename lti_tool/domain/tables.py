@@ -85,6 +85,28 @@ def read_table(text: str) -> Table:
     return Table(tuple(name for name in names if name), tuple(found))
 
 
+def read_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Read a table without a line of column names: (line, cells) of each row that is not blank.
+
+    Raise RuleViolation "table_quote" (line), "table_too_many_rows" or "table_too_many_columns" (limit).
+    """
+    found: list[tuple[int, list[str]]] = []
+    for line, cells in _rows(text):
+        if len(found) == MOST_ROWS:
+            raise RuleViolation("table_too_many_rows", limit=f"{MOST_ROWS:,}")
+        if len(cells) > MOST_COLUMNS:
+            raise RuleViolation("table_too_many_columns", limit=MOST_COLUMNS)
+        found.append((line, [restored(cell.strip()) for cell in cells]))
+    return found
+
+
+def write_rows(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return a table without column names, as `write_table` writes one."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows([harmless(cell) for cell in row] for row in rows)
+    return out.getvalue().encode("utf-8-sig")
+
+
 def write_table(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> bytes:
     """Return a table as Excel reads it without asking: UTF-8 with its mark, commas, CRLF; every cell harmless."""
     out = io.StringIO(newline="")

@@ -5,10 +5,14 @@ from lti_tool.models.course import Course, CourseAccess
 from lti_tool.models.database import bare_transaction, db, release, transaction
 from lti_tool.models.group import Group, GroupMembership
 from lti_tool.models.group_set import GroupSet, GroupSetEntry, LeftOutGroupSet
+from lti_tool.models.group_space import GroupDocument, GroupMessage
+from lti_tool.models.grouping import Grouping, GroupingMembership
 from lti_tool.models.history import HistoryEntry
 from lti_tool.models.import_draft import ImportDraft
+from lti_tool.models.invite import GroupInvite, InviteUse, JoinRequest
 from lti_tool.models.lms_change import LmsChange
 from lti_tool.models.lms_grant import LmsGrant, OauthClient, OauthState
+from lti_tool.models.notice import Notice
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
 from lti_tool.models.registration import Deployment, PlatformKeySet, Registration, ServiceToken
 from lti_tool.models.roster_member import RosterMember, Section, SectionMembership
@@ -24,16 +28,24 @@ __all__ = [
     "CourseAccess",
     "Deployment",
     "Group",
+    "GroupDocument",
+    "GroupInvite",
     "GroupMembership",
+    "GroupMessage",
     "GroupSet",
     "GroupSetEntry",
+    "Grouping",
+    "GroupingMembership",
     "HistoryEntry",
     "ImportDraft",
+    "InviteUse",
+    "JoinRequest",
     "LeftOutGroupSet",
     "LmsChange",
     "LmsGrant",
     "MirroredGroup",
     "MirroredMembership",
+    "Notice",
     "OauthClient",
     "OauthState",
     "PlatformKeySet",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lti_tool.models.database import Base, uuid_key
@@ -22,6 +22,13 @@ class Assignment(Base):
     # No cascade: whoever deletes a set says first what its assignments use instead.
     group_set_id: Mapped[UUID] = mapped_column(ForeignKey("group_set.id"), index=True)
     pattern: Mapped[str | None] = mapped_column(String(255))
+    formed_by: Mapped[str] = mapped_column(String(8), default="staff", server_default="staff")  # staff | students
+    min_size: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    max_size: Mapped[int | None]
+    last_invitation_at: Mapped[datetime | None]
+    last_answer_at: Mapped[datetime | None]
+    same_section: Mapped[bool] = mapped_column(default=False, server_default=false())
+    names_chosen: Mapped[bool] = mapped_column(default=False, server_default=false())  # by students; else generated
     revision: Mapped[int] = mapped_column(default=0)  # rises with every change
     created_at: Mapped[datetime]
     exclusions: Mapped[list["AssignmentExclusion"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lti_tool.models.database import Base, uuid_key
@@ -36,6 +36,11 @@ class GroupSet(Base):
     source_filename: Mapped[str | None] = mapped_column(String(255))  # of an imported set
     position: Mapped[int]  # place in the course's list
     revision: Mapped[int] = mapped_column(default=0)  # rises with every change; the row is the set's lock
+    # What students may do by themselves in a local set: closed | join (groups that are there) | create (their own too).
+    signup: Mapped[str] = mapped_column(String(8), default="closed", server_default="closed")
+    signup_until: Mapped[datetime | None]
+    group_limit: Mapped[int | None]  # most members of a group of the set, for whoever joins by themselves
+    same_section: Mapped[bool] = mapped_column(default=False, server_default=false())
     last_updated: Mapped[datetime | None]  # when its source was last read; None for local sets
     created_at: Mapped[datetime]
     entries: Mapped[list["GroupSetEntry"]] = relationship(

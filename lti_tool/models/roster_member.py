@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.models.database import Base, uuid_key
@@ -35,6 +35,7 @@ class RosterMember(Base):
     lms_user_id: Mapped[str | None] = mapped_column(String(255))
     lti_user_id: Mapped[str | None] = mapped_column(String(255))
     manages_groups: Mapped[bool | None]  # as the LMS says; None: it was not asked
+    wants_mail: Mapped[bool] = mapped_column(default=True, server_default=true())  # notices by e-mail too
     created_at: Mapped[datetime]
 
 

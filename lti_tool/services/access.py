@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Actor
@@ -12,7 +12,7 @@ from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.work import Work
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Registration, RosterMember, ServiceToken, SyncRun, db
+from lti_tool.models import Course, CourseAccess, Notice, Registration, RosterMember, ServiceToken, SyncRun, db
 from lti_tool.services.runs import OPEN, work_of
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
@@ -59,6 +59,7 @@ class Viewer:
     course: CourseFacts
     actor: Actor
     at_work: Work | None = None
+    unread: int = 0  # notices
 
 
 def find_visitor(session_token: str | None) -> Visitor | None:
@@ -73,8 +74,10 @@ def find_visitor(session_token: str | None) -> Visitor | None:
 
 def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     """Return the visitor's part in a course; None when they did not launch it lately or are no longer in it."""
+    of_person = (Notice.member_id == CourseAccess.member_id, Notice.read_at.is_(None))
+    unread = select(func.count()).select_from(Notice).where(*of_person).correlate(CourseAccess).scalar_subquery()
     row = db.session.execute(
-        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at, SyncRun)
+        select(Course, CourseAccess, RosterMember, Registration.family, ServiceToken.set_at, SyncRun, unread)
         .join(CourseAccess, CourseAccess.course_id == Course.id)
         .join(Registration, Registration.id == Course.registration_id)
         .outerjoin(RosterMember, RosterMember.id == CourseAccess.member_id)
@@ -89,7 +92,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
     ).one_or_none()
     if row is None:
         return None
-    course, access, member, family, token_set_at, run = row
+    course, access, member, family, token_set_at, run, news = row
     actor = _actor(course, access, member, asks=family == "moodle" and token_set_at is not None)
     if actor.enrollment_type is EnrollmentType.STUDENT and _is_dropped(member):
         return None
@@ -111,6 +114,7 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
         ),
         actor,
         work_of(run) if run else None,
+        unread=news,
     )
 
 

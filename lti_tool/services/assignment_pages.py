@@ -23,6 +23,7 @@ from lti_tool.models import (
 )
 from lti_tool.services.assignments import get_assignment, read_exclusions
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.groupings import own_seats
 from lti_tool.services.memberships import read_members
 
 
@@ -85,10 +86,14 @@ class SelectionPage:
 
 @dataclass(frozen=True)
 class OwnAssignment:
-    """An assignment as a student sees it: one's own groups (one, as a rule) with the people in them."""
+    """An assignment as a student sees it: one's own groups (one, as a rule) with the people in them.
+
+    `invitations`: how many wait for an answer.
+    """
 
     row: Assignment
     groups: Sequence[tuple[str, Sequence[RosterMember]]]
+    invitations: int = 0
 
 
 def list_assignments(course_id: UUID) -> list[AssignmentSummary]:
@@ -159,8 +164,14 @@ def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment
         by_set.setdefault(set_id, []).append(SelectableGroup(group_id, name))
     members = read_members([group_id for _, group_id, _ in mine])
     excluded = _exclusions(course_id)
+    seats = own_seats(member_id)
     found = []
     for row in rows:
+        if row.formed_by == "students":
+            group_ids, invitations = seats.get(row.id, (frozenset(), 0))
+            own = [(name, members.get(group_id, ())) for _, group_id, name in mine if group_id in group_ids]
+            found.append(OwnAssignment(row, list({name: (name, people) for name, people in own}.values()), invitations))
+            continue
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
         chosen = resolve(selection, by_set.get(row.group_set_id, ()))
         found.append(OwnAssignment(row, [(group.name, members.get(group.id, ())) for group in chosen]))

@@ -3,30 +3,44 @@
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.formation import Rules
 from lti_tool.domain.globs import compile_glob
-from lti_tool.domain.groups import clean_name, clean_text, require_free_name
+from lti_tool.domain.groups import clean_name, clean_text, free_name, require_free_name, set_is_editable
 from lti_tool.domain.selection import Selection
-from lti_tool.models import Assignment, AssignmentExclusion, GroupSet, GroupSetEntry, db, transaction
+from lti_tool.models import Assignment, AssignmentExclusion, Grouping, GroupSet, GroupSetEntry, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import default_set
+from lti_tool.services.group_sets import add_local_set, connection_of, local_names
 from lti_tool.services.runs import require_edits
+
+_LIVE = Grouping.ended_at.is_(None)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What somebody wants an assignment to be; without a set a new one uses Individual Students."""
+    """What somebody wants an assignment to be; without a set a new one uses Individual Students.
+
+    `formation`: how its groups form. Where students form them, the assignment has all groups of a local set: its own
+    one is made when another kind of set was chosen (ruling C25).
+    """
 
     name: str
     description: str = ""
     group_set_id: UUID | None = None
     selection: Selection = field(default_factory=Selection)
+    formation: Rules = field(default_factory=lambda: Rules(by_students=False))
+
+    def __post_init__(self) -> None:
+        """Take all groups where students form them: a group that they make must not fall out of the selection."""
+        if self.formation.by_students:
+            object.__setattr__(self, "selection", Selection())
 
 
 def get_assignment(course_id: UUID, assignment_id: UUID) -> Assignment:
@@ -54,7 +68,7 @@ def create_assignment(viewer: Viewer, draft: Draft) -> Changes:
     with transaction() as session:
         require_edits(course_id)
         _require_free_name(course_id, name)
-        set_id = _hold_set(course_id, draft.group_set_id) if draft.group_set_id else default_set(course_id)
+        set_id = _set_of(course_id, draft, None)
         row = Assignment(
             id=uuid4(),
             course_id=course_id,
@@ -64,6 +78,7 @@ def create_assignment(viewer: Viewer, draft: Draft) -> Changes:
             pattern=draft.selection.pattern,
             created_at=now(),
         )
+        _store_rules(row, draft.formation)
         session.add(row)
         _flush_name(name)
         _store_exclusions(row.id, draft.selection.excluded & _groups_of(set_id))
@@ -86,13 +101,16 @@ def edit_assignment(
         require_edits(course_id)
         _require_free_name(course_id, name, besides=assignment_id)
         before = read_exclusions(assignment_id)
-        set_id = _hold_set(course_id, draft.group_set_id or row.group_set_id)
+        set_id = _set_of(course_id, draft, row)
         moved = set_id != row.group_set_id
+        if moved and db.session.scalar(select(exists().where(Grouping.assignment_id == row.id, _LIVE))):
+            raise RuleViolation("groupings_there")
         if moved and before and not confirmed:
             raise RuleViolation("exclusions_end", count=len(before))
         history.note(course_id, viewer.access_id, "assignment_edited", _told(row.name, name), assignment_id)
         row.name, row.description = name, clean_text(draft.description) or None
         row.group_set_id, row.pattern = set_id, draft.selection.pattern
+        _store_rules(row, draft.formation)
         _flush_name(name)
         _store_exclusions(assignment_id, _kept(draft.selection.excluded, before, _groups_of(set_id), moved))
     return Changes(assignments=frozenset({assignment_id}), count=1)
@@ -116,6 +134,26 @@ def _kept(wanted: frozenset[UUID], before: frozenset[UUID], groups: frozenset[UU
     if moved:
         return frozenset() if before else wanted & groups
     return (wanted & groups) | (before - groups)
+
+
+def _set_of(course_id: UUID, draft: Draft, row: Assignment | None) -> UUID:
+    """Return the set that an assignment shall use, held until the transaction ends; raise NotFound."""
+    wanted = draft.group_set_id or (row.group_set_id if row else None)
+    set_id = _hold_set(course_id, wanted) if wanted else None
+    if draft.formation.by_students and (set_id is None or not _is_ours(set_id)):
+        return add_local_set(course_id, free_name(clean_name(draft.name), local_names(course_id)))
+    return set_id or default_set(course_id)
+
+
+def _is_ours(set_id: UUID) -> bool:
+    return set_is_editable(connection_of(db.session.get_one(GroupSet, set_id)))
+
+
+def _store_rules(row: Assignment, rules: Rules) -> None:
+    row.formed_by = "students" if rules.by_students else "staff"
+    row.min_size, row.max_size = rules.minimum, rules.maximum
+    row.last_invitation_at, row.last_answer_at = rules.last_invitation_at, rules.last_answer_at
+    row.same_section, row.names_chosen = rules.same_section, rules.names_chosen
 
 
 def _told(before: str, after: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lti_tool.domain.clock import from_store, now
 from lti_tool.domain.errors import LmsError, LmsRefused, RuleViolation, ToolError
 from lti_tool.domain.gateway import Capabilities, Right
+from lti_tool.mail import MailUnavailableError, open_post
 from lti_tool.models import Course, Registration, db, release
 from lti_tool.services import gateways, oauth_clients
 from lti_tool.services.registrations import get_registration, list_registrations
@@ -74,6 +75,7 @@ def examine(tool: Tool, registration_id: UUID | None = None) -> Iterator[Finding
     yield database
     yield _keys(tool)
     yield _base_url(tool)
+    yield _mail(tool)
     if database.verdict is Verdict.FAILED:
         return
     registrations = [get_registration(registration_id)] if registration_id else list(list_registrations())
@@ -109,6 +111,17 @@ def _base_url(tool: Tool) -> Finding:
             "base url", Verdict.WARNING, tool.settings.base_url, "reachable from this machine only: fine for a demo"
         )
     return Finding("base url", Verdict.OK, tool.settings.base_url)
+
+
+def _mail(tool: Tool) -> Finding:
+    if not tool.settings.smtp_url:
+        return Finding("e-mail", Verdict.OK, "not set up: notices are shown in the tool only")
+    try:
+        with open_post(tool.settings.smtp_url, tool.settings.mail_from):
+            return Finding("e-mail", Verdict.OK, f"from {tool.settings.mail_from}")
+    except MailUnavailableError as error:
+        advice = "check LTI_TOOL_SMTP_URL: host, port, encryption, user and password"
+        return Finding("e-mail", Verdict.FAILED, str(error), advice)
 
 
 def _registration(tool: Tool, registration_id: UUID) -> Iterator[Finding]:

@@ -104,7 +104,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
         group = following[group_id]
         if group.name != names[group_id]:
             change = f"{group.name} → {names[group_id]}"
-            history.note(viewer.course.id, viewer.access_id, "group_name_followed", change, group_id)
+            history.note(viewer.course.id, viewer.access_id, "group_name_followed", change, group_id, group_id=group_id)
             group.name = names[group_id]
 
 

@@ -153,7 +153,8 @@ def add_local_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, gene
         insert(GroupSetEntry),
         [{"group_set_id": set_id, "group_id": i, "position": first + n} for n, i in enumerate(ids)],
     )
-    history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id)
+    only = ids[0] if len(ids) == 1 else None
+    history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id, group_id=only)
     return ids
 
 
@@ -168,7 +169,8 @@ def edit_group(
         lock_set(viewer.course.id, set_id, revision)
         group = _editable(set_id, group_id)
         new = free_edited_name(group, name)
-        history.note(viewer.course.id, viewer.access_id, "group_edited", f"{group.name} → {new}", group_id)
+        change = f"{group.name} → {new}"
+        history.note(viewer.course.id, viewer.access_id, "group_edited", change, group_id, group_id=group_id)
         group.name_generated = group.name_generated and new == group.name
         group.name, group.description = new, clean_text(description)
     return Changes(groups=frozenset({group_id}), count=1)
@@ -180,7 +182,7 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
         holders = session.scalars(select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)).all()
-        history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id)
+        history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id, group_id=group_id)
         session.execute(delete(Group).where(Group.id == group_id))
     return Changes(group_sets=frozenset(holders), deleted_groups=frozenset({group_id}), count=1)
 
@@ -219,7 +221,8 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     append_members([(group_id, member_id) for member_id, group_id in moves.items()])
     for member_id, group_id in moves.items():
         note = f"{members[member_id].name} → {groups[group_id].name}"
-        history.note(viewer.course.id, viewer.access_id, "member_placed", note, group_id)
+        about = {"group_id": group_id, "member_id": member_id}
+        history.note(viewer.course.id, viewer.access_id, "member_placed", note, group_id, **about)
     follow_members(viewer, touched)
     return touched, len(moves)
 
@@ -233,7 +236,8 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
         session.execute(
             delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         )
-        history.note(viewer.course.id, viewer.access_id, "member_removed", f"{member.name} ← {group.name}", group_id)
+        note, about = f"{member.name} ← {group.name}", {"group_id": group_id, "member_id": member_id}
+        history.note(viewer.course.id, viewer.access_id, "member_removed", note, group_id, **about)
         follow_members(viewer, {group_id})
     return Changes(groups=frozenset({group_id}), count=1)
 

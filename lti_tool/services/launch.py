@@ -291,7 +291,7 @@ def _adopt(connection: Connection, facts: LaunchFacts, found: RosterMember) -> b
     )
     if not taken.rowcount:
         return False
-    history.note(found.course_id, None, "member_launched", f"{found.name} → {facts.name}", found.id)
+    history.note(found.course_id, None, "member_launched", f"{found.name} → {facts.name}", found.id, member_id=found.id)
     return True
 
 

@@ -134,6 +134,7 @@ def _wanted(course_id: UUID) -> dict[UUID, list[WantedGroup]]:
     """Return the groups of all published sets of a course as the LMS shall have them, in one query."""
     rows = db.session.execute(
         select(GroupSet.id, Group.id, Group.name, Group.description, RosterMember.lms_user_id)
+        .select_from(GroupSetEntry)
         .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
         .join(Publication, Publication.group_set_id == GroupSet.id)
         .join(Group, Group.id == GroupSetEntry.group_id)
@@ -157,6 +158,7 @@ def _held(course_id: UUID) -> dict[UUID, list[MirroredState]]:
     """Return what the LMS is known to hold of all published sets of a course, in one query."""
     rows = db.session.execute(
         select(Publication.group_set_id, MirroredGroup, MirroredMembership.lms_user_id)
+        .select_from(MirroredGroup)
         .join(Publication, Publication.id == MirroredGroup.publication_id)
         .join(GroupSet, GroupSet.id == Publication.group_set_id)
         .outerjoin(MirroredMembership, MirroredMembership.mirrored_group_id == MirroredGroup.id)

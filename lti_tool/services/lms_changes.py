@@ -173,6 +173,7 @@ def discard(viewer: Viewer, change_id: UUID) -> ChangeView:
 
 
 def _ending(viewer: Viewer, change_id: UUID) -> LmsChange:
+    runs.require_edits(viewer.course.id)
     row = db.session.scalar(
         select(LmsChange).where(LmsChange.id == change_id, LmsChange.course_id == viewer.course.id).with_for_update()
     )

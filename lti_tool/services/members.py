@@ -83,7 +83,7 @@ def add_member(viewer: Viewer, values: MemberValues) -> Changes:
         row = new_local_row(course_id, values)
         session.add(row)
         session.flush()
-        history.note(course_id, viewer.access_id, "member_added", values.name, row.id)
+        history.note(course_id, viewer.access_id, "member_added", values.name, row.id, member_id=row.id)
         return bring_in_step(course_id)
 
 
@@ -104,7 +104,7 @@ def edit_member(viewer: Viewer, member_id: UUID, values: MemberValues, seen: str
             row.name, row.email, row.student_number = values.name, values.email, values.student_number
             row.status = values.status
         set_git_username(row, values.git_username, values.git_username_status)
-        history.note(course_id, viewer.access_id, "member_changed", row.name, member_id)
+        history.note(course_id, viewer.access_id, "member_changed", row.name, member_id, member_id=member_id)
         return bring_in_step(course_id)
 
 
@@ -119,7 +119,7 @@ def delete_member(viewer: Viewer, member_id: UUID) -> Changes:
         row = _get_member(course_id, member_id)
         if not is_deletable(MemberSource(row.source), MemberStatus(row.status)):
             raise RuleViolation("member_not_deletable", member=row.name)
-        history.note(course_id, viewer.access_id, "member_deleted", row.name, member_id)
+        history.note(course_id, viewer.access_id, "member_deleted", row.name, member_id, member_id=member_id)
         held = session.scalars(select(GroupMembership.group_id).where(GroupMembership.member_id == member_id)).all()
         session.execute(delete(RosterMember).where(RosterMember.id == member_id))  # memberships go with the row
         after = bring_in_step(course_id)

@@ -21,7 +21,7 @@
       time.title = localTime.format(new Date(time.dateTime));
     }
     for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
-    for (const button of document.querySelectorAll("[data-tick-all]")) button.hidden = false;
+    for (const button of document.querySelectorAll("[data-tick-all], [data-needs-script]")) button.hidden = false;
     for (const form of document.querySelectorAll("form[data-counts]")) countTicks(form);
   }
 
@@ -37,6 +37,43 @@
     const tick = boxes.some((box) => !box.checked);
     for (const box of boxes) box.checked = tick;
     if (boxes.length) countTicks(boxes[0].form);
+  });
+
+  // A code is typed as people read it out; the server takes it as it stands.
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!field.matches("[data-code]") || field.value.includes("/") || field.value.includes(":")) return;
+    const place = field.value.slice(0, field.selectionStart ?? 0).replace(/[\s-]/g, "").length;
+    const code = field.value.replace(/[\s-]/g, "").toUpperCase();
+    if (code === field.value) return;
+    field.value = code;
+    field.setSelectionRange(place, place);
+  });
+
+  async function copy(button) {
+    const field = document.getElementById(button.dataset.copies);
+    field.focus();
+    field.select();
+    let copied = false;
+    try {
+      await navigator.clipboard.writeText(field.value);
+      copied = true;
+    } catch {
+      // A frame may be kept from the clipboard; the older way asks nobody, and what is selected can be copied by hand.
+      try {
+        copied = document.execCommand("copy");
+      } catch {
+        copied = false;
+      }
+    }
+    announce(copied ? "Copied" : "Press Ctrl or Command and C to copy what is selected");
+    button.firstChild.textContent = copied ? "Copied" : "Selected: copy it by hand";
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copies]");
+    if (button) copy(button);
+    else if (event.target.matches("[data-select]")) event.target.select();
   });
 
   // What the server said a typed name is stored as takes its place when the field is left, typed text only.

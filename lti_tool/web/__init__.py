@@ -11,17 +11,23 @@ def register(app: Flask) -> None:
         assignments,
         changes,
         connection,
+        doors,
         drift,
+        formation,
         group_draws,
         group_sets,
+        groupings,
         groups,
         health,
+        history,
         home,
         imports,
         lms_oauth,
         lti,
         matrix,
         members,
+        notices,
+        own_groups,
         presets,
         publication,
         references,
@@ -38,6 +44,8 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
+    of_assignments = (assignments, selection, formation, groupings)
+    of_students = (own_groups, doors, notices, history)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, home, *of_people, *of_sets, assignments, selection, *of_the_lms):
+    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)

@@ -66,11 +66,16 @@ def subject_set() -> UUID | None:
     return cast("UUID | None", (request.view_args or {}).get("set_id"))
 
 
+def known_visitor() -> Visitor | None:
+    """Return whose session this is, in whatever course; None for nobody's."""
+    return cast("Visitor | None", g.get("visitor"))
+
+
 def csrf_token() -> str:
     """Return the token that proves a form came from this session's own page."""
-    visitor: Visitor | None = g.get("visitor")
+    person = visitor()
     secret = tool().settings.secret_key.encode()
-    text = f"csrf:{visitor.session_key if visitor else ''}"
+    text = f"csrf:{person.session_key if person else ''}"
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 

@@ -1,21 +1,39 @@
 """The form of an assignment: its name, its group set, and which groups of the set it uses."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from wtforms import HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms import (
+    BooleanField,
+    DateTimeLocalField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
+from lti_tool.domain.formation import Rules
 from lti_tool.domain.globs import validate
 from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.selection import Selection
 from lti_tool.services.assignments import Draft
 from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
 
+MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]  # as browsers send them
+MOST_PEOPLE = 10_000
 DIGITS = 18  # of a revision; Python refuses to read numbers of thousands of them
 PATTERN_HINT = (
     "* is any text, ? one character, [a-z] one of these, [!a-z] none of these; \\ takes the next sign as it is."
 )
+
+
+def in_utc(typed: datetime | None) -> datetime | None:
+    """Return a typed time as aware UTC, which the field's label says it is."""
+    return typed.replace(tzinfo=UTC) if typed else None
 
 
 def _uuid_or_none(text: object) -> UUID | None:
@@ -32,7 +50,40 @@ class AssignmentForm(Form):
     pattern = StringField("Pattern for their names", description=PATTERN_HINT)
     excluded = SelectMultipleField("Leave out", coerce=as_uuid, validate_choice=False)
     find = StringField("Find groups to leave out, by a part of their name")
+    formed_by = SelectField("Who forms the groups", default="staff", validate_choice=False)
+    min_size = IntegerField("Least people in a group", [Optional()], default=1)
+    max_size = IntegerField("Most people (optional)", [Optional()])
+    last_invitation_at = DateTimeLocalField("Last invitation, UTC (optional)", [Optional()], format=MOMENTS)
+    last_answer_at = DateTimeLocalField("Last answer, UTC (optional)", [Optional()], format=MOMENTS)
+    same_section = BooleanField("Only within one section")
+    names_chosen = BooleanField("Students choose the names; else groups are named after their people")
     revision = HiddenField()
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        for field, code in (
+            (self.min_size, "size_required"),
+            (self.max_size, "size_required"),
+            (self.last_invitation_at, "date_wrong"),
+            (self.last_answer_at, "date_wrong"),
+        ):
+            if field.process_errors:
+                field.process_errors = [code]
+
+    def validate_min_size(self, field: Any) -> None:
+        """Refuse a minimum below one."""
+        if field.data is not None and not 1 <= field.data <= MOST_PEOPLE:
+            raise ValidationError("minimum_too_small")
+
+    def validate_max_size(self, field: Any) -> None:
+        """Refuse a maximum below the minimum."""
+        if field.data is not None and not max(1, self.min_size.data or 1) <= field.data <= MOST_PEOPLE:
+            raise ValidationError("maximum_below_minimum")
+
+    def validate_last_answer_at(self, field: Any) -> None:
+        """Refuse a last answer before the last invitation."""
+        if field.data and self.last_invitation_at.data and field.data < self.last_invitation_at.data:
+            raise ValidationError("dates_crossed")
 
     def validate_pattern(self, field: Any) -> None:
         """Refuse a pattern that is not understood, with its place."""
@@ -55,7 +106,21 @@ class AssignmentForm(Form):
     @property
     def draft(self) -> Draft:
         """Return the assignment that the fields describe."""
-        return Draft(self.name.data or "", self.description.data or "", self.group_set_id.data, self.selection)
+        name, description = self.name.data or "", self.description.data or ""
+        return Draft(name, description, self.group_set_id.data, self.selection, self.formation)
+
+    @property
+    def formation(self) -> Rules:
+        """Return how groups form by the fields; they are valid."""
+        return Rules(
+            by_students=self.formed_by.data == "students",
+            minimum=self.min_size.data or 1,
+            maximum=self.max_size.data,
+            last_invitation_at=in_utc(self.last_invitation_at.data),
+            last_answer_at=in_utc(self.last_answer_at.data),
+            same_section=self.same_section.data,
+            names_chosen=self.names_chosen.data,
+        )
 
     @property
     def seen_revision(self) -> int:

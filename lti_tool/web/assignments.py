@@ -101,6 +101,13 @@ def edit_assignment(course_id: UUID, assignment_id: UUID) -> Response:
         kind="all" if row.pattern is None else "pattern",
         pattern=row.pattern,
         excluded=service.read_exclusions(assignment_id),
+        formed_by=row.formed_by,
+        min_size=row.min_size,
+        max_size=row.max_size,
+        last_invitation_at=row.last_invitation_at,
+        last_answer_at=row.last_answer_at,
+        same_section=row.same_section,
+        names_chosen=row.names_chosen,
         revision=row.revision,
     )
     if request.method == "POST" and form.validate():

@@ -13,6 +13,7 @@ from lti_tool.services import connected_sets, copies, lms_changes, publication, 
 from lti_tool.services import group_sets as sets
 from lti_tool.services.assignment_sets import assignments_of
 from lti_tool.services.ledger_page import count_pending
+from lti_tool.services.own_groups import set_signup
 from lti_tool.services.presets import presets_for
 from lti_tool.services.refresh import may_refresh
 from lti_tool.services.set_edits import EDITORS
@@ -21,7 +22,8 @@ from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.errors import answer_error
-from lti_tool.web.forms import AddGroupsForm, GroupSetForm
+from lti_tool.web.forms import AddGroupsForm
+from lti_tool.web.own_group_forms import SetSignupForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
 from lti_tool.web.set_options import NewSetForm, SetOptionsForm
 from lti_tool.web.set_place import blocks_shown, everybody_shown, next_query, place_queries
@@ -156,7 +158,7 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Rename a group set, in the LMS too when it is published; one of the LMS there only, with its options."""
     row = sets.get_editable_set(course_id, set_id, EDITORS)
     of_lms = row.connection in LMS_CONNECTIONS
-    form = (SetOptionsForm if of_lms else GroupSetForm)(name=row.name, revision=row.revision)
+    form = SetOptionsForm(name=row.name, revision=row.revision) if of_lms else _own_set_form(row)
     if request.method == "POST" and form.validate():
         try:
             if isinstance(form, SetOptionsForm):
@@ -164,6 +166,7 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
                 saved = connected_sets.edit_connected_set(viewer(), set_id, *values)
             else:
                 saved = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
+                set_signup(viewer(), set_id, form.rules)
             return after_change(set_id, saved, "set_saved" if of_lms else "set_renamed")
         except RuleViolation as error:
             form.refuse(form.name, error)
@@ -231,6 +234,17 @@ def bring_back_group_set(course_id: UUID) -> Response:
     """Let the next sync fetch a removed set of the LMS again."""
     back = removal.bring_back(viewer(), request.form.get("lms_group_set_id", ""))
     return changed(back, "group_sets.group_sets", notice="set_wanted_back")
+
+
+def _own_set_form(row: Any) -> SetSignupForm:
+    return SetSignupForm(
+        name=row.name,
+        revision=row.revision,
+        signup=row.signup,
+        signup_until=row.signup_until,
+        group_limit=row.group_limit,
+        same_section=row.same_section,
+    )
 
 
 def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:

@@ -4,11 +4,13 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
+from lti_tool.domain.errors import ToolError
 from lti_tool.domain.permissions import Permission
 from lti_tool.services.assignment_pages import list_own_assignments
 from lti_tool.services.assignments import count_assignments
 from lti_tool.services.gateways import group_access_problem
 from lti_tool.services.groups import list_own_groups
+from lti_tool.services.own_group_pages import list_open_sets
 from lti_tool.services.roster import count_people
 from lti_tool.services.runs import list_runs
 from lti_tool.web.access import public, requires, tool, viewer
@@ -27,11 +29,19 @@ def home(course_id: UUID) -> Response:
         return _staff_home(course_id)
     if can(Permission.VIEW_GROUP_SETS):
         return page("group_sets/list.html", sets=visible_sets(course_id))
-    member_id = viewer().actor.member_id
+    return show_home()
+
+
+def show_home(status: int = 200, refusal: ToolError | None = None) -> Response:
+    """Render a student's own page, with what was refused above it."""
+    course_id, member_id = viewer().course.id, viewer().actor.member_id
     return page(
         "home/student.html",
+        status,
         groups=list_own_groups(course_id, member_id) if member_id else [],
         assignments=list_own_assignments(course_id, member_id) if member_id else [],
+        open_sets=list_open_sets(course_id, member_id) if member_id and can(Permission.FORM_GROUPS) else [],
+        refusal=refusal,
     )
 
 

@@ -8,32 +8,16 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.gateway import OPTIONS, SetOptions
 from lti_tool.web.forms import GroupSetForm
 
-LIMIT = {"inputmode": "numeric"}
+SIGNUPS = ("", "off", "enabled", "restricted")
+LEADERS = ("", "off", "first", "random")
 
 
 class SetOptionsForm(GroupSetForm):
-    """The name and the options of a set of the LMS; an option that is not chosen stays as it is."""
+    """The name and the options of a set of the LMS; what is left empty stays as it is."""
 
-    self_signup = SelectField(
-        "Students sign up by themselves",
-        choices=[
-            ("", "Leave as it is"),
-            ("off", "No"),
-            ("enabled", "Yes, into any group"),
-            ("restricted", "Yes, only into groups of their own section"),
-        ],
-        default="",
-        validate_choice=False,
-    )
-    auto_leader = SelectField(
-        "A leader for each group",
-        choices=[("", "Leave as it is"), ("off", "None"), ("first", "The first member"), ("random", "A random member")],
-        default="",
-        validate_choice=False,
-    )
-    group_limit = StringField(
-        "Most people in a group", description="2 or more. Empty: leave as it is.", render_kw=LIMIT
-    )
+    self_signup = SelectField("Students sign up by themselves", choices=SIGNUPS, default="", validate_choice=False)
+    auto_leader = SelectField("A leader for each group", choices=LEADERS, default="", validate_choice=False)
+    group_limit = StringField("Most people in a group")
     no_limit = BooleanField("No limit from now on")
 
     def options(self) -> SetOptions:
@@ -62,20 +46,3 @@ class NewSetForm(SetOptionsForm):
     """A new set: its name, where it is made, and its options there."""
 
     where = StringField("Where it is made", default="here")
-    self_signup = SelectField(
-        "Students sign up by themselves",
-        choices=[
-            ("", "No"),
-            ("enabled", "Yes, into any group"),
-            ("restricted", "Yes, only into groups of their own section"),
-        ],
-        default="",
-        validate_choice=False,
-    )
-    auto_leader = SelectField(
-        "A leader for each group",
-        choices=[("", "None"), ("first", "The first member"), ("random", "A random member")],
-        default="",
-        validate_choice=False,
-    )
-    group_limit = StringField("Most people in a group", description="2 or more. Empty: no limit.", render_kw=LIMIT)

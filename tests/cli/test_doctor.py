@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lti_tool.demo import ToolLink
+from tests.smtp import mail_server
 
 
 def verdicts(ran: Any) -> dict[str, str]:
@@ -33,6 +34,23 @@ def test_a_database_that_is_behind_and_a_missing_key_are_said(bare: Any, tmp_pat
     failed = {line.split()[1].rstrip(":"): line for line in ran.out.splitlines() if line.startswith("failed")}
     assert "lti-tool db upgrade" in failed["database"]
     assert "lti-tool keys new" in failed["signing"]
+
+
+def test_the_mail_server_is_tried(tool: Any, free_port: Any) -> None:
+    assert "e-mail: not set up" in tool.ok("doctor").out
+    with mail_server() as server:
+        tool.set(smtp_url=server.secured("groups", "geheim"), mail_from="groups@example.edu")
+        assert "e-mail: from groups@example.edu" in tool.ok("doctor").out
+        assert server.letters == []
+        tool.set(smtp_url=f"smtp://groups:falsch@127.0.0.1:{server.port}")
+        ran = tool.run("doctor")
+        (line,) = [line for line in ran.out.splitlines() if "e-mail" in line]
+        assert line.startswith("failed")
+        assert "535" in line
+        assert "LTI_TOOL_SMTP_URL" in line
+        assert "falsch" not in ran.out + ran.err
+    tool.set(smtp_url=f"smtp://127.0.0.1:{free_port()}")
+    assert "ConnectionRefusedError" in tool.run("doctor").out
 
 
 def test_nothing_registered_is_a_warning(tool: Any) -> None:

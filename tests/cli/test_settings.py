@@ -31,6 +31,13 @@ GOOD = {"LTI_TOOL_BASE_URL": "https://groups.example.edu", "LTI_TOOL_SECRET_KEY"
         ("database_url", "nonsense"),
         ("queue_url", "amqp://queue"),
         ("queue_url", "redis://queue"),  # the extra is not installed where the tests run
+        ("smtp_url", "mail.example.edu"),
+        ("smtp_url", "http://mail.example.edu"),
+        ("smtp_url", "smtp://mail.example.edu?starttls=no"),
+        ("smtp_url", "smtp://mail.example.edu/inbox"),
+        ("smtp_url", "smtp://me:secret@mail.example.edu"),  # the password in the clear
+        ("mail_from", "nobody"),
+        ("mail_from", "Groups <groups@example.edu>\nBcc: x@y.example"),
         ("data_dir", ""),
         ("secret_kee", "a spelling mistake"),
         ("config", "missing.toml"),
@@ -125,3 +132,16 @@ def test_postgresql_is_reached_by_psycopg_3(scheme: str) -> None:
 @pytest.mark.parametrize("address", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"])
 def test_plain_http_is_for_this_machine_only(address: str) -> None:
     assert settings.load({**GOOD, "LTI_TOOL_BASE_URL": address}).is_local
+
+
+def test_a_mail_server_needs_a_sender_and_keeps_its_password_to_itself(bare: Any) -> None:
+    url = "smtp://me:geheim@mail.example.edu:587?starttls=1"
+    with pytest.raises(settings.SettingsError, match="LTI_TOOL_MAIL_FROM"):
+        settings.load({**GOOD, "LTI_TOOL_SMTP_URL": url})
+    with pytest.raises(settings.SettingsError) as wrong:
+        settings.load({**GOOD, "LTI_TOOL_SMTP_URL": url.removesuffix("?starttls=1")})
+    assert "geheim" not in str(wrong.value)
+    loaded = settings.load({**GOOD, "LTI_TOOL_SMTP_URL": url, "LTI_TOOL_MAIL_FROM": "LTI Groups <g@example.edu>"})
+    assert loaded.smtp_url == url
+    assert "geheim" not in repr(loaded)
+    assert settings.load(GOOD).smtp_url == ""

@@ -6,16 +6,25 @@ from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.permissions import Actor, Permission, allowed, require
 from lti_tool.domain.roles import EnrollmentType
 
+STUDENT = {Permission.VIEW_COURSE, Permission.FORM_GROUPS, Permission.VIEW_NOTICES, Permission.VIEW_OWN_HISTORY}
 WATCH = {Permission.VIEW_COURSE, Permission.VIEW_GROUP_SETS, Permission.VIEW_ASSIGNMENTS}
-READ = {*WATCH, Permission.VIEW_ROSTER, Permission.VIEW_RUNS, Permission.VIEW_CHANGES, Permission.VIEW_CONNECTION}
+READ = {
+    *WATCH,
+    Permission.VIEW_ROSTER,
+    Permission.VIEW_RUNS,
+    Permission.VIEW_CHANGES,
+    Permission.VIEW_CONNECTION,
+    Permission.VIEW_NOTICES,
+    Permission.VIEW_HISTORY,
+}
 EDIT = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.EDIT_ASSIGNMENTS}
 WRITE = {*EDIT, Permission.SYNC, Permission.LEND_ACCESS, Permission.PUBLISH}
 
 TABLE = [
     (None, None, set()),
     (None, True, set()),
-    ("student", None, {Permission.VIEW_COURSE}),
-    ("student", True, {Permission.VIEW_COURSE}),
+    ("student", None, STUDENT),
+    ("student", True, STUDENT),
     ("observer", None, WATCH),
     ("observer", True, WATCH),
     ("other", True, {Permission.VIEW_COURSE}),
@@ -50,7 +59,7 @@ def test_requiring_what_is_not_allowed_raises() -> None:
         ("teacher", True, READ | WRITE),
         ("teacher", False, READ),
         ("ta", None, READ),
-        ("student", None, {Permission.VIEW_COURSE}),
+        ("student", None, STUDENT),
     ],
 )
 def test_until_the_lms_was_asked_a_teacher_looks_and_asks(

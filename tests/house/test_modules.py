@@ -27,7 +27,8 @@ ONE_PLACE = (
         "call other machines through outbound",
     ),
     (
-        r"(?i)group[ _]?categor(y|ies)|grouping",
+        # Moodle's grouping is a group set; ours is a group on an assignment (seed 004), so only its functions tell.
+        r"(?i)group[ _]?categor(y|ies)|core_group_\w*grouping",
         ("lti_tool/lms/", "lti_tool/demo/"),
         "say group set: an LMS's own words stay in lms/",
     ),

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from sqlalchemy import Column, MetaData, inspect
+from sqlalchemy.exc import IntegrityError
 
 from lti_tool import create_app
 from lti_tool.models import db
@@ -161,3 +162,33 @@ def fine_print() -> dict[str, Any]:
 
 def options(index: Any) -> list[str]:
     return sorted(f"{name}={value}" for name, value in index.get("dialect_options", {}).items())
+
+
+@pytest.mark.shows("TEAM-36", "TEAM-38", "TEAM-78")
+@pytest.mark.usefixtures("empty")
+def test_a_hundred_groups_without_a_code_get_one_each() -> None:
+    flask_migrate.upgrade(revision="0003")
+    course, group = fill()["course"][0], reflected().tables["group"]
+    fixed = {column.name: value_for(column, {}) for column in group.columns if not column.foreign_keys}
+    with db.engine.begin() as connection:
+        connection.execute(group.delete())
+        for number in range(100):
+            key = UUID(int=number + 100)  # SQLite keeps it as text
+            own = {
+                "id": key if group.c.id.type.python_type is UUID else key.hex,
+                "name": f"Team {number}",
+                "lms_group_id": str(number),
+            }
+            connection.execute(group.insert(), {**fixed, "course_id": course.id, **own})
+    flask_migrate.upgrade()
+    assert {"group_invite", "invite_use", "join_request"} <= tables()
+    migrated = reflected().tables["group"]
+    with db.engine.connect() as connection:
+        codes = [row.invite_code for row in connection.execute(migrated.select())]
+        active = {row.is_invite_active for row in connection.execute(migrated.select())}
+    assert len(set(codes)) == 100
+    assert all(code and len(code) == 12 and code.isalnum() and code == code.upper() for code in codes)
+    assert active == {True}
+    twin = {"invite_code": codes[0]}
+    with pytest.raises(IntegrityError), db.engine.begin() as connection:
+        connection.execute(migrated.update().where(migrated.c.invite_code == codes[1]).values(**twin))

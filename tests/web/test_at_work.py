@@ -17,12 +17,16 @@ from lti_tool.domain.work import HELD
 from lti_tool.models import (
     Assignment,
     AssignmentExclusion,
+    Course,
     Group,
+    Grouping,
+    GroupingMembership,
     GroupMembership,
     GroupSet,
     GroupSetEntry,
     ImportDraft,
     LeftOutGroupSet,
+    LmsChange,
     RosterMember,
     db,
 )
@@ -32,24 +36,41 @@ KEPT = (
     Assignment,
     AssignmentExclusion,
     Group,
+    Grouping,
+    GroupingMembership,
     GroupMembership,
     GroupSet,
     GroupSetEntry,
     ImportDraft,
     LeftOutGroupSet,
+    LmsChange,
     RosterMember,
 )
 # What each write sends; "set", "connected" and the like stand for ids of the course below.
 WRITES: dict[str, dict[str, Any]] = {
+    "changes.discard_change": {},
+    "changes.retry_change": {},
     "assignments.create_assignment": {"name": "New", "kind": "all"},
     "assignments.delete_assignment": {},
     "assignments.edit_assignment": {"name": "New", "kind": "all", "revision": "0"},
+    "group_draws.draw_groups": {"name": "team", "size": "2", "rule": "at_most", "seed": "1", "revision": "0"},
+    "group_sets.assign_unassigned": {},
     "group_sets.bring_back_group_set": {"lms_group_set_id": "left-1"},
     "group_sets.copy_group_set": {},
     "group_sets.create_group_set": {"name": "New"},
     "group_sets.delete_group_set": {"where": "here"},
     "group_sets.edit_group_set": {"name": "New"},
     "group_sets.remove_group_set": {},
+    "groupings.add_to_grouping": {"member_ids": "<waiting>"},
+    "groupings.approve_grouping": {},
+    "groupings.clone_groupings": {"source_id": "<later>", "seen": "1"},
+    "groupings.create_grouping": {"member_ids": "<waiting>"},
+    "groupings.create_individual_groupings": {},
+    "groupings.end_grouping": {},
+    "groupings.import_groupings": {"file": "<file>"},
+    "groupings.move_to_grouping": {"target_id": "<grouping>"},
+    "groupings.remove_from_grouping": {},
+    "groupings.withdraw_approval": {},
     "groups.add_student_to_group": {"member_id": "<waiting>"},
     "groups.batch_assign_students": {"member_ids": "<waiting>", "group_id": "<group>"},
     "groups.create_group": {"name": "New", "count": "2"},
@@ -64,10 +85,11 @@ WRITES: dict[str, dict[str, Any]] = {
     "imports.reimport_group_set": {"file": "<file>"},
     "references.add_references": {"group_ids": "<foreign>"},
     "references.take_out_group": {},
+    "undo.undo_last_change": {"revision": "0"},
 }
 # They only answer what a form would come to.
 READS = {"groups.normalize_group_name", "selection.preview_group_selection"}
-CONNECTED = {"group_sets.remove_group_set"}
+CONNECTED = {"group_sets.assign_unassigned", "group_sets.remove_group_set"}
 REIMPORTS = {"imports.confirm_reimport", "imports.reimport_group_set"}
 
 
@@ -83,11 +105,32 @@ def busy(world: Any) -> Any:
         Assignment(**assignment, group_set_id=world.set_id),
         LeftOutGroupSet(course_id=world.course_id, lms_group_set_id="left-1", name="Left"),
     )
+    _add_students_work(world, ana)
+    with world.app.app_context():  # groups of the LMS may be written
+        db.session.get_one(Course, world.course_id).rights_asked_at = now()
+        db.session.commit()
     world.teacher = world.browser()
     paths = ("group-sets/import", f"group-sets/{world.set_id}/import")
     kept = [world.teacher.post(path, file=_file()).rpartition("/")[2] for path in paths]
     world.drafts = [UUID(draft) for draft in kept]
     return world
+
+
+def _add_students_work(world: Any, ana: UUID) -> None:
+    """Add groups on two assignments, and a change that the LMS refused."""
+    world.later, world.change = uuid4(), uuid4()
+    later = {"id": world.later, "course_id": world.course_id, "name": "Later", "created_at": now()}
+    world._add(Assignment(**later, group_set_id=world.set_id))
+    world.groupings = [uuid4(), uuid4()]
+    for key, name in zip(world.groupings, ("team-1", "team-2"), strict=True):
+        row = {"id": key, "assignment_id": world.assignment, "group_id": world.names[name], "group_name": name}
+        world._add(Grouping(**row, created_at=now()))
+    seat = {"grouping_id": world.groupings[0], "assignment_id": world.assignment, "member_id": ana}
+    change = {"id": world.change, "course_id": world.course_id, "group_set_id": world.connected, "kind": "delete_set"}
+    world._add(
+        GroupingMembership(**seat, status="inviter", created_at=now(), changed_at=now()),
+        LmsChange(**change, about="Labs", intent='{"group_ids": []}', state="refused", created_at=now()),
+    )
 
 
 def _file() -> tuple[io.BytesIO, str]:
@@ -110,6 +153,8 @@ def address(world: Any, endpoint: str) -> str:
         "group_id": world.names["team-1"],
         "member_id": world.names["Ana López"],
         "assignment_id": world.assignment,
+        "grouping_id": world.groupings[0],
+        "change_id": world.change,
         "draft_id": world.drafts[endpoint in REIMPORTS],
     }
     with world.app.test_request_context():
@@ -118,6 +163,7 @@ def address(world: Any, endpoint: str) -> str:
 
 def sent(world: Any, endpoint: str) -> dict[str, Any]:
     ids = {"<waiting>": world.names["Bo Ek"], "<group>": world.names["team-2"], "<foreign>": world.names["Lab A"]}
+    ids |= {"<later>": world.later, "<grouping>": world.groupings[1]}
     given = WRITES[endpoint]
     return {key: _file() if value == "<file>" else str(ids.get(value, value)) for key, value in given.items()}
 

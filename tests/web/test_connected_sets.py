@@ -121,7 +121,7 @@ def test_all_memberships_are_pushed_from_their_own_address(world: World, held: A
 def test_canvas_is_asked_to_spread_the_students_and_the_set_is_shown_at_work(world: World, held: Any) -> None:
     browser, _, set_id, _ = held
     where = browser.post(f"group-sets/{set_id}/assign-unassigned")
-    assert "waiting" in where
+    assert "pushed=sending" in where
     browser.get(where)
     world.app.extensions["lti_tool_doorbell"].work_off()
     assert states(world) == ["sent"]

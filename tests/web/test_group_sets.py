@@ -80,7 +80,8 @@ def test_a_set_of_the_lms_bears_its_badge_and_is_read_only(world: Any) -> None:
     teacher = world.browser()
     page = teacher.get(f"group-sets/{set_id}")
     assert page.select_one(".badge-lms").text == "Canvas"
-    assert "This set belongs to Canvas; change it there and sync." in " ".join(page.text.split())
+    said = " ".join(page.text.split())
+    assert "This set belongs to Canvas. It can only be looked at here. Nobody has asked Canvas for the right" in said
     assert [button.text for button in page.select("main button")] == ["Refresh from Canvas", "Copy"]
     assert not page.select("main select, main input:not([type=hidden])")
     assert not teacher.get(f"group-sets/{local}").select(".badge-lms")

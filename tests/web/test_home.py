@@ -68,7 +68,7 @@ def test_a_student_sees_own_groups_and_names_only(world: Any) -> None:
     world.group_set("Labs", {"Lab A": [ana, bo]}, connection="canvas")
     world.group_set("Projects", {"Team 1": [chi], "Team 2": [ana]})
     page = world.browser("student", name="Ana López", member=ana).get("")
-    assert [heading.text for heading in page.select("main h2")] == ["Lab A", "Team 2"]
+    assert [heading.text.strip() for heading in page.select("main h2")] == ["Lab A", "Team 2"]
     assert "Bo Ek" in page.text
     assert "Chi Ho" not in page.text
     assert "Team 1" not in page.text

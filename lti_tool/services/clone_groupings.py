@@ -1,0 +1,109 @@
+"""Clones an assignment's groupings forward to another one: previewed with what would be lost, then done at once."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.domain.formation import ClonedGrouping, plan_clone
+from lti_tool.models import Assignment, Group, Grouping, db, transaction
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.assignments import get_assignment
+from lti_tool.services.group_sets import active_students
+from lti_tool.services.groupings import lock_formation, read_states
+from lti_tool.services.runs import require_edits
+from lti_tool.services.staff_groupings import end_all, seat_again
+
+
+@dataclass(frozen=True)
+class ClonePreview:
+    """What a clone would make and end: names of groups with their people's; `seen` stands for exactly this."""
+
+    source: Assignment
+    target: Assignment
+    cloned: Sequence[tuple[str, Sequence[str]]]
+    empty: Sequence[str]  # groups of which nobody is active any more
+    ended: Sequence[str]  # groupings of the target that would end first
+    seen: str
+
+
+def preview_clone(course_id: UUID, source_id: UUID, target_id: UUID) -> ClonePreview:
+    """Show what a clone would do (FORM-51); raise NotFound, RuleViolation("clone_itself")."""
+    source, target = get_assignment(course_id, source_id), get_assignment(course_id, target_id)
+    if source_id == target_id:
+        raise RuleViolation("clone_itself")
+    groups = _live_groups(source_id)
+    names = {member.id: member.name for member in active_students(course_id)}
+    cloned, empty = _plan(source_id, names.keys())
+    shown = [(groups[one.group_id].name, [names[member] for member in one.member_ids]) for one in cloned]
+    ended = [group.name for group in _live_groups(target_id).values()]
+    vanished = [groups[group_id].name for group_id in empty]
+    parts = [[(one.group_id, one.member_ids) for one in cloned], empty, sorted(_live_groups(target_id))]
+    seen = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return ClonePreview(source, target, shown, vanished, ended, seen)
+
+
+def clone_groupings(viewer: Viewer, source_id: UUID, target_id: UUID, seen: str) -> Changes:
+    """End the target's groupings and clone the source's into it, with its sizes and who forms (FORM-4, 5, 51).
+
+    The source's own stay as they are (FORM-6, FORM-7). Raise Conflict("clone_changed") when it is no longer what was
+    shown, and as `preview_clone` does.
+    """
+    course_id = viewer.course.id
+    with transaction() as session:
+        require_edits(course_id)
+        target = lock_formation(course_id, target_id)
+        source = get_assignment(course_id, source_id)
+        if preview_clone(course_id, source_id, target_id).seen != seen:
+            raise Conflict("clone_changed")
+        cloned, _ = _plan(source_id, {member.id for member in active_students(course_id)})
+        groups = {one.group_id: session.get_one(Group, one.group_id) for one in cloned}
+        gone = end_all(viewer, target)
+        for name in ("min_size", "max_size", "formed_by", "names_chosen"):
+            setattr(target, name, getattr(source, name))
+        for one in cloned:
+            seat_again(viewer, target, groups[one.group_id], one.member_ids)
+        history.note(course_id, viewer.access_id, "groupings_cloned", f"{source.name} → {target.name}", target_id)
+    return Changes(
+        group_sets=frozenset({target.group_set_id}),
+        groups=frozenset(groups),
+        deleted_groups=frozenset(gone),
+        assignments=frozenset({target_id}),
+        count=len(cloned),
+    )
+
+
+def list_sources(course_id: UUID, target_id: UUID) -> Sequence[Assignment]:
+    """Return the other assignments of a course that have groupings to clone, by name."""
+    used = select(Grouping.assignment_id).where(Grouping.ended_at.is_(None))
+    return db.session.scalars(
+        select(Assignment)
+        .where(Assignment.course_id == course_id, Assignment.id != target_id, Assignment.id.in_(used))
+        .order_by(Assignment.name)
+    ).all()
+
+
+def _plan(source_id: UUID, active: Collection[UUID]) -> tuple[list[ClonedGrouping], list[UUID]]:
+    rows = db.session.execute(
+        select(Grouping.id, Grouping.group_id)
+        .where(Grouping.assignment_id == source_id, Grouping.ended_at.is_(None), Grouping.group_id.is_not(None))
+        .order_by(Grouping.created_at, Grouping.id)
+    ).all()
+    states = read_states([grouping_id for grouping_id, _ in rows])
+    seats = [(group_id, states[grouping_id].seats) for grouping_id, group_id in rows if group_id]
+    return plan_clone(seats, active)
+
+
+def _live_groups(assignment_id: UUID) -> dict[UUID, Group]:
+    rows = db.session.scalars(
+        select(Group)
+        .join(Grouping, Grouping.group_id == Group.id)
+        .where(Grouping.assignment_id == assignment_id, Grouping.ended_at.is_(None))
+        .order_by(Grouping.created_at, Grouping.id)
+    )
+    return {group.id: group for group in rows}

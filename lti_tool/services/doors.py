@@ -1,0 +1,173 @@
+"""The doors of a group: students come in by code, link or list, or ask to be let in (seed 002; rulings C7, C9)."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.group_rights import GroupPermission, GroupRole
+from lti_tool.domain.groups import Origin
+from lti_tool.domain.invites import read_code
+from lti_tool.models import Group, GroupInvite, InviteUse, JoinRequest, db, transaction
+from lti_tool.services.access import Viewer
+from lti_tool.services.held_groups import (
+    HeldGroup,
+    changes_of,
+    enter,
+    find_student,
+    hold_group,
+    note,
+    require_entry,
+    tell_people,
+)
+from lti_tool.services.invites import find_invite, require_usable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of somebody at a door: they are in, were in before, or wait for an answer."""
+
+    group_id: UUID
+    outcome: str  # joined | already_member | join_requested
+    changes: Changes
+
+
+def join_by_code(viewer: Viewer, typed: str) -> Entry:
+    """Come in by a group's quick code, compared exactly (ruling C26).
+
+    Raise RuleViolation: "code_length", "code_letters", "code_unknown", "code_other_course", "code_inactive",
+    "no_doors" for a group of the LMS or the roster, and as `held_groups.require_entry` does.
+    """
+    code = read_code(typed)
+    with transaction():
+        found = db.session.execute(
+            select(Group.id, Group.course_id, Group.origin).where(Group.invite_code == code)
+        ).one_or_none()
+        if found is None:
+            raise RuleViolation("code_unknown")
+        group_id, course_id, origin = found
+        if course_id != viewer.course.id:
+            raise RuleViolation("code_other_course")
+        if origin != Origin.LOCAL:
+            raise RuleViolation("no_doors")
+        held = hold_group(viewer, group_id)
+        if not held.row.is_invite_active:
+            raise RuleViolation("code_inactive")
+        return _come_in(held, None)
+
+
+def join_by_link(viewer: Viewer, token: UUID) -> Entry:
+    """Come in by an invite link; its uses rise by one with the membership, in one transaction, or not at all.
+
+    Raise RuleViolation("invite_invalid") for a link that is unknown, of another course, deactivated, expired or used
+    up (TEAM-53 to TEAM-58), and as `held_groups.require_entry` does.
+    """
+    with transaction():
+        invite, _ = find_invite(viewer.course.id, token)
+        held = hold_group(viewer, invite.group_id)
+        return _come_in(held, require_usable(invite.id))
+
+
+def join_listed(viewer: Viewer, group_id: UUID) -> Entry:
+    """Join a group that the list of groups shows; raise RuleViolation("group_unlisted") for any other."""
+    with transaction():
+        held = hold_group(viewer, group_id)
+        if held.row.privacy == "unlisted" or held.groupings:
+            raise RuleViolation("group_unlisted")
+        return _come_in(held, None, listed=True)
+
+
+def _come_in(held: HeldGroup, invite: GroupInvite | None, *, listed: bool = False) -> Entry:
+    me = find_student(held.viewer.course.id, held.viewer.actor.member_id)
+    if me.id in held.roles:
+        return Entry(held.row.id, "already_member", Changes())
+    require_entry(held, me)
+    if held.row.needs_approval:
+        _ask(held, me.id, me.name)
+        return Entry(held.row.id, "join_requested", Changes())
+    if invite is not None:
+        use_invite(invite.id)
+    enter(held, me)
+    _close_request(held, me.id, "accepted")
+    if not listed:
+        row = {"id": uuid4(), "group_id": held.row.id, "member_id": me.id, "used_at": now()}
+        db.session.execute(insert(InviteUse), [{**row, "invite_id": invite.id if invite else None}])
+    return Entry(held.row.id, "joined", changes_of(held))
+
+
+def use_invite(invite_id: UUID) -> None:
+    """Count one use of a link that still works; raise RuleViolation("invite_invalid") when somebody was faster.
+
+    One statement decides and counts, so that the last use is taken once, whoever comes at the same moment.
+    """
+    counted = db.session.execute(
+        update(GroupInvite)
+        .where(
+            GroupInvite.id == invite_id,
+            GroupInvite.is_active,
+            or_(GroupInvite.expires_at.is_(None), GroupInvite.expires_at > now()),
+            or_(GroupInvite.max_uses.is_(None), GroupInvite.uses_count < GroupInvite.max_uses),
+        )
+        .values(uses_count=GroupInvite.uses_count + 1)
+        .execution_options(synchronize_session=False)
+    )
+    if not counted.rowcount:  # type: ignore[attr-defined] # what an UPDATE gives has it
+        raise RuleViolation("invite_invalid")
+
+
+def _ask(held: HeldGroup, member_id: UUID, name: str) -> None:
+    """Leave one request that waits for an answer; asking twice is no error."""
+    values = {"group_id": held.row.id, "member_id": member_id, "state": "waiting", "created_at": now()}
+    try:
+        with db.session.begin_nested():
+            db.session.execute(insert(JoinRequest), [{"id": uuid4(), **values}])
+    except IntegrityError:
+        return
+    note(held, "join_requested", name, member_id)
+    answerers = [one for one, role in held.roles.items() if role in (GroupRole.CREATOR, GroupRole.ADMIN)]
+    tell_people(held, answerers, "join_requested", person=name)
+
+
+def _close_request(held: HeldGroup, member_id: UUID, state: str) -> None:
+    waiting = (
+        JoinRequest.group_id == held.row.id,
+        JoinRequest.member_id == member_id,
+        JoinRequest.state == "waiting",
+    )
+    values = {"state": state, "answered_at": now(), "answered_by": held.viewer.access_id}
+    db.session.execute(update(JoinRequest).where(*waiting).values(**values))
+
+
+def answer_request(viewer: Viewer, group_id: UUID, request_id: UUID, *, accepted: bool) -> Changes:
+    """Let somebody in who asked, or not; the rules of joining hold at this moment.
+
+    Raise NotFound("request_not_found") for a request of another group or one that was answered, Forbidden, and as
+    `held_groups.require_entry` does.
+    """
+    with transaction():
+        held = hold_group(viewer, group_id)
+        held.access.require(GroupPermission.ANSWER_REQUESTS)
+        of_group = (JoinRequest.id == request_id, JoinRequest.group_id == group_id, JoinRequest.state == "waiting")
+        row = db.session.scalar(select(JoinRequest).where(*of_group))
+        if row is None:
+            raise NotFound("request_not_found")
+        member = find_student(viewer.course.id, row.member_id)
+        if accepted and member.id not in held.roles:
+            require_entry(held, member)
+            enter(held, member)
+        _close_request(held, member.id, "accepted" if accepted else "refused")
+        note(held, "join_accepted" if accepted else "join_refused", member.name, member.id)
+        tell_people(held, [member.id], "join_answered", answer="yes" if accepted else "no", person=viewer.name)
+    return changes_of(held) if accepted else Changes()
+
+
+def withdraw_request(viewer: Viewer, group_id: UUID) -> None:
+    """Take one's own request back; having none is no error."""
+    with transaction():
+        held = hold_group(viewer, group_id)
+        me = find_student(viewer.course.id, viewer.actor.member_id)
+        _close_request(held, me.id, "withdrawn")

@@ -1,0 +1,266 @@
+"""What students do about their groupings: start one or work alone, invite, answer, leave and break up (seed 004)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain import formation as rules_
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status, validity
+from lti_tool.domain.groups import clean_name, clean_text, require_free_name
+from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.system_sets import individual_group_id
+from lti_tool.models import Assignment, Group, RosterMember, db, transaction
+from lti_tool.services import history, invitees
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_names import follow_members
+from lti_tool.services.group_sets import read_groups
+from lti_tool.services.groupings import (
+    Held,
+    add_group,
+    add_grouping,
+    committed_of,
+    end_grouping,
+    hold_grouping,
+    lock_formation,
+    read_states,
+    rules_of,
+    seat,
+    sections_of,
+    unseat,
+)
+from lti_tool.services.notices import tell
+from lti_tool.services.system_sets import ensure_system_group_sets
+
+
+@dataclass(frozen=True)
+class Invited:
+    """What became of a list of invitations: who was invited, and who was not and why (an error code)."""
+
+    changes: Changes
+    invited: Sequence[str]
+    refused: Sequence[tuple[str, str]]
+
+
+def start_alone(viewer: Viewer, assignment_id: UUID) -> Changes:
+    """Work alone on an assignment, in one's own group of the roster (ruling C11); raise RuleViolation."""
+    course_id = viewer.course.id
+    with transaction() as session:
+        assignment = lock_formation(course_id, assignment_id)
+        me = _student(viewer)
+        _require_start(assignment, me, alone=True)
+        group = session.get(Group, individual_group_id(me.id))
+        if group is None:
+            ensure_system_group_sets(course_id)
+            group = session.get_one(Group, individual_group_id(me.id))
+        row = add_grouping(assignment, group, alone=True)
+        seat(row, me.id, Status.INVITER)
+        history.note(course_id, viewer.access_id, "worked_alone", assignment.name, row.id, member_id=me.id)
+    return _changes(assignment)
+
+
+def start_group(viewer: Viewer, assignment_id: UUID, name: str | None = None) -> Changes:
+    """Start a grouping whose inviter one is; without a name its group is named after its people.
+
+    Raise RuleViolation: for the start as `domain.formation.require_start` does, and for a name that is wrong or taken,
+    or not for students to choose.
+    """
+    course_id = viewer.course.id
+    with transaction():
+        assignment = lock_formation(course_id, assignment_id)
+        me = _student(viewer)
+        _require_start(assignment, me, alone=False)
+        taken = [group.name for group in read_groups(assignment.group_set_id)]
+        typed = clean_text(name or "")
+        if typed and not assignment.names_chosen:
+            raise RuleViolation("names_generated")
+        if typed:
+            made = normalize_group_name(clean_name(typed))
+            require_free_name(made, taken)
+        else:
+            made = free_name(generated_name([me.name]), taken)
+        group = add_group(assignment, made, generated=not typed)
+        row = add_grouping(assignment, group)
+        seat(row, me.id, Status.INVITER)
+        history.note(course_id, viewer.access_id, "grouping_started", made, row.id, group_id=group.id, member_id=me.id)
+    return _changes(assignment, group.id)
+
+
+def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (), typed: str = "") -> Invited:
+    """Invite classmates by choice, or by names, e-mails and student numbers as typed; the right ones are invited.
+
+    Whoever cannot be is told with the reason (FORM-39 to FORM-42). Raise RuleViolation("invitees_required") for
+    nobody at all, and as `domain.formation.require_inviting` does.
+    """
+    course_id = viewer.course.id
+    with transaction():
+        held = hold_grouping(course_id, grouping_id)
+        me = _student(viewer)
+        rules_.require_inviting(held.rules, now(), held.state, me.id)
+        found, refused = invitees.find(course_id, member_ids, typed)
+        if not found and not refused:
+            raise RuleViolation("invitees_required")
+        people = {member.id: member for member in found}
+        sections = sections_of([me.id, *people])
+        committed = committed_of(held.assignment.id, people)
+        inviter = Candidate(me.id, section_ids=sections[me.id])
+        counted = held.state.counted
+        invited: list[RosterMember] = []
+        for member in people.values():
+            active = member.status == MemberStatus.ACTIVE and member.enrollment_type == EnrollmentType.STUDENT
+            one = Candidate(member.id, active, sections[member.id], member.id in committed)
+            code = rules_.refusal_of_invitation(held.rules, held.state, inviter, one, counted=counted)
+            if code:
+                refused.append((member.name, code))
+                continue
+            counted += 1
+            seat(held.row, member.id, Status.PENDING, invited_by=me.id)
+            invited.append(member)
+            _note(viewer, held, "invited", member.name, member.id)
+        _tell(held, [member.id for member in invited], "invited", person=me.name)
+    return Invited(_changes(held.assignment, count=len(invited)), [member.name for member in invited], refused)
+
+
+def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
+    """Join a grouping by its invitation; other invitations to the assignment become refusals (FORM-43)."""
+    with transaction():
+        held = hold_grouping(viewer.course.id, grouping_id)
+        me = _student(viewer)
+        committed = me.id in committed_of(held.assignment.id, [me.id])
+        rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed)
+        come_in(viewer, held, me.id, me.name)
+    return _changes(held.assignment, held.row.group_id)
+
+
+def come_in(viewer: Viewer, held: Held, member_id: UUID, name: str) -> None:
+    """Seat somebody who may come in, tell the others, and let a generated name follow; in the caller's transaction."""
+    seat(held.row, member_id, Status.ACCEPTED)
+    if held.row.group_id is not None:
+        follow_members(viewer, {held.row.group_id})
+    _note(viewer, held, "joined", name, member_id)
+    _tell(held, [other for other in held.state.committed if other != member_id], "joined", person=name)
+
+
+def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
+    """Refuse an invitation; the seat stays as a refusal (FORM-21), and the inviter hears of it."""
+    with transaction():
+        held = hold_grouping(viewer.course.id, grouping_id)
+        me = _student(viewer)
+        rules_.require_refusal(held.state, me.id)
+        seat(held.row, me.id, Status.REJECTED)
+        _note(viewer, held, "refused", me.name, me.id)
+        _tell(held, _inviter(held.state.seats), "refused", person=me.name)
+        tell_if_invalid(held)
+    return _changes(held.assignment)
+
+
+def cancel_invitation(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Changes:
+    """Take back an invitation that nobody answered yet (FORM-45)."""
+    return _take_back(viewer, grouping_id, member_id, "invitation_cancelled")
+
+
+def clear_rejected(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Changes:
+    """Remove somebody who refused from the inviter's view; the refusal stays in the history (FORM-45)."""
+    return _take_back(viewer, grouping_id, member_id, "refusal_cleared")
+
+
+def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) -> Changes:
+    require = rules_.require_cancelling if action == "invitation_cancelled" else rules_.require_clearing
+    with transaction():
+        held = hold_grouping(viewer.course.id, grouping_id)
+        require(held.state, _student(viewer).id, member_id)
+        unseat(held.row, [member_id])
+        _note(viewer, held, action, _name_of(member_id), member_id)
+        if action == "invitation_cancelled":
+            tell_if_invalid(held)
+    return _changes(held.assignment)
+
+
+def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
+    """Leave a grouping that one accepted; the inviter does not leave but breaks up."""
+    with transaction():
+        held = hold_grouping(viewer.course.id, grouping_id)
+        me = _student(viewer)
+        rules_.require_leaving(held.rules, now(), held.state, me.id)
+        unseat(held.row, [me.id])
+        if held.row.group_id is not None:
+            follow_members(viewer, {held.row.group_id})
+        _note(viewer, held, "left", me.name, me.id)
+        _tell(held, [other for other in held.state.committed if other != me.id], "left", person=me.name)
+        tell_if_invalid(held)
+    return _changes(held.assignment, held.row.group_id)
+
+
+def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
+    """End a grouping whose inviter one is: everybody is back to square one (FORM-33; ruling C10)."""
+    with transaction():
+        held = hold_grouping(viewer.course.id, grouping_id)
+        me = _student(viewer)
+        rules_.require_breaking_up(held.rules, now(), held.state, me.id)
+        group_id = held.row.group_id
+        for one in held.state.seats:
+            action = "broken_up" if one.status in COMMITTED else "invitation_ended"
+            _note(viewer, held, action, _name_of(one.member_id), one.member_id)
+        others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
+        _tell(held, others, "broken_up", person=me.name)
+        gone = end_grouping(held.row)
+    return _changes(held.assignment, group_id if gone is None else None, gone=gone)
+
+
+def _student(viewer: Viewer) -> RosterMember:
+    """Return the person's own row; raise RuleViolation("students_only") for anybody who is no active student."""
+    member = db.session.get(RosterMember, viewer.actor.member_id) if viewer.actor.member_id else None
+    if member is None or member.course_id != viewer.course.id or member.status != MemberStatus.ACTIVE:
+        raise RuleViolation("students_only")
+    if member.enrollment_type != EnrollmentType.STUDENT:
+        raise RuleViolation("students_only")
+    return member
+
+
+def _require_start(assignment: Assignment, me: RosterMember, *, alone: bool) -> None:
+    committed = me.id in committed_of(assignment.id, [me.id])
+    rules_.require_start(rules_of(assignment), now(), committed=committed, alone=alone)
+
+
+def _changes(
+    assignment: Assignment, group_id: UUID | None = None, *, gone: UUID | None = None, count: int = 1
+) -> Changes:
+    return Changes(
+        group_sets=frozenset({assignment.group_set_id}),
+        groups=frozenset({group_id} if group_id else ()),
+        deleted_groups=frozenset({gone} if gone else ()),
+        assignments=frozenset({assignment.id}),
+        count=count,
+    )
+
+
+def _note(viewer: Viewer, held: Held, action: str, subject: str, member_id: UUID) -> None:
+    course_id, group_id = viewer.course.id, held.row.group_id
+    history.note(course_id, viewer.access_id, action, subject, held.row.id, group_id=group_id, member_id=member_id)
+
+
+def _tell(held: Held, member_ids: Collection[UUID], kind: str, **facts: str) -> None:
+    assignment = held.assignment
+    facts |= {"group": held.row.group_name, "assignment": assignment.name}
+    tell(assignment.course_id, member_ids, kind, group_id=held.row.group_id, assignment_id=assignment.id, **facts)
+
+
+def tell_if_invalid(held: Held) -> None:
+    """Tell everybody in it when a grouping that was valid is so no more (FORM-30)."""
+    after = read_states([held.row.id])[held.row.id]
+    if validity(held.rules, held.state).valid and not validity(held.rules, after).valid:
+        _tell(held, after.committed, "invalid", missing=str(validity(held.rules, after).missing))
+
+
+def _inviter(seats: Sequence[Seat]) -> list[UUID]:
+    return [one.member_id for one in seats if one.status is Status.INVITER]
+
+
+def _name_of(member_id: UUID) -> str:
+    return db.session.scalar(select(RosterMember.name).where(RosterMember.id == member_id)) or ""

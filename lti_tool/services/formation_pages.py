@@ -1,0 +1,158 @@
+"""A student's page of an assignment: one question first, then one's grouping with exactly whom one may see."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain import formation as rules_
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.formation import Rules, State, Status, Validity
+from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, RosterMember, db
+from lti_tool.services.assignments import get_assignment
+from lti_tool.services.groupings import read_states, rules_of
+from lti_tool.services.invitees import list_free_classmates
+
+ACTS = ("alone", "start", "invite", "leave", "break_up")
+
+
+@dataclass(frozen=True)
+class SeatView:
+    """One person of a grouping whom the viewer may see."""
+
+    member_id: UUID
+    name: str
+    status: Status
+
+
+@dataclass(frozen=True)
+class OwnGrouping:
+    """The grouping that a student is in for good."""
+
+    row: Grouping
+    name: str
+    seats: Sequence[SeatView]
+    status: Status
+    validity: Validity
+
+    @property
+    def may_write(self) -> bool:
+        """Say whether its people may work on the assignment."""
+        return self.validity.valid
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation that waits for the student's answer: from whom, into which group, and who is in it."""
+
+    grouping_id: UUID
+    group_name: str
+    inviter: str
+    people: Sequence[str]
+
+
+@dataclass(frozen=True)
+class FormationPage:
+    """Everything that a student's page of an assignment shows; `refused`: each act that is not open, and why."""
+
+    row: Assignment
+    rules: Rules
+    own: OwnGrouping | None
+    invitations: Sequence[Invitation]
+    refused: dict[str, str]
+    answers_open: bool
+    classmates: Sequence[RosterMember] = ()
+
+    def may(self, act: str) -> bool:
+        """Say whether the student may do this now."""
+        return act not in self.refused
+
+
+def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> FormationPage:
+    """Return a student's page of an assignment, in a fixed number of queries; raise NotFound."""
+    row = get_assignment(course_id, assignment_id)
+    rules, at = rules_of(row), now()
+    mine = _groupings_of(assignment_id, member_id)
+    states = read_states([grouping.id for grouping, _ in mine])
+    names = _names([seat.member_id for state in states.values() for seat in state.seats])
+    joined = [(grouping, name) for grouping, name in mine if member_id in states[grouping.id].committed]
+    own = next((_own(rules, row_, name, states[row_.id], (member_id, names)) for row_, name in joined), None)
+    invitations = [
+        _invitation(grouping, name, states[grouping.id], names)
+        for grouping, name in mine
+        if states[grouping.id].status_of(member_id) is Status.PENDING
+    ]
+    refused = _refused_acts(rules, at, states[own.row.id] if own else None, member_id)
+    picks = own is not None and "invite" not in refused
+    return FormationPage(
+        row=row,
+        rules=rules,
+        own=own,
+        invitations=invitations,
+        refused=refused,
+        answers_open=rules.last_answer_at is None or at <= rules.last_answer_at,
+        classmates=_free(course_id, row, member_id, own) if picks and own else (),
+    )
+
+
+def _free(course_id: UUID, row: Assignment, member_id: UUID, own: OwnGrouping) -> list[RosterMember]:
+    asked = {seat.member_id for seat in own.seats if seat.status is Status.PENDING}
+    free = list_free_classmates(course_id, row.id, member_id, same_section=row.same_section)
+    return [member for member in free if member.id not in asked]
+
+
+def _groupings_of(assignment_id: UUID, member_id: UUID) -> list[tuple[Grouping, str]]:
+    """Return the live groupings in which a student has a live seat, each with its group's present name."""
+    rows = db.session.execute(
+        select(Grouping, Group.name)
+        .join(GroupingMembership, GroupingMembership.grouping_id == Grouping.id)
+        .outerjoin(Group, Group.id == Grouping.group_id)
+        .where(
+            Grouping.assignment_id == assignment_id,
+            Grouping.ended_at.is_(None),
+            GroupingMembership.member_id == member_id,
+            GroupingMembership.ended_at.is_(None),
+        )
+        .order_by(GroupingMembership.created_at)
+    )
+    return [(grouping, name or grouping.group_name) for grouping, name in rows]
+
+
+def _own(rules: Rules, row: Grouping, name: str, state: State, viewed: tuple[UUID, dict[UUID, str]]) -> OwnGrouping:
+    member_id, names = viewed
+    seats = [SeatView(s.member_id, names[s.member_id], s.status) for s in rules_.visible_seats(state, member_id)]
+    status = state.status_of(member_id)
+    assert status is not None
+    return OwnGrouping(row, name, seats, status, rules_.validity(rules, state))
+
+
+def _invitation(row: Grouping, name: str, state: State, names: dict[UUID, str]) -> Invitation:
+    inviter = next((names[s.member_id] for s in state.seats if s.status is Status.INVITER), "")
+    return Invitation(row.id, name, inviter, [names[member] for member in state.committed])
+
+
+def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID) -> dict[str, str]:
+    """Return why each act is not open, by asking the very rules that the acts themselves ask."""
+    committed, state = own is not None, own or State()
+    asked: dict[str, Callable[[], None]] = {
+        "alone": lambda: rules_.require_start(rules, at, committed=committed, alone=True),
+        "start": lambda: rules_.require_start(rules, at, committed=committed, alone=False),
+        "invite": lambda: rules_.require_inviting(rules, at, state, member_id),
+        "leave": lambda: rules_.require_leaving(rules, at, state, member_id),
+        "break_up": lambda: rules_.require_breaking_up(rules, at, state, member_id),
+    }
+    refused = {}
+    for act in ACTS:
+        try:
+            asked[act]()
+        except RuleViolation as error:
+            refused[act] = error.code
+    return refused
+
+
+def _names(member_ids: Sequence[UUID]) -> dict[UUID, str]:
+    rows = db.session.execute(select(RosterMember.id, RosterMember.name).where(RosterMember.id.in_(set(member_ids))))
+    return {key: text for key, text in rows}  # noqa: C416 - typed rows on SQLAlchemy 2.0 too

@@ -1,0 +1,107 @@
+"""The staff's page of an assignment's groupings: each with its validity and its people, and who is in none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status, Validity, is_over_full, validity
+from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, RosterMember, db
+from lti_tool.services.assignments import get_assignment
+from lti_tool.services.group_sets import active_students
+from lti_tool.services.groupings import rules_of
+
+
+@dataclass(frozen=True)
+class StaffSeat:
+    """A person in a grouping, in whatever status; who is not active any more stands there too."""
+
+    member: RosterMember
+    status: Status
+
+    @property
+    def active(self) -> bool:
+        """Say whether the person counts."""
+        return self.member.status == MemberStatus.ACTIVE
+
+
+@dataclass(frozen=True)
+class StaffGrouping:
+    """A grouping as staff see it."""
+
+    row: Grouping
+    name: str
+    seats: Sequence[StaffSeat]
+    validity: Validity
+    over_full: bool
+
+
+@dataclass(frozen=True)
+class GroupingsPage:
+    """All groupings of an assignment, the active students in none, and the inactive ones when they are asked for."""
+
+    row: Assignment
+    rules: Rules
+    groupings: Sequence[StaffGrouping]
+    ungrouped: Sequence[RosterMember]
+    inactive: Sequence[RosterMember] = ()
+
+    @property
+    def valid(self) -> int:
+        """Return how many groupings are valid."""
+        return sum(one.validity.valid for one in self.groupings)
+
+
+def read_groupings(course_id: UUID, assignment_id: UUID, *, inactive: bool = False) -> GroupingsPage:
+    """Return the groupings of an assignment, the invalid first, in a fixed number of queries; raise NotFound."""
+    row = get_assignment(course_id, assignment_id)
+    rules = rules_of(row)
+    found = [_view(rules, grouping, name, seats) for grouping, name, seats in _stored(assignment_id)]
+    grouped = {seat.member.id for one in found for seat in one.seats if seat.status in COMMITTED}
+    return GroupingsPage(
+        row=row,
+        rules=rules,
+        groupings=sorted(found, key=lambda one: one.validity.valid),
+        ungrouped=[member for member in active_students(course_id) if member.id not in grouped],
+        inactive=_inactive(course_id) if inactive else (),
+    )
+
+
+def _stored(assignment_id: UUID) -> list[tuple[Grouping, str, list[StaffSeat]]]:
+    rows = db.session.execute(
+        select(Grouping, Group.name)
+        .outerjoin(Group, Group.id == Grouping.group_id)
+        .where(Grouping.assignment_id == assignment_id, Grouping.ended_at.is_(None))
+        .order_by(Grouping.created_at, Grouping.id)
+    ).all()
+    seats: dict[UUID, list[StaffSeat]] = {}
+    people = db.session.execute(
+        select(GroupingMembership.grouping_id, RosterMember, GroupingMembership.status)
+        .join(RosterMember, RosterMember.id == GroupingMembership.member_id)
+        .where(GroupingMembership.assignment_id == assignment_id, GroupingMembership.ended_at.is_(None))
+        .order_by(GroupingMembership.created_at, GroupingMembership.id)
+    )
+    for grouping_id, member, status in people:
+        seats.setdefault(grouping_id, []).append(StaffSeat(member, Status(status)))
+    return [(grouping, name or grouping.group_name, seats.get(grouping.id, [])) for grouping, name in rows]
+
+
+def _view(rules: Rules, row: Grouping, name: str, seats: Sequence[StaffSeat]) -> StaffGrouping:
+    counted = tuple(Seat(seat.member.id, seat.status) for seat in seats if seat.active)
+    state = State(counted, row.approved, row.alone)
+    return StaffGrouping(row, name, seats, validity(rules, state), is_over_full(rules, state))
+
+
+def _inactive(course_id: UUID) -> Sequence[RosterMember]:
+    return db.session.scalars(
+        select(RosterMember)
+        .where(
+            RosterMember.course_id == course_id,
+            RosterMember.enrollment_type == EnrollmentType.STUDENT,
+            RosterMember.status != MemberStatus.ACTIVE,
+        )
+        .order_by(RosterMember.name)
+    ).all()

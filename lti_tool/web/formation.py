@@ -1,0 +1,193 @@
+"""A student's page of an assignment, and what students do there about their groups."""
+
+import hashlib
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, request
+from wtforms import SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import Length
+
+from lti_tool.domain.changes import Changes
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.groups import NAME_LENGTH
+from lti_tool.domain.permissions import Permission
+from lti_tool.services import formation
+from lti_tool.services.formation_pages import FormationPage, read_formation
+from lti_tool.services.publication import push_after_change
+from lti_tool.web.access import requires, tool, viewer
+from lti_tool.web.answers import changed
+from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
+from lti_tool.web.pages import fragment, page, wants_fragment
+
+blueprint = Blueprint("formation", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
+
+
+class StartForm(Form):
+    """A new group; its name only where students choose it."""
+
+    name = StringField("Name of your group (optional)", [Length(max=NAME_LENGTH, message="name_too_long")])
+
+
+class InviteForm(Form):
+    """Classmates to invite: ticked, or typed."""
+
+    member_ids = SelectMultipleField("Classmates", coerce=as_uuid, validate_choice=False)
+    typed = TextAreaField(
+        "Or type names, e-mails or student numbers",
+        [Length(max=DESCRIPTION_LENGTH, message="text_too_long")],
+        description="Several with commas, or one on each line.",
+    )
+
+
+@blueprint.get("/grouping")
+@requires(Permission.FORM_GROUPS)
+def grouping(course_id: UUID, assignment_id: UUID) -> Response:
+    """Show a student an assignment: the question that is open, the group, and the invitations.
+
+    The page asks for its changing part every few seconds, and is sent it only when something changed.
+    """
+    shown = _read(course_id, assignment_id)
+    seen = _fingerprint(shown)
+    if wants_fragment() and "seen" in request.args:
+        if request.args["seen"] == seen:
+            return make_response("", 204)
+        return fragment("formation/show.html", "state", shown=shown, seen=seen, **_forms())
+    return _show(shown)
+
+
+@blueprint.post("/grouping/alone")
+@requires(Permission.FORM_GROUPS)
+def work_alone(course_id: UUID, assignment_id: UUID) -> Response:
+    """Work alone on the assignment."""
+    return _done(assignment_id, formation.start_alone(viewer(), assignment_id), "works_alone")
+
+
+@blueprint.post("/grouping/start")
+@requires(Permission.FORM_GROUPS)
+def start_grouping(course_id: UUID, assignment_id: UUID) -> Response:
+    """Start a group of one's own, whom one then invites others into."""
+    form = StartForm()
+    if form.validate():
+        try:
+            made = formation.start_group(viewer(), assignment_id, form.name.data or None)
+            return _done(assignment_id, made, "grouping_started")
+        except RuleViolation as error:
+            if not error.code.startswith("name"):
+                raise
+            form.refuse(form.name, error)
+    return _show(_read(course_id, assignment_id), 422, start_form=form)
+
+
+@blueprint.post("/groupings/<uuid:grouping_id>/invite")
+@requires(Permission.FORM_GROUPS)
+def invite_classmates(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
+    """Invite classmates: the right ones are invited, and the others are named with the reason."""
+    form = InviteForm()
+    if form.validate():
+        try:
+            done = formation.invite(viewer(), grouping_id, form.member_ids.data or [], form.typed.data or "")
+        except RuleViolation as error:
+            if error.code != "invitees_required":
+                raise
+            form.refuse(form.typed, error)
+        else:
+            if not done.refused:
+                return _done(assignment_id, done.changes, "invited", count=len(done.invited))
+            form.typed.data = "\n".join(word for word, _ in done.refused if word)
+            return _show(_read(course_id, assignment_id), 422, invite_form=form, done=done)
+    return _show(_read(course_id, assignment_id), 422, invite_form=form)
+
+
+@blueprint.post("/groupings/<uuid:grouping_id>/accept")
+@requires(Permission.FORM_GROUPS)
+def accept_invitation(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
+    """Join a group by its invitation."""
+    return _done(assignment_id, formation.accept(viewer(), grouping_id), "grouping_joined")
+
+
+@blueprint.post("/groupings/<uuid:grouping_id>/refuse")
+@requires(Permission.FORM_GROUPS)
+def refuse_invitation(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
+    """Refuse an invitation."""
+    return _done(assignment_id, formation.refuse(viewer(), grouping_id), "invitation_refused")
+
+
+@blueprint.post("/groupings/<uuid:grouping_id>/invitations/<uuid:member_id>/cancel")
+@requires(Permission.FORM_GROUPS)
+def cancel_invitation(course_id: UUID, assignment_id: UUID, grouping_id: UUID, member_id: UUID) -> Response:
+    """Take back an invitation that nobody answered yet."""
+    return _done(assignment_id, formation.cancel_invitation(viewer(), grouping_id, member_id), "invitation_cancelled")
+
+
+@blueprint.post("/groupings/<uuid:grouping_id>/invitations/<uuid:member_id>/clear")
+@requires(Permission.FORM_GROUPS)
+def clear_refusal(course_id: UUID, assignment_id: UUID, grouping_id: UUID, member_id: UUID) -> Response:
+    """Remove somebody who refused from view."""
+    return _done(assignment_id, formation.clear_rejected(viewer(), grouping_id, member_id), "refusal_cleared")
+
+
+@blueprint.route("/groupings/<uuid:grouping_id>/leave", methods=["GET", "POST"])
+@requires(Permission.FORM_GROUPS)
+def leave_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
+    """Ask, then leave a group that one joined."""
+    if request.method == "GET":
+        return _ask(course_id, assignment_id, grouping_id, "leave")
+    return _done(assignment_id, formation.leave(viewer(), grouping_id), "grouping_left")
+
+
+@blueprint.route("/groupings/<uuid:grouping_id>/break-up", methods=["GET", "POST"])
+@requires(Permission.FORM_GROUPS)
+def break_up_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
+    """Ask, then break up a group that one started: everybody is free again."""
+    if request.method == "GET":
+        return _ask(course_id, assignment_id, grouping_id, "break_up")
+    return _done(assignment_id, formation.break_up(viewer(), grouping_id), "grouping_broken_up")
+
+
+@blueprint.errorhandler(RuleViolation)
+@blueprint.errorhandler(Conflict)
+def show_refusal(error: RuleViolation | Conflict) -> Response:
+    """Answer a refused act with the present state of the page and the reason in words."""
+    values = request.view_args or {}
+    shown = _read(values["course_id"], values["assignment_id"])
+    return _show(shown, 409 if isinstance(error, Conflict) else 422, refusal=error)
+
+
+def _ask(course_id: UUID, assignment_id: UUID, grouping_id: UUID, act: str) -> Response:
+    shown = _read(course_id, assignment_id)
+    if shown.own is None or shown.own.row.id != grouping_id:
+        raise NotFound("grouping_not_found")
+    if not shown.may(act):
+        raise RuleViolation(shown.refused[act])
+    return page("formation/confirm.html", shown=shown, act=act)
+
+
+def _read(course_id: UUID, assignment_id: UUID) -> FormationPage:
+    member_id = viewer().actor.member_id
+    if member_id is None:
+        raise NotFound("assignment_not_found")
+    return read_formation(course_id, assignment_id, member_id)
+
+
+def _show(shown: FormationPage, status: int = 200, **more: object) -> Response:
+    values = {"refusal": None, "done": None, **_forms(), **more}
+    return page("formation/show.html", status, shown=shown, seen=_fingerprint(shown), **values)
+
+
+def _forms() -> dict[str, object]:
+    return {"start_form": StartForm(), "invite_form": InviteForm()}
+
+
+def _fingerprint(shown: FormationPage) -> str:
+    """Return what differs when anything that the page shows did."""
+    parts: list[object] = [shown.invitations, sorted(shown.refused.items()), shown.answers_open, len(shown.classmates)]
+    if shown.own:
+        parts += [shown.own.name, list(shown.own.seats), shown.own.validity, shown.own.row.approved]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _done(assignment_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
+    """Bring a stored change to the LMS when the set is published, and lead back to the page with a word on both."""
+    pushed = push_after_change(tool(), viewer(), changes.group_set)
+    state = pushed.state if pushed else None
+    return changed(changes, "formation.grouping", assignment_id=assignment_id, notice=notice, pushed=state, **counts)

@@ -1,0 +1,330 @@
+"""How students form their groups for an assignment, each in their own browser (seed 004)."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from lti_tool.domain.clock import now
+from lti_tool.models import Assignment, Group, GroupingMembership, HistoryEntry, Notice, RosterMember, db
+from tests.web.conftest import PlayedLms, World
+from tests.web.forming import Course, words
+
+
+@pytest.fixture
+def course(world: World) -> Course:
+    return Course(world)
+
+
+@pytest.mark.shows("FORM-12", "FORM-13", "FORM-14", "FORM-15", "FORM-16", "FORM-8")
+def test_working_alone_uses_the_students_own_group_again_and_again(course: Course) -> None:
+    assert "Do you work alone or in a group?" in words(course.page(course.ana))
+    course.post(course.ana, "grouping/alone")
+    page = words(course.page(course.ana))
+    assert "You work alone" in page
+    assert "Valid" in page
+    assert "Invite classmates" not in page
+    second = course.assignment("A2")
+    course.post(course.ana, "grouping/alone", assignment_id=second)
+    groups = [group for group in course.world.stored(Group) if group.name == "ana_berg"]
+    assert len(groups) == 1
+    assert groups[0].origin == "system"
+    refused = course.post(course.ana, f"groupings/{course.own(course.ana)}/invite", 422, member_ids=[course.ids["Bo"]])
+    assert "works alone" in words(refused)
+    assert course.statuses(course.own(course.ana)) == {"Ana": "inviter"}
+
+
+@pytest.mark.shows("FORM-1", "FORM-17", "FORM-18", "FORM-19", "FORM-20", "FORM-21", "FORM-22", "FORM-24", "FORM-25")
+def test_the_story_of_an_optional_group(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending", "Cleo": "pending"}
+    assert "Valid" in words(course.page(course.ana))
+    assert "Ana Berg invites you" in words(course.page(course.bo))
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "rejected"}
+    seen = words(course.page(course.ana))
+    assert "Bo Chen" in seen
+    assert "Cleo Diaz Refused" in seen
+    other = course.start(course.cleo, "Dan")
+    assert course.statuses(other) == {"Cleo": "inviter", "Dan": "pending"}
+    third = course.start(course.eve, "Dan")
+    assert words(course.page(course.dan)).count("invites you") == 2
+    course.post(course.dan, f"groupings/{other}/refuse")
+    course.post(course.dan, f"groupings/{third}/accept")
+    assert course.statuses(third) == {"Eve": "inviter", "Dan": "accepted"}
+
+
+@pytest.mark.shows("FORM-23")
+def test_who_accepted_is_told_of_no_answer_of_others_not_even_in_the_source(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
+    source = str(course.page(course.bo))
+    assert "Ana Berg" in source
+    for hidden in ("Cleo", "Dan", str(course.ids["Cleo"]), str(course.ids["Dan"])):
+        assert hidden not in source
+    part, _ = course.bo.fragment(f"assignments/{course.id}/grouping?seen=older")
+    assert "Cleo" not in str(part)
+
+
+@pytest.mark.shows("FORM-26", "FORM-27", "FORM-28", "FORM-30", "FORM-31", "FORM-32", "FORM-33", "FORM-34")
+def test_the_story_of_a_mandatory_group(world: World) -> None:
+    course = Course(world, min_size=3)
+    assert "Work alone" not in words(course.page(course.ana))
+    assert "Nobody works alone" in words(course.post(course.ana, "grouping/alone", 422))
+    grouping = course.start(course.ana)
+    assert "Not valid: 2 more needed" in words(course.page(course.ana))
+    course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids["Bo"], course.ids["Cleo"]])
+    assert "Not valid" not in words(course.page(course.ana))
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
+    assert "Not valid: 1 more needed" in words(course.page(course.bo))
+    assert "You can read but not hand in yet" in words(course.page(course.bo))
+    course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids["Dan"]])
+    assert "Not valid" not in words(course.page(course.ana))
+    course.post(course.dan, f"groupings/{grouping}/refuse")
+    assert "Only who started" in words(course.post(course.bo, f"groupings/{grouping}/break-up", 422))
+    course.post(course.ana, f"groupings/{grouping}/break-up")
+    assert course.statuses(grouping) == {}
+    assert course.people() == {}
+    assert "Form your group" in words(course.page(course.bo))
+    assert course.statuses(course.start(course.bo, "Ana")) == {"Bo": "inviter", "Ana": "pending"}
+
+
+@pytest.mark.shows("FORM-29")
+def test_only_who_accepted_comes_into_the_group(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    assert list(course.people().values()) == [{"Ana"}]
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    assert course.people() == {"berg-chen": {"Ana", "Bo"}}
+
+
+@pytest.mark.shows("FORM-11")
+def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
+    course = Course(world, formed_by="staff")
+    page = course.page(course.ana)
+    assert "Your teachers form the groups" in words(page) or "Ask them if you want" in words(page)
+    assert not page.select("form[action*=grouping]")
+    for what in ("grouping/alone", "grouping/start"):
+        assert "Your teachers form the groups" in words(course.post(course.ana, what, 422))
+    assert course.people() == {}
+
+
+@pytest.mark.shows("FORM-38")
+def test_starting_refuses_the_own_invitations_and_is_said_before(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    assert "refuses the invitations above" in words(course.page(course.bo))
+    course.start(course.bo)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "rejected"}
+    assert "Leave it first" in words(course.post(course.bo, "grouping/start", 422))
+
+
+@pytest.mark.shows("FORM-39", "FORM-40", "FORM-41")
+def test_the_right_ones_are_invited_and_the_others_named_with_the_reason(world: World) -> None:
+    course = Course(world, max_size=3)
+    gone = world.member("Gus Hahn", status="dropped")
+    world.member("Ida Jo", email="ida.one@x.example")
+    world.member("Ida Jo", email="ida.two@x.example", lms_user_id="u-other Ida Jo")
+    course.start(course.eve)
+    grouping = course.start(course.ana)
+    typed = "BO@students.example, Bo Chen\nana berg; nobody@x.example, No One, Gus Hahn, Ida Jo, Eve Fox"
+    page = words(course.post(course.ana, f"groupings/{grouping}/invite", 422, typed=typed))
+    assert "Invited: Bo Chen." in page
+    for said in (
+        "Ana Berg: You are in the group already.",
+        "nobody@x.example: No student of the course has this e-mail address.",
+        "No One: No student of the course has this name",
+        "Gus Hahn: Whoever is not active",
+        "Ida Jo: Type the e-mail address instead.",
+        "Eve Fox: This person is in a group",
+    ):
+        assert said in page
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    assert [notice.kind for notice in world.stored(Notice, member_id=course.ids["Bo"])] == ["invited"]
+    both = words(
+        course.post(
+            course.ana, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"], course.ids["Dan"], gone]
+        )
+    )
+    assert "Dan Eder: There is no room" in both
+    assert "Tick a classmate" in words(course.post(course.ana, f"groupings/{grouping}/invite", 422))
+
+
+@pytest.mark.shows("FORM-42")
+def test_who_refused_can_be_asked_again_in_the_same_row(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    course.post(course.bo, f"groupings/{grouping}/refuse")
+    course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids["Bo"]])
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    assert len(course.world.stored(GroupingMembership, grouping_id=grouping)) == 2
+
+
+@pytest.mark.shows("FORM-43", "FORM-37")
+def test_joining_refuses_the_other_invitations_and_nobody_is_in_two(course: Course) -> None:
+    first, second = course.start(course.ana, "Cleo"), course.start(course.bo, "Cleo")
+    course.post(course.cleo, f"groupings/{first}/accept")
+    assert course.statuses(second) == {"Bo": "inviter", "Cleo": "rejected"}
+    assert "No invitation waits" in words(course.post(course.cleo, f"groupings/{second}/accept", 422))
+    course.post(course.bo, f"groupings/{second}/invite", 422, member_ids=[course.ids["Cleo"]])
+    assert course.statuses(second) == {"Bo": "inviter", "Cleo": "rejected"}
+
+
+@pytest.mark.shows("FORM-44")
+@pytest.mark.parametrize("late", ["last_answer_at"])
+def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course, late: str) -> None:
+    grouping = course.start(course.ana, "Bo")
+    with course.world.app.app_context():
+        setattr(db.session.get_one(Assignment, course.id), late, now() - timedelta(minutes=1))
+        db.session.commit()
+    assert "The time to join is over" in words(course.page(course.bo))
+    assert "The time for this is over" in words(course.post(course.bo, f"groupings/{grouping}/accept", 422))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+
+
+@pytest.mark.shows("FORM-45")
+def test_the_inviter_takes_back_and_clears_and_nobody_else(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
+    at = f"groupings/{grouping}/invitations"
+    assert "Only who started" in words(course.post(course.bo, f"{at}/{course.ids['Dan']}/cancel", 422))
+    assert "answered already" in words(course.post(course.ana, f"{at}/{course.ids['Bo']}/cancel", 422))
+    course.post(course.ana, f"{at}/{course.ids['Dan']}/cancel")
+    course.post(course.ana, f"{at}/{course.ids['Cleo']}/clear")
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted"}
+
+
+@pytest.mark.shows("FORM-46")
+def test_who_accepted_cannot_invite(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    assert "Invite classmates" not in words(course.page(course.bo))
+    refused = course.post(course.bo, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"]])
+    assert "Only who started" in words(refused)
+
+
+@pytest.mark.shows("FORM-47")
+def test_a_valid_group_of_several_is_not_broken_up_and_one_alone_is(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    assert "cannot be broken up" in words(course.post(course.ana, f"groupings/{grouping}/break-up", 422))
+    course.post(course.bo, f"groupings/{grouping}/leave")
+    assert "Break up" in words(course.page(course.ana))
+    course.post(course.ana, f"groupings/{grouping}/break-up")
+    assert course.people() == {}
+
+
+def test_who_leaves_is_free_again_and_the_others_are_told(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    assert "Leave “" in words(course.bo.get(f"assignments/{course.id}/groupings/{grouping}/leave"))
+    course.post(course.bo, f"groupings/{grouping}/leave")
+    assert course.statuses(grouping) == {"Ana": "inviter"}
+    assert course.people() == {"ana_berg": {"Ana"}}
+    assert "left" in {notice.kind for notice in course.world.stored(Notice, member_id=course.ids["Ana"])}
+    course.start(course.bo)
+
+
+@pytest.mark.shows("FORM-50")
+def test_sizes_are_whole_numbers_that_fit_and_count_at_once(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    fields = {"name": "A1", "group_set_id": course.set_id, "kind": "all", "formed_by": "students", "revision": 0}
+    edit = f"assignments/{course.id}/edit"
+    for sizes, said in (
+        ({"min_size": "0"}, "at least 1 person"),
+        ({"min_size": "3", "max_size": "2"}, "at least the minimum"),
+        ({"min_size": "two"}, "whole number"),
+        (
+            {"min_size": "1", "last_invitation_at": "2026-05-02T10:00", "last_answer_at": "2026-05-01T10:00"},
+            "last answer",
+        ),
+    ):
+        assert said in words(course.teacher.post(edit, 422, fields=fields | sizes))
+    course.teacher.post(edit, fields=fields | {"min_size": "3", "max_size": "4"})
+    assert "Not valid: 1 more needed" in words(course.page(course.ana))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+
+
+@pytest.mark.shows("FORM-9")
+def test_the_assignment_says_who_forms_and_makes_its_own_set(course: Course) -> None:
+    fields = {"name": "Essay", "kind": "all", "formed_by": "students", "min_size": "2"}
+    course.teacher.post("assignments/new", fields=fields)
+    (row,) = course.world.stored(Assignment, name="Essay")
+    assert (row.formed_by, row.min_size) == ("students", 2)
+    page = course.teacher.get(f"group-sets/{row.group_set_id}")
+    assert page.h1.get_text() == "Essay"
+    assert "Essay" in words(course.ana.get(""))
+
+
+def test_only_within_one_section_when_it_is_asked_for(world: World) -> None:
+    from lti_tool.models import Section, SectionMembership
+
+    course = Course(world, same_section=True)
+    keys = {name: uuid4() for name in ("one", "two")}
+    world._add(
+        *(Section(id=key, course_id=world.course_id, lms_section_id=name, name=name) for name, key in keys.items()),
+        SectionMembership(section_id=keys["one"], member_id=course.ids["Ana"]),
+        SectionMembership(section_id=keys["one"], member_id=course.ids["Bo"]),
+        SectionMembership(section_id=keys["two"], member_id=course.ids["Cleo"]),
+    )
+    grouping = course.start(course.ana)
+    picks = [box["value"] for box in course.page(course.ana).select("input[name=member_ids]")]
+    assert picks == [str(course.ids["Bo"])]
+    refused = course.post(course.ana, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"]])
+    assert "within one section" in words(refused)
+
+
+def test_chosen_names_are_normalised_and_free_and_others_are_refused(world: World) -> None:
+    course = Course(world, names_chosen=True)
+    course.start(course.ana, name="Team Ä One")
+    assert "team-a-one" in course.people()
+    assert "in use already" in words(course.post(course.bo, "grouping/start", 422, name="team a ONE"))
+    plain = course.assignment("Plain")
+    assert "named after their people" in words(course.post(course.bo, "grouping/start", 422, plain, name="Mine"))
+
+
+def test_the_page_is_sent_anew_only_when_something_changed(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    address = course.page(course.ana).select_one("#formation")["hx-get"]
+    same = course.ana.client.get(address, headers={"HX-Request": "true"})
+    assert same.status_code == 204
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    part, _ = course.ana.fragment(address)
+    assert "Bo Chen" in words(part)
+    assert "Invited" not in words(part)
+
+
+def test_an_accepted_member_is_in_the_lms_before_the_page_answers(course: Course, lms: PlayedLms) -> None:
+    grouping = course.start(course.ana, "Bo")
+    course.teacher.post(f"group-sets/{course.set_id}/publish")
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+    assert lms.members("ana_berg") == {"u-Ana Berg"}
+    address = course.post(course.bo, f"groupings/{grouping}/accept")
+    assert "pushed=sent" in address
+    assert lms.members("berg-chen") == {"u-Ana Berg", "u-Bo Chen"}
+
+
+@pytest.mark.parametrize("role", ["teacher", "ta", "observer"])
+def test_only_students_have_this_page(course: Course, role: str) -> None:
+    who = course.world.browser(role)
+    who.get(f"assignments/{course.id}/grouping", 403)
+    course.post(who, "grouping/start", 403)
+
+
+def test_forged_ids_of_another_course_are_not_found(course: Course, world: World) -> None:
+    grouping = course.start(course.ana, "Bo")
+    other = World(world.app).open_course("Chemistry")
+    stranger = other.browser("student", member=other.member("Sam Stone"))
+    for what in ("accept", "refuse", "invite", "leave", "break-up"):
+        stranger.post(f"assignments/{course.id}/groupings/{grouping}/{what}", 404)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+
+
+def test_what_was_done_stands_in_the_history_of_the_group(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    rows = [row for row in course.world.stored(HistoryEntry) if row.group_id]
+    assert {row.action for row in rows} == {"grouping_started", "invited", "joined"}
+    assert {row.member_id for row in rows} == {course.ids["Ana"], course.ids["Bo"]}
+    assert course.world.stored(RosterMember, id=course.ids["Bo"])

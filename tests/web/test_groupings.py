@@ -1,0 +1,221 @@
+"""What staff do about the groups of an assignment, on the page that shows them all."""
+
+from io import BytesIO
+from uuid import UUID
+
+import pytest
+
+from lti_tool.domain.clock import now
+from lti_tool.models import Assignment, Group, Grouping, HistoryEntry, RosterMember, db
+from tests.web.conftest import World
+from tests.web.forming import Course, words
+
+
+@pytest.fixture
+def course(world: World) -> Course:
+    return Course(world, min_size=2, max_size=3)
+
+
+def act(course: Course, what: str, status: int = 303, assignment_id: UUID | None = None, **data: object):
+    return course.teacher.post(f"assignments/{assignment_id or course.id}/groupings{what}", status, **data)
+
+
+def make(course: Course, *names: str, assignment_id: UUID | None = None, name: str = "") -> UUID:
+    """Let the teacher make a grouping of these students; give its id."""
+    ids = [course.ids[first] for first in names]
+    act(course, "", assignment_id=assignment_id, member_ids=ids, name=name)
+    (row,) = [
+        row
+        for row in course.world.stored(Grouping, assignment_id=assignment_id or course.id, ended_at=None)
+        if set(course.statuses(row.id)) == set(names)
+    ]
+    return row.id
+
+
+@pytest.mark.shows("FORM-10", "FORM-49")
+def test_staff_add_anybody_free_whatever_the_size(course: Course) -> None:
+    grouping = make(course, "Ana", "Bo", "Cleo")
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "accepted"}
+    address = act(course, f"/{grouping}/members", member_ids=[course.ids["Dan"]])
+    assert "over_full" in address
+    assert "more people now than the assignment foresees" in words(course.teacher.get(address))
+    refused = words(act(course, f"/{grouping}/members", 422, member_ids=[course.ids["Ana"]]))
+    assert "In a group for this assignment already: Ana Berg" in refused
+    assert course.people() == {"berg-chen-diaz-eder": {"Ana", "Bo", "Cleo", "Dan"}}
+    added = list(course.world.stored(HistoryEntry, action="added_by_staff"))
+    assert {row.member_id for row in added} == {course.ids[name] for name in ("Ana", "Bo", "Cleo", "Dan")}
+
+
+@pytest.mark.shows("FORM-35", "FORM-36")
+def test_an_approval_makes_valid_stays_and_is_withdrawn(course: Course) -> None:
+    grouping = course.start(course.ana)
+    assert "1 more needed" in words(course.teacher.get(f"assignments/{course.id}/groupings"))
+    act(course, f"/{grouping}/approve")
+    assert "Valid: approved" in words(course.page(course.ana))
+    course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids["Bo"]])
+    course.post(course.bo, f"groupings/{grouping}/refuse")
+    assert "Valid: approved" in words(course.page(course.ana))
+    act(course, f"/{grouping}/withdraw")
+    assert "Not valid: 1 more needed" in words(course.page(course.ana))
+
+
+@pytest.mark.shows("FORM-48")
+def test_the_first_who_accepted_follows_an_inviter_whom_staff_take_out(course: Course) -> None:
+    grouping = make(course, "Ana", "Bo", "Cleo")
+    act(course, f"/{grouping}/members/{course.ids['Ana']}/remove")
+    assert course.statuses(grouping) == {"Bo": "inviter", "Cleo": "accepted"}
+    for name in ("Bo", "Cleo"):
+        act(course, f"/{grouping}/members/{course.ids[name]}/remove")
+    assert course.statuses(grouping) == {}
+    page = words(course.teacher.get(f"assignments/{course.id}/groupings"))
+    assert "Nobody" in page
+    assert "2 more needed" in page
+
+
+@pytest.mark.shows("FORM-7")
+def test_moving_somebody_leaves_earlier_assignments_alone(course: Course) -> None:
+    first = make(course, "Ana", "Bo", name="k")
+    other = make(course, "Cleo", "Dan", name="l")
+    later = course.assignment("A2")
+    act(course, "/clone", assignment_id=later, source_id=course.id, seen=seen(course, later))
+    rows = {row.group_name: row.id for row in course.world.stored(Grouping, assignment_id=later, ended_at=None)}
+    act(
+        course,
+        f"/{rows['k']}/members/{course.ids['Ana']}/move",
+        assignment_id=later,
+        target_id=rows["l"],
+    )
+    assert course.statuses(rows["l"]) == {"Cleo": "inviter", "Dan": "accepted", "Ana": "accepted"}
+    assert course.statuses(rows["k"]) == {"Bo": "inviter"}
+    assert course.statuses(first) == {"Ana": "inviter", "Bo": "accepted"}
+    assert course.statuses(other) == {"Cleo": "inviter", "Dan": "accepted"}
+
+
+def seen(course: Course, target: UUID, source: UUID | None = None) -> str:
+    page = course.teacher.get(f"assignments/{target}/groupings/clone?source_id={source or course.id}")
+    return page.select_one("input[name=seen]")["value"]
+
+
+@pytest.mark.shows("FORM-2", "FORM-3", "FORM-4", "FORM-5", "FORM-6", "FORM-51")
+def test_groups_are_cloned_forward_without_who_dropped_out(course: Course) -> None:
+    first = make(course, "Ana", "Bo", "Cleo", name="team-a")
+    alone = make(course, "Dan", "Eve", name="team-b")
+    pending = course.statuses(first)
+    with course.world.app.app_context():
+        for name in ("Cleo", "Dan", "Eve"):
+            db.session.get_one(RosterMember, course.ids[name]).status = "dropped"
+        db.session.commit()
+    later = course.assignment("A2", formed_by="staff")
+    page = words(course.teacher.get(f"assignments/{later}/groupings/clone?source_id={course.id}"))
+    assert "team-a : Ana Berg, Bo Chen" in page
+    assert "Nobody of team-b is active any more" in page
+    act(course, "/clone", assignment_id=later, source_id=course.id, seen=seen(course, later))
+    (row,) = course.world.stored(Grouping, assignment_id=later)
+    assert course.statuses(row.id) == {"Ana": "inviter", "Bo": "accepted"}
+    assert course.statuses(first) == pending
+    assert course.statuses(alone) == {"Dan": "inviter", "Eve": "accepted"}
+    (group,) = [g for g in course.world.stored(Group) if g.name == "team-a"]
+    assert {g.group_id for g in course.world.stored(Grouping, group_name="team-a")} == {group.id}
+    (target,) = course.world.stored(Assignment, id=later)
+    assert (target.min_size, target.max_size, target.formed_by) == (2, 3, "students")
+
+
+def test_a_clone_says_what_it_ends_and_refuses_what_changed_meanwhile(course: Course) -> None:
+    make(course, "Ana", "Bo", name="team-a")
+    later = course.assignment("A2")
+    lost = make(course, "Ana", "Cleo", assignment_id=later, name="team-c")
+    page = words(course.teacher.get(f"assignments/{later}/groupings/clone?source_id={course.id}"))
+    assert "would end first" in page
+    assert "team-c" in page
+    old = seen(course, later)
+    make(course, "Dan", "Eve", name="team-d")
+    assert "Something changed meanwhile" in words(
+        act(course, "/clone", 409, assignment_id=later, source_id=course.id, seen=old)
+    )
+    assert course.statuses(lost) == {"Ana": "inviter", "Cleo": "accepted"}
+    act(course, "/clone", assignment_id=later, source_id=course.id, seen=seen(course, later))
+    assert course.statuses(lost) == {}
+    assert {row.group_name for row in course.world.stored(Grouping, assignment_id=later, ended_at=None)} == {
+        "team-a",
+        "team-d",
+    }
+
+
+@pytest.mark.shows("FORM-52")
+def test_everybody_without_a_group_can_be_given_one_alone(world: World) -> None:
+    course = Course(world)
+    make(course, "Ana", "Bo")
+    act(course, "/individual")
+    rows = world.stored(Grouping, assignment_id=course.id, alone=True)
+    assert {tuple(course.statuses(row.id).items()) for row in rows} == {
+        (("Cleo", "inviter"),),
+        (("Dan", "inviter"),),
+        (("Eve", "inviter"),),
+    }
+    act(course, "/individual")
+    assert len(world.stored(Grouping, assignment_id=course.id)) == 4
+
+
+@pytest.mark.shows("FORM-53")
+def test_the_page_lists_who_is_in_none_the_invalid_first_and_the_inactive_on_request(course: Course) -> None:
+    course.world.member("Gus Hahn", status="dropped")
+    make(course, "Ana", "Bo")
+    course.start(course.cleo)
+    page = course.teacher.get(f"assignments/{course.id}/groupings")
+    assert [h.get_text() for h in page.select(".cards h2")] == ["cleo_diaz", "berg-chen"]
+    ungrouped = page.select_one("[aria-labelledby=ungrouped]")
+    assert words(ungrouped).startswith("In no group 2 Dan Eder Eve Fox")
+    assert "Gus Hahn" not in words(page)
+    assert "Gus Hahn Dropped" in words(course.teacher.get(f"assignments/{course.id}/groupings?inactive=1"))
+
+
+@pytest.mark.shows("FORM-54")
+def test_groups_come_from_a_file_and_a_wrong_line_spoils_only_itself(course: Course) -> None:
+    text = "Team One,ana@students.example,Bo Chen\nTeam Two,cleo@students.example,nobody@x.example\nTeam Three,s0003\n"
+    page = words(act(course, "/import", 422, file=(BytesIO(text.encode()), "groups.csv")))
+    assert "Line 2, Team Two, nobody@x.example: No student of the course has this e-mail address." in page
+    assert "2 groups are made" in page
+    assert course.people() == {"team-one": {"Ana", "Bo"}, "team-three": {"Dan"}}
+    again = words(act(course, "/import", 422, file=(BytesIO(b"Other,ana@students.example"), "groups.csv")))
+    assert "Ana Berg" in again
+    assert "There is a problem" in words(act(course, "/import", 422, file=(BytesIO(b"\n"), "groups.csv")))
+    grouping = make(course, "Cleo", name="=team")
+    course.post(course.cleo, f"groupings/{grouping}/invite", member_ids=[course.ids["Eve"]])
+    sheet = course.teacher.client.get(f"/courses/{course.world.course_id}/assignments/{course.id}/groupings.csv")
+    assert sheet.mimetype == "text/csv"
+    lines = sheet.data.decode("utf-8-sig").splitlines()
+    assert "team-one,ana@students.example,bo@students.example" in lines
+    assert not any("eve@" in line for line in lines)
+
+
+def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> None:
+    grouping = make(course, "Ana", "Bo")
+    assert "Break up “berg-chen”?" in words(course.teacher.get(f"assignments/{course.id}/groupings/{grouping}/end"))
+    act(course, f"/{grouping}/end")
+    assert course.statuses(grouping) == {}
+    assert course.people() == {}
+    (row,) = course.world.stored(Grouping, id=grouping)
+    assert row.ended_at is not None
+    assert row.ended_at <= now()
+    assert row.group_name == "berg-chen"
+
+
+@pytest.mark.parametrize("role", ["student", "ta", "observer"])
+def test_only_who_manages_groups_has_this_page(course: Course, role: str) -> None:
+    grouping = make(course, "Ana", "Bo")
+    who = course.world.browser(role, member=course.ids["Ana"] if role == "student" else None)
+    who.get(f"assignments/{course.id}/groupings", 403)
+    for what in ("", "/individual", f"/{grouping}/approve", f"/{grouping}/end", f"/{grouping}/members"):
+        who.post(f"assignments/{course.id}/groupings{what}", 403)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted"}
+
+
+def test_the_page_reads_as_much_for_many_groups_as_for_one(course: Course, count_queries) -> None:
+    make(course, "Ana", "Bo")
+    count_queries()
+    course.teacher.get(f"assignments/{course.id}/groupings")
+    one = count_queries()
+    make(course, "Cleo", "Dan")
+    count_queries()
+    course.teacher.get(f"assignments/{course.id}/groupings")
+    assert count_queries() == one

@@ -61,9 +61,7 @@ def main():
         report = Path(folder) / "report.xml"
         status = run_tests(report)
         table = read(report)
-    print(
-        "Canvas and Moodle together, after the worker's retries; shown: a row told what had not arrived, or had changed there"
-    )
+    print("Canvas and Moodle together, after the worker's retries; shown: a row tells what is different")
     print(f"{'':38}" + "".join(f"{name:>15}" for name in COLUMNS) + f"{'lost':>8}{'doubled':>9}")
     for fault, works in table.items():
         cells = "".join(f"{told(works.get(name)):>15}" for name in COLUMNS)

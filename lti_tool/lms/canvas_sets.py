@@ -82,9 +82,12 @@ def read_set(client: CanvasClient, course_id: str, set_id: str) -> RemoteGroups:
 
     The export names active students only; groups that have more members than it says are read one by one.
     """
+    listed = client.get_group_categories(course_id, ["groups"])
     try:
-        category = client.get_group_category(set_id)
-        groups = client.get_groups(set_id)
+        # Not in the list does not mean gone: only its own address tells that.
+        category = next((c for c in listed if str(c["id"]) == set_id), None) or client.get_group_category(set_id)
+        # The list brings 400 groups in the call that names the set; a key that strips them costs their pages.
+        groups = category["groups"] if "groups" in category else client.get_groups(set_id)
         members = _exported(client, set_id, groups)
     except LmsChanged:
         raise LmsChanged("set_gone", lms_group_set_id=set_id) from None

@@ -120,8 +120,18 @@ def note_drift(course_id: UUID, remote: RemoteGroups) -> None:
         store_found(publication, compare(read_sides(course_id, set_id, RemoteGroups((theirs,), held), known)))
 
 
-def read_sides(course_id: UUID, set_id: UUID, remote: RemoteGroups, known: Collection[str] | None = None) -> Sides:
-    """Return the three states of a published set; a push that broke off is counted as known already."""
+def read_sides(
+    course_id: UUID,
+    set_id: UUID,
+    remote: RemoteGroups,
+    known: Collection[str] | None = None,
+    *,
+    in_doubt: bool | None = None,
+) -> Sides:
+    """Return the three states of a published set; a push that broke off is counted as known already.
+
+    `in_doubt`: whether one did, for a push that is at work itself; others see it by the count of tries.
+    """
     publication = get_publication(set_id)
     wanted = read_wanted(course_id, set_id)
     named = [s.name for s in remote.group_sets if s.lms_group_set_id == publication.lms_group_set_id]
@@ -134,7 +144,8 @@ def read_sides(course_id: UUID, set_id: UUID, remote: RemoteGroups, known: Colle
         theirs=remote.groups,
         known=_known(course_id) if known is None else known,
     )
-    return replace(sides, base=own_part(sides)) if publication.attempts else sides
+    broke_off = publication.attempts > 0 if in_doubt is None else in_doubt
+    return replace(sides, base=own_part(sides)) if broke_off else sides
 
 
 def store_found(publication: Publication, items: Sequence[DriftItem]) -> None:

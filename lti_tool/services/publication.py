@@ -250,5 +250,5 @@ def _stop(viewer: Viewer, set_id: UUID) -> Changes:
 
 
 def _forget_mirror(publication: Publication) -> None:
-    publication.lms_group_set_id = None
+    publication.lms_group_set_id, publication.attempts = None, 0
     db.session.execute(delete(MirroredGroup).where(MirroredGroup.publication_id == publication.id))

@@ -40,6 +40,9 @@ from lti_tool.services.mirror import (
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.tool import Tool
 
+# Errors that come before anything of a set was changed in the LMS.
+NOTHING_SENT = ("drifted", "set_name_taken")
+
 
 def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
     """Do a claimed run of kind publish (one set) or push (one, or all published sets of the course).
@@ -84,8 +87,9 @@ def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress
     """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it."""
     try:
         gateway = gateways.open_gateway(tool, course_id)
+        was_tried = _begin_try(set_id)
         try:
-            _push(gateway, course_id, set_id, report, progress)
+            _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
         finally:
             report.calls += gateway.calls
     except LmsError as error:
@@ -93,9 +97,22 @@ def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress
         raise
 
 
-def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress) -> None:
-    _look_again(gateway, course_id, set_id)
-    lms_set_id = _ensure_set(gateway, course_id, set_id)
+def _begin_try(set_id: UUID) -> bool:
+    """Count a try before its first call, and say whether an earlier one has not told its end.
+
+    A process that is killed tells nothing: what it sent is in doubt, as after a lost answer.
+    """
+    with transaction():
+        publication = get_publication(set_id)
+        publication.attempts += 1
+        return publication.attempts > 1
+
+
+def _push(
+    gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress, *, was_tried: bool
+) -> None:
+    _look_again(gateway, course_id, set_id, was_tried=was_tried)
+    lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
     push = plan_push(wanted.groups, mirror)
@@ -112,6 +129,7 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
         store_mirror(set_id, after)
         publication = get_publication(set_id)
         publication.last_pushed_at = now()
+        publication.attempts = 0  # the LMS has told all of it
         publication.drift = max(publication.drift, drifted)
         missing = not_placed(wanted, after)
         if missing:
@@ -123,7 +141,7 @@ def _push(gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, pr
             mark(publication, SENT)
 
 
-def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> None:
+def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> None:
     """Re-read the mirror before a push when it may not be as it is known; a usual push spares this.
 
     That is when others were found to have changed it, and when the last push broke off: what of that arrived, nobody
@@ -131,13 +149,13 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> None:
     """
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
-    in_doubt = publication.drift or (publication.attempts and read_mirror(set_id))
+    in_doubt = publication.drift or (was_tried and read_mirror(set_id))
     if lms_set_id is None or not in_doubt:
         return
     release()
     found = gateway.read_group_set(lms_set_id)
     with transaction():
-        sides = read_sides(course_id, set_id, found)
+        sides = read_sides(course_id, set_id, found, in_doubt=was_tried)
         store_mirror(set_id, sides.base)
         items = compare(sides)
         store_found(get_publication(set_id), items)
@@ -145,14 +163,14 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> None:
         raise LmsChanged("drifted", count=conflicts)
 
 
-def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID) -> str:
+def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, replay: bool) -> str:
     """Return the LMS id of the mirror; make it when there is none, and give it the set's present name."""
     publication = get_publication(set_id)
     name = get_set(course_id, set_id).name
-    lms_set_id, pushed_name, attempts = publication.lms_group_set_id, publication.name, publication.attempts
+    lms_set_id, pushed_name = publication.lms_group_set_id, publication.name
     release()
     if lms_set_id is None:
-        lms_set_id = create_lms_set(gateway, course_id, name, replay=attempts > 0)
+        lms_set_id = create_lms_set(gateway, course_id, name, replay=replay)
     elif pushed_name != name:
         gateway.edit_group_set(lms_set_id, name)
     else:
@@ -207,8 +225,8 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
         publication = find_publication(set_id)
         if publication is None:
             return
-        if error.code != "drifted":  # nothing was sent, so nothing is in doubt
-            publication.attempts += 1
+        if error.code in NOTHING_SENT:
+            publication.attempts -= 1  # so nothing is in doubt
         code, facts = runs.describe(error)
         if error.retryable:
             mark(publication, WAITING, code, facts, later=retry_wait(publication.attempts, randbelow(1001) / 1000))

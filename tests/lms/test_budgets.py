@@ -60,7 +60,7 @@ def test_publishing_a_set_and_changing_it(big):
     assert big.members(ids[199]) == {*students[1:5], students[995]}
 
     _, calls = counted(big, lambda: gateway.read_group_set(set_id))
-    assert calls <= 7
+    assert calls <= 3
 
 
 def test_moving_one_when_nothing_is_known_of_the_groups(big):

@@ -68,8 +68,7 @@ def test_a_set_of_400_groups_takes_as_few_calls(big_classroom: Any) -> None:
     target = next(s for s in big_classroom.state()["group_sets"] if s["name"] == "Project teams")
     run = refreshed(big_classroom, set_of(big_classroom, target["id"]))
     assert run.report is not None
-    # Canvas lists 400 groups on four pages.
-    assert run.report["calls"] <= {"canvas": 7, "moodle": 2}[big_classroom.flavour]
+    assert run.report["calls"] <= CALLS[big_classroom.flavour]
     assert run.report["memberships"] == {"added": 0, "removed": 0, "moved": 0}
 
 

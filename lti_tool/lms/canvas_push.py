@@ -227,7 +227,7 @@ class CanvasPush:
         """Take the touched groups from one export, which is a single call however many they are.
 
         It names active students only: whoever else is in a group shows at the next full read. A group without any
-        is missing from it and is read by itself.
+        is missing from it, and is read by itself unless the export tells of all its people that they are out of it.
         """
         if len(self._unproved()) > MOST_SINGLE_READS:
             self._prove_by_reading()
@@ -237,6 +237,21 @@ class CanvasPush:
             for group_id in self._unproved():
                 if group_id in exported.members:
                     self._prove(self._as_exported(exported, group_id))
+                else:
+                    self._prove(self._emptied(exported, group_id))
+
+    def _emptied(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup | None:
+        """Return a group that its last people left, None when the export does not tell of each of them.
+
+        Whether the group was deleted meanwhile shows at the next call that concerns it.
+        """
+        change = next((c for c in self._push.change if c.lms_group_id == group_id), None)
+        if change is None or change.known is None or change.add or not change.remove:
+            return None
+        renamed = change.name is not None or change.description is not None
+        if renamed or not exported.people.issuperset(change.known.member_ids):
+            return None
+        return RemoteGroup(group_id, change.known.name, change.known.description)
 
     def _as_exported(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup:
         """Return a group by an export, which has no descriptions and nobody but active students.

@@ -474,3 +474,23 @@ def test_options_are_set_merged_and_switched_off_or_refused(site):
     gateway.edit_group_set(set_id, None, SetOptions("restricted"))
     with pytest.raises(LmsRefused, match="signup_restricted"):
         gateway.assign_unassigned(set_id)
+
+
+def test_the_last_person_of_a_group_moves_in_two_calls(filled):
+    site, gateway, set_id, one, two, students = filled
+    known = by_name(gateway.read_group_set(set_id))
+    first, *others = students[:3]
+    out = GroupChange(one, None, (), tuple(others), known["One"])
+    emptied = gateway.push(set_id, GroupSetPush(change=(out,)))
+    known |= by_name(emptied)
+    before = gateway.calls
+    leave = GroupChange(one, None, (), (first,), known["One"])
+    join = GroupChange(two, None, (first,), (), known["Two"])
+    answer = {
+        group.lms_group_id: set(group.member_ids)
+        for group in gateway.push(set_id, GroupSetPush(change=(leave, join))).groups
+    }
+    assert gateway.calls - before == 2
+    assert answer == {one: set(), two: {*students[3:6], first}}
+    assert site.members(one) == set()
+    assert site.members(two) == answer[two]

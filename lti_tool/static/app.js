@@ -104,7 +104,8 @@
     "submit",
     (event) => {
       const form = event.target;
-      if (form.method !== "post") return;
+      // What opens another window never answers this page; there the server takes it once.
+      if (form.method !== "post" || form.target) return;
       if (sending.has(form)) {
         event.preventDefault();
         event.stopImmediatePropagation();

@@ -376,7 +376,7 @@ def test_taking_many_out_of_many_groups_reads_the_set_once(canvas):
     answer = gateway.push(set_id, GroupSetPush(change=out))
     assert [g.member_ids for g in answer.groups] == [()] * 9
     assert canvas.by_path()["PUT /api/v1/groups/:id"] == 9
-    assert canvas.calls() == 12
+    assert canvas.calls() == 11
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,14 @@ def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     return db.session.scalars(found.execution_options(populate_existing=True)).one()
 
 
+def require_grouping_of(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> None:
+    """Raise NotFound unless a grouping, live or ended, is one of this assignment of this course."""
+    of_course = select(Assignment.id).where(Assignment.id == assignment_id, Assignment.course_id == course_id)
+    these = (Grouping.id == grouping_id, Grouping.assignment_id.in_(of_course))
+    if not db.session.scalar(select(exists().where(*these))):
+        raise NotFound("grouping_not_found")
+
+
 def hold_grouping(course_id: UUID, grouping_id: UUID) -> Held:
     """Lock a live grouping of a course with all others of its assignment; raise NotFound."""
     of_course = select(Assignment.id).where(Assignment.course_id == course_id)
@@ -224,7 +232,10 @@ def seat(grouping: Grouping, member_id: UUID, status: Status, *, invited_by: UUI
 
 
 def unseat(grouping: Grouping, member_ids: Collection[UUID]) -> None:
-    """End the seats of these people in a grouping and take them out of its group; the rows stay as history."""
+    """End the seats of these people in a grouping and take them out of its group; the rows stay as history.
+
+    Whom another assignment's live grouping of the same group holds stays in the group.
+    """
     db.session.execute(
         update(GroupingMembership)
         .where(
@@ -235,9 +246,23 @@ def unseat(grouping: Grouping, member_ids: Collection[UUID]) -> None:
         .values(ended_at=now())
     )
     if grouping.group_id is not None and not grouping.alone:
+        # The same group may work on another assignment: whom its grouping there holds stays in the group.
+        held = (
+            select(GroupingMembership.member_id)
+            .join(Grouping, Grouping.id == GroupingMembership.grouping_id)
+            .where(
+                Grouping.group_id == grouping.group_id,
+                Grouping.id != grouping.id,
+                Grouping.ended_at.is_(None),
+                GroupingMembership.ended_at.is_(None),
+                GroupingMembership.status.in_(COMMITTED),
+            )
+        )
         db.session.execute(
             delete(GroupMembership).where(
-                GroupMembership.group_id == grouping.group_id, GroupMembership.member_id.in_(member_ids)
+                GroupMembership.group_id == grouping.group_id,
+                GroupMembership.member_id.in_(member_ids),
+                GroupMembership.member_id.not_in(held),
             )
         )
 

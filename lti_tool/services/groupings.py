@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status
-from lti_tool.domain.groups import Origin
+from lti_tool.domain.groups import Origin, require_editable_group, require_editable_set
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import (
     Assignment,
@@ -24,6 +24,7 @@ from lti_tool.models import (
     SectionMembership,
     db,
 )
+from lti_tool.services.group_sets import connection_of
 from lti_tool.services.memberships import append_members
 from lti_tool.services.roster import hold_roster
 
@@ -160,6 +161,16 @@ def sections_of(member_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
     for member_id, section_id in rows:
         found.setdefault(member_id, set()).add(section_id)
     return {member_id: frozenset(found.get(member_id, ())) for member_id in member_ids}
+
+
+def require_fillable(assignment: Assignment, group: Group | None = None) -> None:
+    """Raise RuleViolation unless the tool itself may put groups into an assignment's set, and people into `group`.
+
+    A set of the LMS changes by the LMS's answer only, and the roster's sets follow the roster.
+    """
+    require_editable_set(connection_of(db.session.get_one(GroupSet, assignment.group_set_id)))
+    if group is not None:
+        require_editable_group(Origin(group.origin))
 
 
 def add_group(assignment: Assignment, name: str, *, generated: bool) -> Group:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from lti_tool.models import Group, Grouping, GroupingMembership, GroupSet
+from lti_tool.models import Group, Grouping, GroupingMembership, GroupMembership, GroupSet
 from tests.web.conftest import World
 from tests.web.forming import Course, words
 
@@ -98,3 +98,17 @@ def test_staff_reach_a_grouping_under_its_own_assignment_only(course: Course, ac
     assert course.statuses(grouping) == {"Ana": "inviter"}
     assert not any(row.approved for row in course.world.stored(Grouping))
     assert len(list(course.world.stored(GroupingMembership))) == 1
+
+
+def test_groupings_write_nothing_into_sets_of_the_lms(course: Course) -> None:
+    world = course.world
+    connected = world.group_set("LMS groups", {"Red": [course.ids["Ana"]]}, connection="canvas")
+    (red,) = world.stored(Group, name="Red")
+    course.set_id = connected
+    assignment = course.assignment("By staff", formed_by="staff")
+    address = f"assignments/{assignment}/groupings"
+    for name in ("Red", "Blue", ""):
+        course.teacher.post(address, 422, member_ids=[course.ids["Bo"]], name=name)
+    assert [row.name for row in world.stored(Group, course_id=world.course_id) if row.origin != "system"] == ["Red"]
+    assert [one.member_id for one in world.stored(GroupMembership, group_id=red.id)] == [course.ids["Ana"]]
+    assert not list(world.stored(Grouping, assignment_id=assignment))

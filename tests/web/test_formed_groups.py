@@ -4,7 +4,16 @@ from uuid import uuid4
 
 import pytest
 
-from lti_tool.models import Group, Grouping, GroupingMembership, GroupMembership, GroupSet
+from lti_tool.models import (
+    Group,
+    Grouping,
+    GroupingMembership,
+    GroupMembership,
+    GroupSet,
+    RosterMember,
+    transaction,
+)
+from lti_tool.services.system_sets import ensure_system_group_sets
 from tests.web.conftest import World
 from tests.web.forming import Course, words
 
@@ -112,3 +121,20 @@ def test_groupings_write_nothing_into_sets_of_the_lms(course: Course) -> None:
     assert [row.name for row in world.stored(Group, course_id=world.course_id) if row.origin != "system"] == ["Red"]
     assert [one.member_id for one in world.stored(GroupMembership, group_id=red.id)] == [course.ids["Ana"]]
     assert not list(world.stored(Grouping, assignment_id=assignment))
+
+
+def test_who_comes_back_to_the_course_is_free_in_the_grouping_as_in_the_group(course: Course) -> None:
+    row, group = formed(course)
+    course.post(course.cleo, "grouping/alone")
+    alone = course.own(course.cleo)
+    for status in ("dropped", "active"):
+        with course.world.app.app_context(), transaction() as session:
+            for name in ("Bo", "Cleo"):
+                session.get_one(RosterMember, course.ids[name]).status = status
+            session.flush()
+            ensure_system_group_sets(course.world.course_id)
+    assert course.people() == {group.name: {"Ana"}}
+    assert course.statuses(row.id) == {"Ana": "inviter"}
+    assert course.statuses(alone) == {}
+    course.post(course.bo, "grouping/alone")
+    course.post(course.cleo, "grouping/start")

@@ -319,11 +319,32 @@ def _refuse_others(grouping: Grouping, member_id: UUID) -> None:
     )
 
 
+def _leave_other_groups(grouping: Grouping, member_id: UUID) -> None:
+    """Keep everybody in one group of the assignment's set (ruling C1).
+
+    A group of an earlier assignment is left, its grouping stays (FORM-7); any other: RuleViolation("already_in_set").
+    """
+    of_set = select(Assignment.group_set_id).where(Assignment.id == grouping.assignment_id).scalar_subquery()
+    formed = exists().where(Grouping.group_id == Group.id, Grouping.ended_at.is_(None))
+    rows = db.session.execute(
+        select(Group.id, Group.name, GroupSet.name, formed)
+        .join(GroupMembership, GroupMembership.group_id == Group.id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(GroupSet.id == of_set, GroupMembership.member_id == member_id, Group.origin != Origin.SYSTEM)
+    ).all()
+    for _, name, other, _ in (row for row in rows if not row[3]):
+        raise RuleViolation("already_in_set", name=name, other=other)
+    these = (GroupMembership.group_id.in_([row[0] for row in rows]), GroupMembership.member_id == member_id)
+    db.session.execute(delete(GroupMembership).where(*these))
+
+
 def _enter_group(grouping: Grouping, member_id: UUID, role: str) -> None:
     if grouping.group_id is None or grouping.alone:
         return
     of_pair = (GroupMembership.group_id == grouping.group_id, GroupMembership.member_id == member_id)
     if not db.session.scalar(select(exists().where(*of_pair))):
+        _leave_other_groups(grouping, member_id)
         append_members([(grouping.group_id, member_id)])
     if role == "creator":
         db.session.execute(update(GroupMembership).where(*of_pair).values(role=role))

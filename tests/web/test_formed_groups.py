@@ -138,3 +138,19 @@ def test_who_comes_back_to_the_course_is_free_in_the_grouping_as_in_the_group(co
     assert course.statuses(alone) == {}
     course.post(course.bo, "grouping/alone")
     course.post(course.cleo, "grouping/start")
+
+
+def test_a_student_is_in_one_group_of_the_set_whatever_the_assignments(course: Course) -> None:
+    row, group = formed(course)
+    second = course.assignment("A2")
+    course.post(course.bo, "grouping/start", assignment_id=second)
+    mine = {name for name, people in course.people().items() if "Bo" in people}
+    assert len(mine) == 1
+    assert mine != {group.name}
+    assert course.statuses(row.id) == {"Ana": "inviter", "Bo": "accepted"}  # of the earlier assignment
+    here = f"group-sets/{course.set_id}"
+    course.teacher.post(f"{here}/groups", name="reds", count=1)
+    (other,) = course.world.stored(Group, name="reds")
+    course.teacher.post(f"{here}/groups/{other.id}/members", member_id=course.ids["Cleo"])
+    assert "reds" in words(course.post(course.cleo, "grouping/start", 422))
+    assert course.people()["reds"] == {"Cleo"}

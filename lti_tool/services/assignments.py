@@ -97,6 +97,7 @@ def edit_assignment(
     """
     course_id, name = viewer.course.id, _checked_name(draft)
     with transaction():
+        _hold_own_set(course_id, assignment_id)
         row = _lock(course_id, assignment_id, revision)
         require_edits(course_id)
         _require_free_name(course_id, name, besides=assignment_id)
@@ -119,6 +120,7 @@ def edit_assignment(
 def delete_assignment(viewer: Viewer, assignment_id: UUID) -> Changes:
     """Delete an assignment; its set and groups stay as they are. Raise NotFound, Conflict during a sync."""
     with transaction() as session:
+        _hold_own_set(viewer.course.id, assignment_id)
         row = get_assignment(viewer.course.id, assignment_id)
         require_edits(viewer.course.id)
         history.note(viewer.course.id, viewer.access_id, "assignment_deleted", row.name, assignment_id)
@@ -164,6 +166,15 @@ def _checked_name(draft: Draft) -> str:
     if draft.selection.pattern is not None:
         compile_glob(draft.selection.pattern)
     return clean_name(draft.name)
+
+
+def _hold_own_set(course_id: UUID, assignment_id: UUID) -> None:
+    """Lock the assignment's set before its own row, as who forms groups, clones them or deletes the set does.
+
+    The other way round two people would wait for each other, and a student could join by rules that change meanwhile.
+    """
+    own = select(Assignment.group_set_id).where(Assignment.id == assignment_id, Assignment.course_id == course_id)
+    db.session.execute(select(GroupSet.id).where(GroupSet.id == own.scalar_subquery()).with_for_update(read=True))
 
 
 def _lock(course_id: UUID, assignment_id: UUID, revision: int) -> Assignment:

@@ -18,6 +18,7 @@ from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Ros
 from lti_tool.services import history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.drift import read_sides, read_theirs
+from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_names import follow_members, names_in_their_sets
 from lti_tool.services.group_sets import get_editable_set, local_names, lock_set, read_groups
 from lti_tool.services.groups import add_local_groups, place
@@ -123,6 +124,7 @@ def _take(viewer: Viewer, row: GroupSet, sides: Sides, taken: Taken) -> tuple[di
 
 def _drop(set_id: UUID, group_ids: Sequence[UUID]) -> None:
     """Take groups out of the set; those that no other set holds are deleted."""
+    require_not_formed(group_ids, set_id=set_id)
     of_set = (GroupSetEntry.group_set_id == set_id, GroupSetEntry.group_id.in_(group_ids))
     db.session.execute(delete(GroupSetEntry).where(*of_set))
     delete_orphans(group_ids)
@@ -149,6 +151,7 @@ def _take_out(viewer: Viewer, set_id: UUID, member_ids: Sequence[UUID]) -> froze
     of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
     these = (GroupMembership.group_id.in_(of_set), GroupMembership.member_id.in_(member_ids))
     left = frozenset(db.session.scalars(select(GroupMembership.group_id).where(*these)))
+    require_not_formed(left)
     db.session.execute(delete(GroupMembership).where(*these))
     follow_members(viewer, left)
     return left

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status
-from lti_tool.domain.groups import Origin
+from lti_tool.domain.groups import Origin, require_editable_group, require_editable_set
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import (
     Assignment,
@@ -24,6 +24,7 @@ from lti_tool.models import (
     SectionMembership,
     db,
 )
+from lti_tool.services.group_sets import connection_of
 from lti_tool.services.memberships import append_members
 from lti_tool.services.roster import hold_roster
 
@@ -65,6 +66,14 @@ def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     raised = update(GroupSet).where(GroupSet.id == row.group_set_id).values(revision=GroupSet.revision + 1)
     db.session.execute(raised.execution_options(synchronize_session=False))
     return db.session.scalars(found.execution_options(populate_existing=True)).one()
+
+
+def require_grouping_of(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> None:
+    """Raise NotFound unless a grouping, live or ended, is one of this assignment of this course."""
+    of_course = select(Assignment.id).where(Assignment.id == assignment_id, Assignment.course_id == course_id)
+    these = (Grouping.id == grouping_id, Grouping.assignment_id.in_(of_course))
+    if not db.session.scalar(select(exists().where(*these))):
+        raise NotFound("grouping_not_found")
 
 
 def hold_grouping(course_id: UUID, grouping_id: UUID) -> Held:
@@ -154,6 +163,16 @@ def sections_of(member_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
     return {member_id: frozenset(found.get(member_id, ())) for member_id in member_ids}
 
 
+def require_fillable(assignment: Assignment, group: Group | None = None) -> None:
+    """Raise RuleViolation unless the tool itself may put groups into an assignment's set, and people into `group`.
+
+    A set of the LMS changes by the LMS's answer only, and the roster's sets follow the roster.
+    """
+    require_editable_set(connection_of(db.session.get_one(GroupSet, assignment.group_set_id)))
+    if group is not None:
+        require_editable_group(Origin(group.origin))
+
+
 def add_group(assignment: Assignment, name: str, *, generated: bool) -> Group:
     """Store a local group at the end of the assignment's set, in the caller's transaction."""
     return add_local_group(assignment.course_id, assignment.group_set_id, name, generated=generated)
@@ -224,7 +243,10 @@ def seat(grouping: Grouping, member_id: UUID, status: Status, *, invited_by: UUI
 
 
 def unseat(grouping: Grouping, member_ids: Collection[UUID]) -> None:
-    """End the seats of these people in a grouping and take them out of its group; the rows stay as history."""
+    """End the seats of these people in a grouping and take them out of its group; the rows stay as history.
+
+    Whom another assignment's live grouping of the same group holds stays in the group.
+    """
     db.session.execute(
         update(GroupingMembership)
         .where(
@@ -235,9 +257,23 @@ def unseat(grouping: Grouping, member_ids: Collection[UUID]) -> None:
         .values(ended_at=now())
     )
     if grouping.group_id is not None and not grouping.alone:
+        # The same group may work on another assignment: whom its grouping there holds stays in the group.
+        held = (
+            select(GroupingMembership.member_id)
+            .join(Grouping, Grouping.id == GroupingMembership.grouping_id)
+            .where(
+                Grouping.group_id == grouping.group_id,
+                Grouping.id != grouping.id,
+                Grouping.ended_at.is_(None),
+                GroupingMembership.ended_at.is_(None),
+                GroupingMembership.status.in_(COMMITTED),
+            )
+        )
         db.session.execute(
             delete(GroupMembership).where(
-                GroupMembership.group_id == grouping.group_id, GroupMembership.member_id.in_(member_ids)
+                GroupMembership.group_id == grouping.group_id,
+                GroupMembership.member_id.in_(member_ids),
+                GroupMembership.member_id.not_in(held),
             )
         )
 
@@ -283,11 +319,32 @@ def _refuse_others(grouping: Grouping, member_id: UUID) -> None:
     )
 
 
+def _leave_other_groups(grouping: Grouping, member_id: UUID) -> None:
+    """Keep everybody in one group of the assignment's set (ruling C1).
+
+    A group of an earlier assignment is left, its grouping stays (FORM-7); any other: RuleViolation("already_in_set").
+    """
+    of_set = select(Assignment.group_set_id).where(Assignment.id == grouping.assignment_id).scalar_subquery()
+    formed = exists().where(Grouping.group_id == Group.id, Grouping.ended_at.is_(None))
+    rows = db.session.execute(
+        select(Group.id, Group.name, GroupSet.name, formed)
+        .join(GroupMembership, GroupMembership.group_id == Group.id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(GroupSet.id == of_set, GroupMembership.member_id == member_id, Group.origin != Origin.SYSTEM)
+    ).all()
+    for _, name, other, _ in (row for row in rows if not row[3]):
+        raise RuleViolation("already_in_set", name=name, other=other)
+    these = (GroupMembership.group_id.in_([row[0] for row in rows]), GroupMembership.member_id == member_id)
+    db.session.execute(delete(GroupMembership).where(*these))
+
+
 def _enter_group(grouping: Grouping, member_id: UUID, role: str) -> None:
     if grouping.group_id is None or grouping.alone:
         return
     of_pair = (GroupMembership.group_id == grouping.group_id, GroupMembership.member_id == member_id)
     if not db.session.scalar(select(exists().where(*of_pair))):
+        _leave_other_groups(grouping, member_id)
         append_members([(grouping.group_id, member_id)])
     if role == "creator":
         db.session.execute(update(GroupMembership).where(*of_pair).values(role=role))

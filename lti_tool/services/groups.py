@@ -25,6 +25,7 @@ from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
@@ -181,6 +182,7 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
+        require_not_formed([group_id])
         holders = session.scalars(select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)).all()
         history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id, group_id=group_id)
         session.execute(delete(Group).where(Group.id == group_id))
@@ -217,6 +219,7 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     touched = frozenset({g for m, g in there if m in moves} | set(moves.values()))
     for group_id in touched:
         require_editable_group(Origin(groups[group_id].origin))
+    require_not_formed(touched)
     _take_out(groups, moves)
     append_members([(group_id, member_id) for member_id, group_id in moves.items()])
     for member_id, group_id in moves.items():
@@ -233,6 +236,7 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
         member = require_member(viewer.course.id, member_id)
+        require_not_formed([group_id])
         session.execute(
             delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         )

@@ -12,6 +12,7 @@ from lti_tool.domain.groups import Origin
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import get_editable_set, lock_set, order_of_sets, read_groups
 from lti_tool.services.groups import get_group
 from lti_tool.services.mirror import require_mirrorable
@@ -115,6 +116,7 @@ def take_out(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
     with transaction() as session:
         lock_set(course_id, set_id)
         taken = read_taking_out(course_id, set_id, group_id)
+        require_not_formed([group_id], set_id=set_id)
         history.note(course_id, viewer.access_id, "group_taken_out", taken.row.name, set_id)
         of_set = (GroupSetEntry.group_set_id == set_id, GroupSetEntry.group_id == group_id)
         session.execute(delete(GroupSetEntry).where(*of_set))

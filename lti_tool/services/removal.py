@@ -13,6 +13,7 @@ from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, db,
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import release_sets
+from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import get_set, lock_set
 from lti_tool.services.roster import hold_roster
 from lti_tool.services.runs import require_edits, require_no_open_run
@@ -32,6 +33,8 @@ def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
     """Delete a local or imported set with the groups that no other set holds; raise as `lock_set` does."""
     with transaction():
         row = lock_set(viewer.course.id, set_id)
+        held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+        require_not_formed(db.session.scalars(held).all(), set_id=set_id)
         history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
         return drop_set(viewer.course.id, set_id)
 

@@ -27,6 +27,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
+from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
@@ -215,6 +216,8 @@ def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequenc
     kept = [(key, group) for key, group in groups if group.id and before[key].editable]
     renamed = [(key, group) for key, group in kept if group.name != before[key].name]
     refilled = [(key, group) for key, group in kept if group.members != before[key].members]
+    require_not_formed([key for key, _ in refilled])
+    require_not_formed([group.id for group in plan.removed if group.id], set_id=row.id)
     _add_groups(row.course_id, added)
     if renamed:
         db.session.execute(update(Group), [{"id": key, "name": group.name} for key, group in renamed])

@@ -40,6 +40,7 @@ from lti_tool.services.groupings import (
     hold_grouping,
     lock_formation,
     read_states,
+    require_fillable,
     roles_in,
     rules_of,
     seat,
@@ -76,6 +77,7 @@ def create_grouping(viewer: Viewer, assignment_id: UUID, name: str, member_ids: 
 
 
 def _find_or_make(assignment: Assignment, name: str, people: Sequence[str]) -> Group:
+    require_fillable(assignment)
     groups = read_groups(assignment.group_set_id)
     if not clean_text(name):
         if not people:
@@ -86,6 +88,8 @@ def _find_or_make(assignment: Assignment, name: str, people: Sequence[str]) -> G
     found = next(
         (group for group in groups if group.name.casefold() in (typed.casefold(), name.strip().casefold())), None
     )
+    if found:
+        require_fillable(assignment, found)
     return found or add_group(assignment, typed, generated=False)
 
 
@@ -179,6 +183,8 @@ def seat_again(viewer: Viewer, assignment: Assignment, group: Group, member_ids:
 
     The group comes into the assignment's set if it is not there, and holds these people afterwards.
     """
+    if group.origin != Origin.SYSTEM:
+        require_fillable(assignment, group)
     holds = exists().where(GroupSetEntry.group_set_id == assignment.group_set_id, GroupSetEntry.group_id == group.id)
     if group.origin == Origin.LOCAL and not db.session.scalar(select(holds)):
         end = len(read_groups(assignment.group_set_id))

@@ -19,7 +19,16 @@ from lti_tool.domain.system_sets import (
     plan_system_sets,
     system_sets,
 )
-from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
+from lti_tool.models import (
+    Group,
+    Grouping,
+    GroupingMembership,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    RosterMember,
+    db,
+)
 from lti_tool.services.memberships import append_members
 
 
@@ -44,7 +53,20 @@ def _remove_inactive_from_groups(course_id: UUID) -> set[UUID]:
     left = set(db.session.scalars(select(GroupMembership.group_id).where(inactive)))
     if left:
         db.session.execute(delete(GroupMembership).where(inactive))
+        _end_seats(course_id)
     return left
+
+
+def _end_seats(course_id: UUID) -> None:
+    """End the seats of people who left, as their memberships: who comes back is free, in groups and groupings alike."""
+    gone = select(RosterMember.id).where(
+        RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE
+    )
+    live = (GroupingMembership.member_id.in_(gone), GroupingMembership.ended_at.is_(None))
+    seats = select(GroupingMembership.grouping_id).where(*live)
+    alone = (Grouping.id.in_(seats), Grouping.alone, Grouping.ended_at.is_(None))
+    db.session.execute(update(Grouping).where(*alone).values(ended_at=now()))
+    db.session.execute(update(GroupingMembership).where(*live).values(ended_at=now()))
 
 
 def _changes_of(plan: SystemPlan, left: Collection[UUID]) -> Changes:

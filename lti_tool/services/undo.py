@@ -31,6 +31,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import lock_set, read_groups
 from lti_tool.services.mirror import find_publication, require_mirrorable
@@ -181,6 +182,8 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
         with undoable(viewer, set_id, what) as kept:
             present = read_state(set_id, before.ids | after.ids)
             plan = plan_undo(before, after, present, _active(course_id))
+            require_not_formed(plan.members.keys())
+            require_not_formed(plan.drop, set_id=set_id)
             gone = _restore(row, plan, present)
             _require_free_names(plan, before)
             if plan.left_out:

@@ -17,6 +17,7 @@ from lti_tool.services.formation_pages import FormationPage, read_formation
 from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
+from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
 from lti_tool.web.pages import fragment, page, wants_fragment
 
@@ -144,6 +145,9 @@ def break_up_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -
     if request.method == "GET":
         return _ask(course_id, assignment_id, grouping_id, "break_up")
     return _done(assignment_id, formation.break_up(viewer(), grouping_id), "grouping_broken_up")
+
+
+blueprint.before_request(require_own_grouping)
 
 
 @blueprint.errorhandler(RuleViolation)

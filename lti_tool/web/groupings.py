@@ -17,6 +17,7 @@ from lti_tool.services.groupings_page import read_groupings
 from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
+from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.downloads import download
 from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import Form, UploadedFile, as_uuid
@@ -189,6 +190,9 @@ def import_groupings(course_id: UUID, assignment_id: UUID) -> Response:
                 return _done(assignment_id, staff.Done(done.changes), "groupings_imported", count=done.changes.count)
             return _show(course_id, assignment_id, 422, imported=done)
     return _show(course_id, assignment_id, 422, file_form=form)
+
+
+blueprint.before_request(require_own_grouping)
 
 
 @blueprint.errorhandler(RuleViolation)

@@ -12,12 +12,14 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lti_tool.domain.errors import Conflict, ToolError
+from lti_tool.domain.formation import Rules
 from lti_tool.domain.members import MemberValues
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.models import GroupMembership, GroupSet, ImportDraft, RosterMember, db, transaction
+from lti_tool.models import Assignment, GroupMembership, GroupSet, ImportDraft, RosterMember, db, transaction
 from lti_tool.models.database import bare_transaction
 from lti_tool.observability import without_rows
-from lti_tool.services import group_sets, groups, members, roster_file, set_import
+from lti_tool.services import assignments, group_sets, groups, members, roster_file, set_import
+from lti_tool.services.groupings import lock_formation
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
 
@@ -162,3 +164,27 @@ def test_an_error_of_the_database_names_nobody(app_on_both: Flask, classroom: An
         told = str(without_rows(None, "error", {"exception": str(error)})["exception"])
     assert "roster_member" in told
     assert "ecret" not in told
+
+
+@flavours
+def test_an_assignment_is_edited_while_its_groups_form_without_waiting_crosswise(
+    app_on_both: Flask, classroom: Any
+) -> None:
+    (set_id,) = group_sets.create_set(classroom.viewer, "Formed").group_sets
+    draft = assignments.Draft("A1", "", set_id, formation=Rules(by_students=True))
+    (assignment_id,) = assignments.create_assignment(classroom.viewer, draft).assignments
+
+    def form_and_change() -> None:
+        with transaction():  # as a clone does: the set first, then the row that it changes
+            row = lock_formation(classroom.viewer.course.id, assignment_id)
+            row.max_size = (row.max_size or 2) + 1
+
+    for _ in range(12):
+        revision = db.session.get_one(Assignment, assignment_id, populate_existing=True).revision
+        edit = replace(draft, description=str(revision))
+        outcomes = at_once(
+            app_on_both,
+            form_and_change,
+            lambda e=edit, r=revision: assignments.edit_assignment(classroom.viewer, assignment_id, r, e),
+        )
+        assert outcomes == ["done", "done"]

@@ -1,0 +1,32 @@
+"""Keeps the groups of groupings from being changed past them: a set's own edits do not know who is seated where."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import select
+
+from lti_tool.domain.errors import Conflict
+from lti_tool.models import Assignment, Group, Grouping, db
+
+
+def require_not_formed(group_ids: Collection[UUID], *, set_id: UUID | None = None) -> None:
+    """Raise Conflict("group_formed") when one of these groups works on an assignment as a grouping (ruling C24).
+
+    Asked under the set's lock, before people of the groups or the groups themselves go or come: the group would else
+    say one thing and its grouping another. The page of the assignment's groupings changes both. With `set_id` only
+    assignments of that set count: another set may stop to hold the group. Somebody's own group of the roster is left
+    to the roster.
+    """
+    if not group_ids:
+        return
+    query = (
+        select(Group.name, Assignment.name)
+        .join(Grouping, Grouping.group_id == Group.id)
+        .join(Assignment, Assignment.id == Grouping.assignment_id)
+        .where(Group.id.in_(group_ids), Grouping.ended_at.is_(None), Grouping.alone.is_(False))
+        .order_by(Group.name, Assignment.name)
+        .limit(1)
+    )
+    found = db.session.execute(query.where(Assignment.group_set_id == set_id) if set_id else query).one_or_none()
+    if found:
+        raise Conflict("group_formed", name=found[0], assignment=found[1])

@@ -296,3 +296,32 @@ def test_web_services_that_are_off_are_told_apart_from_a_site_in_maintenance(moo
 def test_names_come_as_they_are_stored(moodle):
     names = {group.name for group in moodle.gateway().pull(roster=False, groups=True).groups.groups}
     assert {"Volunteers & tutors", "score a < b"} <= names
+
+
+def hide(moodle, set_name):
+    """Hide the first group of a set from whoever may not see hidden groups; return the set's and the group's id."""
+    found = next(s for s in moodle.state()["group_sets"] if s["name"] == set_name)
+    group = next(g for g in found["groups"] if g["members"])
+    entry = {"id": group["id"], "name": group["name"], "visibility": 3}
+    moodle.gateway().client.update_groups([entry])
+    return str(found["id"]), str(group["id"])
+
+
+def test_hidden_groups_that_a_missing_right_withholds_are_never_taken_for_deleted(moodle):
+    set_id, group_id = hide(moodle, "Lab sessions")
+    gateway = moodle.gateway()
+    assert group_id in {g.lms_group_id for g in gateway.pull(roster=False, groups=True).groups.groups}
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        gateway.pull(roster=True, groups=True)
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        gateway.read_group_set(set_id)
+
+
+def test_a_removal_from_a_hidden_group_that_moodle_does_not_make_is_told(moodle):
+    set_id, group_id = hide(moodle, "Lab sessions")
+    before = moodle.members(group_id)
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        moodle.gateway().push(set_id, GroupSetPush(change=(GroupChange(group_id, remove=(min(before),)),)))
+    assert moodle.members(group_id) == before

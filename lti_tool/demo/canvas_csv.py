@@ -12,8 +12,11 @@ from lti_tool.demo import canvas_api as api
 from lti_tool.demo.canvas_api import CanvasError, bp
 from lti_tool.demo.canvas_json import progress_json
 from lti_tool.demo.canvas_sets import later, reach
-from lti_tool.demo.hub import canvas
+from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Group, GroupSet, Person
+
+# Two headers are in the language of the person who asks, the others are not.
+GERMAN = {"name": "Name", "sections": "Abschnitte"}
 
 
 @bp.get("/group_categories/<int:set_id>/export")
@@ -26,8 +29,9 @@ def export(set_id: int) -> ResponseReturnValue:
     if in_group:
         columns += ["canvas_group_id", *(["group_id"] if sis else [])]
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    form = hub().faults.export_form
+    writer = csv.writer(out, lineterminator="\n", delimiter=";" if "semicolon" in form else ",")
+    writer.writerow([GERMAN.get(name, name) if "german" in form else name for name in columns])
     for person, sections in _students(row):
         group = in_group.get(person.id)
         cells: dict[str, Any] = {
@@ -40,7 +44,8 @@ def export(set_id: int) -> ResponseReturnValue:
             "canvas_group_id": group.id if group else None,
         }
         writer.writerow([cells.get(name) for name in columns])
-    response = Response(out.getvalue(), mimetype="text/csv")
+    text = ("\ufeff" if "bom" in form else "") + out.getvalue()
+    response = Response(text, mimetype="text/csv")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(row.name)}.csv"
     return response
 

@@ -28,6 +28,12 @@ class Faults:
     # Moodle's silent ones: a capability that the service account lacks, and "off" or "maintenance" of the service.
     lacks: str = ""
     web_services: str = ""
+    # What became of Moodle's token or of the account behind it: "expired", "suspended" or "password".
+    account: str = ""
+    # What a Canvas user's settings make of an export: "semicolon", "bom" and "german", in any combination.
+    export_form: str = ""
+    # How many people of each page of Moodle's list the rights keep back, after the page was cut.
+    withhold: int = 0
 
     def update(self, values: dict[str, Any]) -> None:
         """Set some switches; an unknown name or a wrong type is refused and changes nothing."""
@@ -76,7 +82,9 @@ def _checked(name: str, value: Any, known: dict[str, Any]) -> Any:
         return text
     if name == "web_services" and value not in ("", "off", "maintenance"):
         raise ValueError("web_services is empty, off or maintenance")
-    if name in ("only_path", "lacks", "web_services"):
+    if name == "account" and value not in ("", "expired", "suspended", "password"):
+        raise ValueError("account is empty, expired, suspended or password")
+    if name in ("only_path", "lacks", "web_services", "account", "export_form"):
         return str(value)
     if name in ("strip_includes", "revoke_token"):
         return value in (True, 1, "1", "true", "on")

@@ -21,6 +21,7 @@ _MESSAGES = {
     "invalidtoken": "Invalid token - token not found",
     "accessexception": "Access control exception",
     "nopermissions": "Sorry, but you do not currently have permissions to do that (Manage groups).",
+    "wsaccessusersuspended": "Refused web service access for suspended username: lti-groups-service",
     "invalidrecord": "Can't find data record in database.",
     "invalidresponse": "Invalid response value detected",
     "invaliduser": "Invalid user",
@@ -36,9 +37,9 @@ _MESSAGES = {
 class MoodleError(Exception):
     """An error that the service answers, with status 200 as always."""
 
-    def __init__(self, code: str, kind: str = "moodle_exception") -> None:
+    def __init__(self, code: str, kind: str = "moodle_exception", detail: str = "") -> None:
         super().__init__(code)
-        self.code, self.kind = code, kind
+        self.code, self.kind, self.detail = code, kind, detail
 
 
 def bad_value() -> MoodleError:
@@ -101,6 +102,7 @@ def _as_list(value: Any) -> Any:
 def _run(call: Call) -> Any:
     if call.get("wstoken") != hub().config.moodle_token or hub().faults.revoke_token:
         raise MoodleError("invalidtoken")
+    _check_account()
     view = FUNCTIONS.get(call.get("wsfunction", ""))
     if view is None:
         raise MoodleError("invalidrecord", "dml_missing_record_exception")
@@ -113,8 +115,20 @@ def _run(call: Call) -> Any:
     return result
 
 
+def _check_account() -> None:
+    faults = hub().faults
+    if faults.account == "expired":
+        # The first call finds the token expired and deletes it; from then on it is an unknown one.
+        faults.account, faults.revoke_token = "", True
+        raise MoodleError("accessexception", "webservice_access_exception")
+    if faults.account == "suspended":
+        raise MoodleError("wsaccessusersuspended", "moodle_exception")
+    if faults.account == "password":
+        raise MoodleError("errorcoursecontextnotvalid", detail=" (forcepasswordchangenotice)")
+
+
 def _error(error: MoodleError, as_json: bool) -> Response:
-    message = _MESSAGES.get(error.code, error.code)
+    message = _MESSAGES.get(error.code, error.code) + error.detail
     if as_json:
         return _answer({"exception": error.kind, "errorcode": error.code, "message": message}, True)
     text = (

@@ -92,7 +92,8 @@ class MoodleGateway:
         """Fetch the asked halves; 2,000 people and 400 groups take ten calls (moodle.md 2.6).
 
         Raise LmsRefused("people_hidden") when Moodle shows few or none of the people who are in groups: rights
-        that are missing shorten its lists without an error (moodle.md 2.2).
+        that are missing shorten its lists without an error (moodle.md 2.2); LmsRefused("groups_hidden") when it
+        withholds groups that a grouping has.
         """
         done = 0
 
@@ -165,7 +166,7 @@ class MoodleGateway:
         raise LmsRefused("unsupported_here")
 
     def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
-        """Re-read one grouping in two calls; raise LmsChanged("set_gone") if it no longer exists."""
+        """Re-read one grouping in two or three calls; raise LmsChanged("set_gone"), LmsRefused("groups_hidden")."""
         return self._remembered(moodle_sets.read_set(self.client, self._course_id, lms_group_set_id))
 
     def _people(self, progress: Progress) -> RemoteRoster:

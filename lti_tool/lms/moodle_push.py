@@ -169,7 +169,7 @@ class MoodlePush:
             found = moodle_sets.read_set(self._client, self._course_id, self._set_id)
             self._tell(Step.VERIFYING)
             return found
-        members = moodle_sets.members_of(self._client, touched)
+        members = moodle_sets.members_of(self._client, self._course_id, touched)
         self._tell(Step.VERIFYING)
         texts = {c.lms_group_id: c.known.description for c in self._push.change if c.known and c.description is None}
         described = {c.lms_group_id for c in self._push.change if c.description is not None}

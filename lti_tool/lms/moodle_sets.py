@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from lti_tool.domain.errors import LmsChanged
+from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.lms.moodle_client import Json, MoodleClient
 
@@ -11,6 +11,7 @@ def read_course(client: MoodleClient, course_id: str, told: Callable[..., None])
     """Return all groups of a course and its groupings; a group may be in none or in several (moodle.md 2.6).
 
     `told` is called after every call, and with the name of each grouping whose groups arrive.
+    Raise LmsRefused("groups_hidden") when a grouping has groups that the course's list withholds.
     """
     groups = client.get_course_groups(course_id)
     told()
@@ -21,6 +22,7 @@ def read_course(client: MoodleClient, course_id: str, told: Callable[..., None])
     # Only this function says which groups are in which grouping.
     filled = client.get_groupings([str(entry["id"]) for entry in groupings])
     told()
+    groups = _all_groups(client, course_id, groups, filled)
     members = client.get_group_members([str(group["id"]) for group in groups])
     told()
     known = {str(group["id"]) for group in groups}
@@ -29,12 +31,40 @@ def read_course(client: MoodleClient, course_id: str, told: Callable[..., None])
     return RemoteGroups(sets, remote_groups(groups, members))
 
 
+def _all_groups(client: MoodleClient, course_id: str, groups: list[Json], groupings: list[Json]) -> list[Json]:
+    """Return the course's groups; raise LmsRefused("groups_hidden") when the groupings have more of them.
+
+    Without moodle/course:viewhiddengroups the list of groups is shorter without an error (moodle.md 2.2), which must
+    not look as if somebody had deleted them. A group that was made between the two calls is in the second list.
+    """
+    of_course = {
+        str(group["id"])
+        for entry in groupings
+        for group in entry.get("groups", [])
+        if str(group["courseid"]) == course_id
+    }
+    if of_course <= {str(group["id"]) for group in groups}:
+        return groups
+    groups = client.get_course_groups(course_id)
+    _require_visible(of_course, groups)
+    return groups
+
+
+def _require_visible(group_ids: Iterable[str], listed: list[Json]) -> None:
+    hidden = set(group_ids) - {str(group["id"]) for group in listed}
+    if hidden:
+        raise LmsRefused("groups_hidden", hidden=len(hidden))
+
+
 def read_set(client: MoodleClient, course_id: str, set_id: str) -> RemoteGroups:
-    """Return one grouping with its groups and members in two calls; raise LmsChanged("set_gone")."""
+    """Return one grouping with its groups and members in two calls, three when a group is empty.
+
+    Raise LmsChanged("set_gone"), LmsRefused("groups_hidden").
+    """
     grouping = get_grouping(client, set_id)
     groups = [group for group in grouping.get("groups", []) if str(group["courseid"]) == course_id]
     ids = [str(group["id"]) for group in groups]
-    found = remote_groups(groups, members_of(client, ids))
+    found = remote_groups(groups, members_of(client, course_id, ids))
     return RemoteGroups((_remote_set(grouping, grouping, set(ids)),), found)
 
 
@@ -46,12 +76,18 @@ def get_grouping(client: MoodleClient, set_id: str) -> Json:
         raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
 
 
-def members_of(client: MoodleClient, group_ids: list[str]) -> dict[str, list[str]]:
-    """Return the members of these groups; raise LmsChanged("group_gone") when one of them no longer exists."""
+def members_of(client: MoodleClient, course_id: str, group_ids: list[str]) -> dict[str, list[str]]:
+    """Return the members of these groups; raise LmsChanged("group_gone") when one of them no longer exists.
+
+    Moodle shows a hidden group as an empty one to whoever may not see it: LmsRefused("groups_hidden").
+    """
     try:
-        return client.get_group_members(group_ids)
+        found = client.get_group_members(group_ids)
     except LmsChanged:
         raise LmsChanged("group_gone") from None
+    if empty := [group_id for group_id in group_ids if not found.get(group_id)]:
+        _require_visible(empty, client.get_course_groups(course_id))
+    return found
 
 
 def remote_groups(groups: Iterable[Json], members: Mapping[str, list[str]]) -> tuple[RemoteGroup, ...]:

@@ -5,15 +5,16 @@ from urllib.parse import unquote
 
 import pytest
 
+from lti_tool.demo import canvas_api
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right
+from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.lms import canvas_csv, canvas_people, canvas_sets
+from lti_tool.lms import canvas_csv, canvas_import, canvas_people, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient
 from lti_tool.lms.canvas_csv import Placement
 from lti_tool.lms.canvas_errors import refusal
-from lti_tool.lms.http import LmsHttp
+from lti_tool.lms.http import LmsHttp, Repeat
 from lti_tool.outbound import Answer
 
 
@@ -530,3 +531,106 @@ def test_the_client_calls_the_seeds_addresses(scripted, outbound):
     assert scripted.asked[:3] == pages
     bodies = [unquote(body.decode()) for body in scripted.bodies[3:]]
     assert bodies == ["members[]=1&members[]=2", "members[]=", "invitees[]=3&invitees[]=4"]
+
+
+@pytest.mark.parametrize("form", ["", "semicolon", "bom", "german", "semicolon bom german"])
+@pytest.mark.parametrize("may_read_sis", [True, False])
+def test_an_export_tells_the_same_in_every_form_that_settings_and_rights_give_it(
+    canvas, monkeypatch, form, may_read_sis
+):
+    may = canvas_api.may
+    monkeypatch.setattr(
+        canvas_api, "may", lambda course, right: (right != "read_sis" or may_read_sis) and may(course, right)
+    )
+    client, group_set = canvas.gateway().client, canvas.state()["group_sets"][1]
+    canvas.faults(export_form=form)
+    text = client.export_group_category(str(group_set["id"]))
+    header = text.partition("\n")[0]
+    assert ("\ufeff" in header, ";" in header, "Abschnitte" in header) == (
+        "bom" in form,
+        "semicolon" in form,
+        "german" in form,
+    )
+    assert ("group_id" in header.replace("canvas_group_id", ""), "user_id" in header.replace("canvas_user_id", "")) == (
+        may_read_sis,
+        may_read_sis,
+    )
+    found = canvas.gateway().read_group_set(str(group_set["id"])).groups
+    assert any(group["members"] for group in group_set["groups"])
+    assert {g.lms_group_id: set(g.member_ids) for g in found} == {
+        str(g["id"]): canvas.members(str(g["id"])) for g in group_set["groups"]
+    }
+
+
+def test_nobody_is_in_an_import_twice_for_only_the_first_row_counts(canvas, client, monkeypatch):
+    gateway, students = canvas.gateway(), canvas.students(18)
+    set_id = gateway.create_group_set("Set")
+    write, files = canvas_csv.write, []
+    monkeypatch.setattr(canvas_csv, "write", lambda rows: files.append(write(rows)) or files[-1])
+    # Each is named twice by the change: a group may be given a person again, and a move out comes along with it.
+    new = tuple(NewGroup(f"G {n}", "", (students[n], students[n])) for n in range(18))
+    made = gateway.push(set_id, GroupSetPush(create=new)).groups
+    ids = [g.lms_group_id for g in sorted(made, key=lambda g: int(g.name[2:]))]
+    change = tuple(GroupChange(ids[n], None, (students[n - 1],) * 2, (students[n],)) for n in range(18))
+    gateway.push(set_id, GroupSetPush(change=change))
+    assert len(files) == 2
+    for file in files:
+        people = [line.split(",")[0] for line in file.decode().splitlines()[1:]]
+        assert sorted(people) == sorted(students)
+    assert [canvas.members(group_id) for group_id in ids] == [{students[n - 1]} for n in range(18)]
+    # The trap itself, as the demo plays it.
+    twice = write([Placement(students[0], group_id=ids[5]), Placement(students[0], group_id=ids[6])])
+    canvas_import.run_import(client, set_id, twice, lambda *_: None)
+    assert students[0] in canvas.members(ids[5]) - canvas.members(ids[6])
+
+
+def test_a_leader_who_is_moved_away_leads_no_more_and_the_move_arrives(canvas):
+    gateway, (one, two, three) = canvas.gateway(), canvas.students(3)
+    set_id = gateway.create_group_set("Led", SetOptions(auto_leader="first"))
+    push = GroupSetPush(create=(NewGroup("A", "", (one, two)), NewGroup("B", "", (three,))))
+    first, second = (g.lms_group_id for g in sorted(gateway.push(set_id, push).groups, key=lambda g: g.name))
+    site = canvas.demo.hub.sites["canvas"]
+    leader = str(site.groups[int(first)].leader)
+    assert leader in (one, two)
+    move = (GroupChange(first, None, (), (leader,)), GroupChange(second, None, (leader,)))
+    gateway.push(set_id, GroupSetPush(change=move))
+    assert canvas.members(first) == {one, two} - {leader}
+    assert canvas.members(second) == {three, leader}
+    assert {str(site.groups[int(first)].leader)} == canvas.members(first)
+    gateway.push(set_id, GroupSetPush(change=(GroupChange(first, None, (), tuple(canvas.members(first))),)))
+    assert canvas.members(first) == set()
+
+
+def test_groups_that_canvas_makes_with_a_set_are_seen_by_the_next_read(canvas):
+    # The tool itself never sends create_group_count, for Canvas would fill the groups at random; a teacher may.
+    gateway = canvas.gateway()
+    sent = gateway.client.http.send(
+        "POST",
+        f"{canvas.base}/canvas/api/v1/courses/{canvas.course_id}/group_categories",
+        repeat=Repeat.UNSAFE,
+        data=[("name", "Made by Canvas"), ("create_group_count", "3")],
+    )
+    set_id = str(sent.json()["id"])
+    found = gateway.read_group_set(set_id).groups
+    assert len(found) == 3
+    assert {g.lms_group_id: set(g.member_ids) for g in found} == {
+        g.lms_group_id: canvas.members(g.lms_group_id) for g in found
+    }
+    assert any(g.member_ids for g in found)
+
+
+def test_a_person_is_put_in_by_a_call_of_their_own_and_never_by_a_list(canvas, client):
+    # On an ordinary group Canvas refuses memberships that are posted as `members[]`: that is for tags only.
+    category = client.create_group_category(canvas.course_id, "Set")
+    group_id, (one, two) = str(client.create_group(category["id"], "G")["id"]), canvas.students(2)
+    answer = canvas.gateway().push(str(category["id"]), GroupSetPush(change=(GroupChange(group_id, None, (one, two)),)))
+    assert set(answer.groups[0].member_ids) == canvas.members(group_id) == {one, two}
+    assert canvas.by_path()["POST /api/v1/groups/:id/memberships"] == 2
+    refused = client.http.send(
+        "POST",
+        f"{canvas.base}/canvas/api/v1/groups/{group_id}/memberships",
+        repeat=Repeat.SAFE,
+        data=[("members[]", one)],
+    )
+    assert (refused.status, refused.body) == (400, b"")
+    assert isinstance(refusal(refused, "POST /groups/:group_id/memberships"), LmsRefused)

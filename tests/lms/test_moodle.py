@@ -296,3 +296,91 @@ def test_web_services_that_are_off_are_told_apart_from_a_site_in_maintenance(moo
 def test_names_come_as_they_are_stored(moodle):
     names = {group.name for group in moodle.gateway().pull(roster=False, groups=True).groups.groups}
     assert {"Volunteers & tutors", "score a < b"} <= names
+
+
+def hide(moodle, set_name):
+    """Hide the first group of a set from whoever may not see hidden groups; return the set's and the group's id."""
+    found = next(s for s in moodle.state()["group_sets"] if s["name"] == set_name)
+    group = next(g for g in found["groups"] if g["members"])
+    entry = {"id": group["id"], "name": group["name"], "visibility": 3}
+    moodle.gateway().client.update_groups([entry])
+    return str(found["id"]), str(group["id"])
+
+
+def test_hidden_groups_that_a_missing_right_withholds_are_never_taken_for_deleted(moodle):
+    set_id, group_id = hide(moodle, "Lab sessions")
+    gateway = moodle.gateway()
+    assert group_id in {g.lms_group_id for g in gateway.pull(roster=False, groups=True).groups.groups}
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        gateway.pull(roster=True, groups=True)
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        gateway.read_group_set(set_id)
+
+
+def test_a_removal_from_a_hidden_group_that_moodle_does_not_make_is_told(moodle):
+    set_id, group_id = hide(moodle, "Lab sessions")
+    before = moodle.members(group_id)
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        moodle.gateway().push(set_id, GroupSetPush(change=(GroupChange(group_id, remove=(min(before),)),)))
+    assert moodle.members(group_id) == before
+
+
+def test_an_expired_token_is_a_missing_right_once_and_then_unknown(moodle):
+    moodle.faults(account="expired")
+    for code in ("right_missing", "token_rejected", "token_rejected"):
+        with pytest.raises(LmsRefused, match=code):
+            moodle.gateway().pull(roster=True, groups=True)
+
+
+def test_a_token_that_moodle_never_gave_is_rejected(moodle):
+    with pytest.raises(LmsRefused, match="token_rejected"):
+        moodle.gateway(token="not-a-token").pull(roster=True, groups=True)
+
+
+@pytest.mark.parametrize(
+    ("account", "code"), [("suspended", "service_user_suspended"), ("password", "course_not_open")]
+)
+def test_a_service_account_that_may_not_work_is_told_at_once(moodle, account, code):
+    moodle.faults(account=account)
+    gateway = moodle.gateway()
+    set_id = str(moodle.state()["group_sets"][0]["id"])
+    for work in (
+        lambda: gateway.pull(roster=True, groups=True),
+        lambda: gateway.push(set_id, GroupSetPush(create=(NewGroup("New"),))),
+    ):
+        moodle.demo.reset_calls()
+        with pytest.raises(LmsRefused, match=code):
+            work()
+        assert moodle.calls() == 1
+    moodle.faults(account="")
+    assert gateway.pull(roster=True, groups=True).roster.people
+
+
+def test_a_group_of_another_course_that_moodle_lets_into_a_grouping_is_not_shown(moodle, make_site):
+    other = make_site(
+        "moodle", next(str(n) for n in moodle.demo.hub.sites["moodle"].courses if str(n) != moodle.course_id)
+    )
+    gateway = moodle.gateway()
+    foreign = str(
+        other.gateway().client.create_groups([{"courseid": other.course_id, "name": "F", "description": ""}])[0]["id"]
+    )
+    set_id = gateway.create_group_set("Set")
+    (own,) = gateway.push(set_id, GroupSetPush(create=(NewGroup("Own"),))).groups
+    gateway.client.assign_grouping(set_id, [foreign])
+    assert {str(g["id"]) for g in gateway.client.get_groupings([set_id])[0]["groups"]} == {foreign, own.lms_group_id}
+    for found in (gateway.pull(roster=False, groups=True).groups, gateway.read_group_set(set_id)):
+        assert foreign not in {g.lms_group_id for g in found.groups}
+        assert next(s.group_ids for s in found.group_sets if s.lms_group_set_id == set_id) == (own.lms_group_id,)
+
+
+def test_a_page_of_people_that_rights_shortened_is_not_the_last(moodle, monkeypatch):
+    everybody = [p.lms_user_id for p in moodle.gateway().pull(roster=True, groups=False).roster.people]
+    monkeypatch.setattr("lti_tool.lms.moodle_client.PEOPLE_PER_PAGE", 7)
+    moodle.faults(withhold=2)
+    pages = list(moodle.gateway().client.get_enrolled_users(moodle.course_id))
+    assert [len(page) for page in pages[:2]] == [5, 5]
+    ordered = sorted(map(int, everybody))
+    seen = [n for start in range(0, len(ordered), 7) for n in ordered[start + 2 : start + 7]]
+    assert [person["id"] for page in pages for person in page] == seen

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("launch.py", "sync.py", "faults.py", "pages.py", "imports.py", "globs.py")
+BENCHMARKS = ("launch.py", "sync.py", "faults.py", "pages.py", "imports.py", "joins.py", "globs.py")
 
 
 def main() -> None:

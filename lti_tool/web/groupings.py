@@ -15,6 +15,7 @@ from lti_tool.services import grouping_files
 from lti_tool.services import staff_groupings as staff
 from lti_tool.services.groupings_page import read_groupings
 from lti_tool.services.publication import push_after_change
+from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.assignment_guard import require_own_grouping
@@ -75,7 +76,9 @@ def _show(course_id: UUID, assignment_id: UUID, status: int = 200, **more: objec
     values = {"refusal": None, "file_form": FileForm(), "new_form": NewGroupingForm(), "imported": None, **more}
     shown = read_groupings(course_id, assignment_id, inactive="inactive" in request.args)
     sources = clones.list_sources(course_id, assignment_id)
-    return page("groupings/list.html", status, shown=shown, sources=sources, **values)
+    return page(
+        "groupings/list.html", status, shown=shown, sources=sources, namesakes=read_namesakes(course_id), **values
+    )
 
 
 @blueprint.post("/groupings")

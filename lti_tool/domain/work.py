@@ -22,7 +22,7 @@ class Work:
 
         A sync of groups stops the edits of the whole course, a publication and a refresh those of their own set. A
         push stops none: it sends what is stored, and the edits that come meanwhile wait for their turn. Neither does
-        a refresh of people, who change under a lock of their own.
+        a refresh of people, who change under a lock of their own (see `holds_back`).
         """
         if self.kind in SYNCS_OF_GROUPS:
             return "run_open"
@@ -37,4 +37,8 @@ class Work:
 
 def holds_back(work: Work | None, permission: Permission, set_id: UUID | None = None) -> str | None:
     """Return the code of why what a permission allows has to wait; None when nothing is in its way."""
-    return work.stops(set_id) if work is not None and permission in HELD else None
+    if work is None or permission not in HELD:
+        return None
+    if permission is Permission.EDIT_ROSTER:  # the people's own lock: whatever is at work on the course may need them
+        return "run_open"
+    return work.stops(set_id)

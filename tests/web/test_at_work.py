@@ -258,6 +258,23 @@ def test_a_push_and_a_refresh_of_people_keep_nobody_from_editing(busy: Any, kind
         busy.teacher.post(path, name=f"Named at {path}", kind="all")
 
 
+@pytest.mark.shows("MODEL-29")
+@pytest.mark.parametrize("kind", ["roster", "push", "pull"])
+def test_people_are_not_edited_while_anything_is_at_work(busy: Any, kind: str) -> None:
+    member = f"roster/members/{busy.names['Ana López']}"
+    held = {Permission.EDIT_ROSTER}
+    edits = sorted(routes(busy.app, "GET", held))
+    assert edits
+    assert list(offered(busy, busy.teacher.get("roster"), held)), "else this shows nothing"
+    busy.run(kind, "running")
+    assert not list(offered(busy, busy.teacher.get("roster"), held))
+    for path in ("roster/members/new", f"{member}/edit", f"{member}/delete"):
+        assert "A sync is at work" in busy.teacher.get(path, 409).main.text
+    before = stored(busy)
+    busy.teacher.post("roster/members/new", 409, name="New Person", email="new@students.example")
+    assert stored(busy) == before
+
+
 def test_a_part_of_a_page_that_a_sync_refuses_becomes_the_whole_page(busy: Any) -> None:
     busy.run("pull", "running")
     path = f"group-sets/{busy.set_id}/members/{busy.names['Bo Ek']}"

@@ -11,6 +11,7 @@ from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.selection import Coverage, Preview, SelectableGroup, Selection, coverage, preview, resolve
+from lti_tool.domain.system_sets import individual_group_id
 from lti_tool.models import (
     Assignment,
     AssignmentExclusion,
@@ -88,12 +89,13 @@ class SelectionPage:
 class OwnAssignment:
     """An assignment as a student sees it: one's own groups (one, as a rule) with the people in them.
 
-    `invitations`: how many wait for an answer.
+    `invitations`: how many wait for an answer. `alone`: work alone, which a group that nobody joined yet is not.
     """
 
     row: Assignment
     groups: Sequence[tuple[str, Sequence[RosterMember]]]
     invitations: int = 0
+    alone: bool = False
 
 
 def list_assignments(course_id: UUID) -> list[AssignmentSummary]:
@@ -170,11 +172,13 @@ def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment
         if row.formed_by == "students":
             group_ids, invitations = seats.get(row.id, (frozenset(), 0))
             own = [(name, members.get(group_id, ())) for _, group_id, name in mine if group_id in group_ids]
-            found.append(OwnAssignment(row, list({name: (name, people) for name, people in own}.values()), invitations))
+            groups = list({name: (name, people) for name, people in own}.values())
+            found.append(OwnAssignment(row, groups, invitations, individual_group_id(member_id) in group_ids))
             continue
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
         chosen = resolve(selection, by_set.get(row.group_set_id, ()))
-        found.append(OwnAssignment(row, [(group.name, members.get(group.id, ())) for group in chosen]))
+        groups = [(group.name, members.get(group.id, ())) for group in chosen]
+        found.append(OwnAssignment(row, groups, alone=all(len(people) == 1 for _, people in groups)))
     return found
 
 

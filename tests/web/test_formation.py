@@ -100,6 +100,15 @@ def test_only_who_accepted_comes_into_the_group(course: Course) -> None:
     assert course.people() == {"berg-chen": {"Ana", "Bo"}}
 
 
+def test_the_home_page_tells_a_started_group_from_work_alone(course: Course) -> None:
+    course.start(course.ana, "Bo")
+    course.post(course.cleo, "grouping/alone")
+    assert "Your group: ana_berg" in words(course.ana.get(""))
+    assert "You work alone" not in words(course.ana.get(""))
+    assert "Answer 1 invitation" in words(course.bo.get(""))
+    assert "You work alone" in words(course.cleo.get(""))
+
+
 @pytest.mark.shows("FORM-11")
 def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
     course = Course(world, formed_by="staff")

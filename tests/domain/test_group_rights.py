@@ -63,6 +63,7 @@ def test_each_role_may_what_the_one_below_may_and_no_less() -> None:
         GroupPermission.CREATE_INVITE,
         GroupPermission.DEACTIVATE_INVITE,
         GroupPermission.ANSWER_REQUESTS,
+        GroupPermission.REMOVE_DOCUMENT,
     }
     assert rights(CREATOR) - rights(ADMIN) == {GroupPermission.TRANSFER, GroupPermission.DELETE}
     assert rights(ADMIN) - rights(CREATOR) == {GroupPermission.LEAVE}
@@ -72,7 +73,11 @@ def test_each_role_may_what_the_one_below_may_and_no_less() -> None:
 
 def test_a_group_of_the_lms_is_looked_at_and_talked_in_only() -> None:
     creator = GroupActor(GroupRole.CREATOR, ours=False)
-    assert {p for p in GroupPermission if may(creator, p)} == {GroupPermission.VIEW, GroupPermission.SPACE}
+    assert {p for p in GroupPermission if may(creator, p)} == {
+        GroupPermission.VIEW,
+        GroupPermission.SPACE,
+        GroupPermission.REMOVE_DOCUMENT,
+    }
     with pytest.raises(RuleViolation, match="group_not_editable"):
         require_in_group(creator, GroupPermission.EDIT_INFO)
     with pytest.raises(Forbidden, match="group_denied"):

@@ -4,7 +4,7 @@ Ids here are the LMS's own, always text. Every method finishes its calls before 
 end or raises, and raises only errors of the LmsError branch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -122,6 +122,11 @@ class RemoteGroups:
     group_sets: tuple[RemoteGroupSet, ...] = ()
     groups: tuple[RemoteGroup, ...] = ()
 
+    @property
+    def empty_ids(self) -> frozenset[str]:
+        """Return the LMS ids of the groups that nobody is in."""
+        return frozenset(group.lms_group_id for group in self.groups if not group.member_ids)
+
 
 @dataclass(frozen=True)
 class RemoteCourse:
@@ -191,8 +196,14 @@ class LmsGateway(Protocol):
     def capabilities(self) -> Capabilities:
         """Ask the LMS what the present access allows (one or two calls)."""
 
-    def pull(self, *, roster: bool, groups: bool, progress: Progress = no_progress) -> RemoteCourse:
-        """Fetch the asked halves of the course to their end."""
+    def pull(
+        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+    ) -> RemoteCourse:
+        """Fetch the asked halves of the course to their end.
+
+        `known_ids`: groups that the course had before; an LMS that withholds groups without an error is asked for
+        those that it does not list, so that a hidden one is no deleted one.
+        """
 
     def read_managers(self) -> frozenset[str] | None:
         """Ask who may manage groups (LMS user ids); None when the LMS would not say, or tells it at each launch."""
@@ -230,5 +241,9 @@ class LmsGateway(Protocol):
         "set_of_students") for a set that it does not do this for, LmsChanged("set_gone").
         """
 
-    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
-        """Re-read one set with its groups and members; raise LmsChanged("set_gone") if it no longer exists."""
+    def read_group_set(self, lms_group_set_id: str, known_empty: Collection[str] = ()) -> RemoteGroups:
+        """Re-read one set with its groups and members; raise LmsChanged("set_gone") if it no longer exists.
+
+        `known_empty`: groups in which nobody was before; an LMS that shows a hidden group as an empty one need not
+        be asked about these, for nobody can vanish from them.
+        """

@@ -3,7 +3,7 @@
 The service only reads. Its ids of people are those of NRPS and of launches; to this adapter they are the LMS's own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
@@ -81,7 +81,9 @@ class AdvantageGateway:
             return error.code
         return None
 
-    def pull(self, *, roster: bool, groups: bool, progress: Progress = no_progress) -> RemoteCourse:
+    def pull(
+        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+    ) -> RemoteCourse:
         """Fetch the asked halves: people tell their groups where the platform says so in NRPS, in four calls or so.
 
         Where it does not, the service is asked once for every person: it lists no members (lti.md 5.3). Raise
@@ -99,7 +101,7 @@ class AdvantageGateway:
     def read_managers(self) -> None:
         """Ask nothing: no LTI service tells who may manage groups (ruling C33)."""
 
-    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
+    def read_group_set(self, lms_group_set_id: str, known_empty: Collection[str] = ()) -> RemoteGroups:
         """Re-read one set, for which the service has to give all; raise LmsChanged("set_gone")."""
         found = self.pull(roster=False, groups=True).groups or RemoteGroups()
         for one in found.group_sets:

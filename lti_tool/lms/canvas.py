@@ -1,7 +1,7 @@
 """Reaches one Canvas course as a gateway: pull in few calls, sets, pushes."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
@@ -69,7 +69,9 @@ class CanvasGateway:
         missing = {right: "right_missing" for right, held_too in fine.items() if not held_too}
         return Capabilities(frozenset(fine) - frozenset(missing), missing)
 
-    def pull(self, *, roster: bool, groups: bool, progress: Progress = no_progress) -> RemoteCourse:
+    def pull(
+        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+    ) -> RemoteCourse:
         """Fetch the asked halves: memberships come with the users, so nothing is asked for each group.
 
         2,000 students and 400 groups take 22 to 26 calls, sections included (canvas.md section 8, R3). Raise
@@ -126,7 +128,7 @@ class CanvasGateway:
         """Let Canvas spread the students without a group, at once or as a job, and re-read the set (canvas.md 2.7)."""
         return canvas_assign.assign_unassigned(self.client, self._course_id, lms_group_set_id, progress)
 
-    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
+    def read_group_set(self, lms_group_set_id: str, known_empty: Collection[str] = ()) -> RemoteGroups:
         """Re-read one set; raise LmsChanged("set_gone") if it no longer exists."""
         return canvas_sets.read_set(self.client, self._course_id, lms_group_set_id)
 

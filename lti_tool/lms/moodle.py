@@ -1,7 +1,7 @@
 """Reaches one Moodle course as a gateway: pull in few calls, groupings, pushes."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
@@ -88,12 +88,14 @@ class MoodleGateway:
                 missing |= {Right.READ_GROUPS: "right_missing", Right.WRITE_GROUPS: "right_missing"}
         return Capabilities(frozenset(Right) - frozenset(missing), missing)
 
-    def pull(self, *, roster: bool, groups: bool, progress: Progress = no_progress) -> RemoteCourse:
+    def pull(
+        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+    ) -> RemoteCourse:
         """Fetch the asked halves; 2,000 people and 400 groups take ten calls (moodle.md 2.6).
 
         Raise LmsRefused("people_hidden") when Moodle shows few or none of the people who are in groups: rights
         that are missing shorten its lists without an error (moodle.md 2.2); LmsRefused("groups_hidden") when it
-        withholds groups that a grouping has.
+        withholds groups that a grouping has, or one of `known_ids` that still exists.
         """
         done = 0
 
@@ -104,7 +106,7 @@ class MoodleGateway:
 
         if groups:
             progress(Step.FETCHING_GROUPS, 0, 4)
-        found = moodle_sets.read_course(self.client, self._course_id, told) if groups else None
+        found = moodle_sets.read_course(self.client, self._course_id, told, known_ids) if groups else None
         people = self._people(progress) if roster else None
         if found and people:
             _require_most(people, {user for group in found.groups for user in group.member_ids})
@@ -165,9 +167,12 @@ class MoodleGateway:
         """Refuse with LmsRefused("unsupported_here"): Moodle has no such function."""
         raise LmsRefused("unsupported_here")
 
-    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
-        """Re-read one grouping in two or three calls; raise LmsChanged("set_gone"), LmsRefused("groups_hidden")."""
-        return self._remembered(moodle_sets.read_set(self.client, self._course_id, lms_group_set_id))
+    def read_group_set(self, lms_group_set_id: str, known_empty: Collection[str] = ()) -> RemoteGroups:
+        """Re-read one grouping in two calls, three when a group is empty that is not of `known_empty`.
+
+        Raise LmsChanged("set_gone"), LmsRefused("groups_hidden").
+        """
+        return self._remembered(moodle_sets.read_set(self.client, self._course_id, lms_group_set_id, known_empty))
 
     def _people(self, progress: Progress) -> RemoteRoster:
         users: list[Json] = []

@@ -52,8 +52,8 @@ class MoodlePush:
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Moodle has afterwards.
 
-        One person moved takes two calls when the change says what is known of the groups; three without that, and
-        four when the groups' names were not read before with this gateway.
+        One person moved, or taken out, takes two calls when the change says what is known of the groups; three
+        without that, and four when the groups' names were not read before with this gateway.
         Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone" or "group_gone"), and what
         every call of the client raises.
         """
@@ -163,6 +163,7 @@ class MoodlePush:
 
     def _proof(self, *, whole: bool) -> RemoteGroups:
         if answered := self._answered():
+            self._prove_removals()
             return RemoteGroups(groups=answered)
         touched = [change.lms_group_id for change in self._push.change]
         if whole or len(touched) > MOST_SINGLE_READS:
@@ -184,7 +185,8 @@ class MoodlePush:
         """Return the groups as answers alone prove them; empty when a re-read must.
 
         A batch is done as a whole or refused with an error: Moodle answers null only after the last of its people is
-        in, or out (moodle.md 2.3). A name is not proved by that, nor is a push of which anything was refused.
+        in (moodle.md 2.3), or out of a group that it shows. A name is not proved by that, nor is a push of which
+        anything was refused.
         """
         changes = self._push.change
         few = sum(len(change.add) + len(change.remove) for change in changes) <= MOST_ON_ANSWERS
@@ -193,6 +195,21 @@ class MoodlePush:
             return ()
         groups = tuple(_changed(change.known, change) for change in changes if change.known is not None)
         return groups if len(groups) == len(changes) else ()
+
+    def _prove_removals(self) -> None:
+        """Raise LmsRefused("groups_hidden") when Moodle's null for people who shall leave may mean nothing.
+
+        From a group that is hidden from the token Moodle takes nobody out and answers null all the same (moodle.md
+        2.2); of a group that it lists, null is the truth. So one more call proves a push that only takes people out.
+        A move is two calls already, one in and one out, and a page waits for no third: a right that was lost since
+        the last sync lets a person who moved stay in the old group until the next sync, drift check or refresh,
+        each of which refuses with this error.
+        """
+        changes = self._push.change
+        if not any(change.add for change in changes):
+            left = [change.lms_group_id for change in changes if change.remove]
+            moodle_sets.require_visible(self._client, self._course_id, left)
+            self._tell(Step.VERIFYING)
 
     def _tell(self, step: Step) -> None:
         self._done += 1

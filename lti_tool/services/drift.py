@@ -19,6 +19,7 @@ from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
     REFUSED,
     WAITING,
+    empty_ids,
     get_publication,
     mark,
     published_set_ids,
@@ -60,7 +61,9 @@ class DriftView:
 
 
 def check_drift(tool: Tool, course_id: UUID, set_id: UUID) -> DriftView:
-    """Re-read a published set in the LMS and store how many differences there are (≤ 3 calls, Moodle 2).
+    """Re-read a published set in the LMS and store how many differences there are (≤ 3 calls).
+
+    Moodle takes 2, and a third when a group is newly empty, for it may only be hidden.
 
     Raise NotFound for a set without a mirror in the LMS, Conflict("run_open") while a run is at work on the course:
     half a push would look like drift. Raise the LmsError when the LMS cannot be read.
@@ -88,9 +91,10 @@ def read_theirs(tool: Tool, course_id: UUID, set_id: UUID, report: Report) -> Re
     if lms_set_id is None:
         raise NotFound("publication_not_found")
     gateway = gateways.open_gateway(tool, course_id)
+    known_empty = empty_ids(read_mirror(set_id))
     release()
     try:
-        return gateway.read_group_set(lms_set_id)
+        return gateway.read_group_set(lms_set_id, known_empty)
     except LmsChanged as error:
         if error.code != "set_gone":
             raise

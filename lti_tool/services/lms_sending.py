@@ -61,7 +61,7 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
         return _edit(gateway, sending, intent, lms_set_id)
     if isinstance(intent, ChangeGroups):
         return _change(gateway, sending, intent, known, progress)
-    return whole(gateway.read_group_set(lms_set_id), known)
+    return whole(gateway.read_group_set(lms_set_id, known.empty_ids), known)
 
 
 def look_again(gateway: LmsGateway, sending: Sending) -> Answer | None:
@@ -71,7 +71,7 @@ def look_again(gateway: LmsGateway, sending: Sending) -> Answer | None:
     known = read_known(sending.set_id)
     release()
     try:
-        return whole(gateway.read_group_set(sending.lms_set_id), known)
+        return whole(gateway.read_group_set(sending.lms_set_id, known.empty_ids), known)
     except LmsError:
         return None
 
@@ -104,7 +104,7 @@ def _change(
         _require_unmoved(sending, intent, known)
         answer = gateway.push(lms_set_id, _with_known(intent.push, known), progress)
         return Answer(answer.groups, intent.push.delete)
-    remote = gateway.read_group_set(lms_set_id)
+    remote = gateway.read_group_set(lms_set_id, known.empty_ids)
     _require_unmoved(sending, intent, remote)
     found = whole(remote, known)
     left = left_of(intent, remote)

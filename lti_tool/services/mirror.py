@@ -156,6 +156,11 @@ def read_mirror(set_id: UUID) -> list[MirroredState]:
     return [MirroredState(i, lms_id, name, frozenset(people)) for lms_id, (i, name, people) in groups.items()]
 
 
+def empty_ids(mirror: Sequence[MirroredState]) -> frozenset[str]:
+    """Return the LMS ids of the mirror's groups in which the LMS is known to have nobody of ours."""
+    return frozenset(state.lms_group_id for state in mirror if not state.member_ids)
+
+
 def store_mirror(set_id: UUID, after: Sequence[MirroredState]) -> None:
     """Write what changed of a mirror: rows of unchanged groups are left alone."""
     session = db.session

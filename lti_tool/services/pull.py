@@ -13,7 +13,7 @@ from lti_tool.models import Course, SyncRun, db, release, transaction
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.drift import note_drift
 from lti_tool.services.pull_log import log_groups, log_people
-from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_not_ours
+from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
 from lti_tool.services.roster import Merged, hold_roster, merge_roster
 from lti_tool.services.tool import Tool
@@ -135,11 +135,12 @@ def fetch(
     if course.memberships_url and not wanted.groups:
         return RemoteCourse(roster=_fetch_by_nrps(tool, course, course.memberships_url, report, progress))
     gateway = gateways.open_gateway(tool, course_id)
+    known_ids = read_known_ids(course_id) if wanted.groups else frozenset()
     release()
     try:
         if wanted.groups:
             ask_rights(gateway, course_id, _needed(wanted), hear)
-        return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress)
+        return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress, known_ids=known_ids)
     finally:
         report.calls = gateway.calls
 

@@ -96,6 +96,12 @@ def read_known_groups(course_id: UUID) -> list[KnownGroup]:
     return [KnownGroup(i, lms or "", n, d, frozenset(members.get(i, ()))) for i, lms, n, d in rows]
 
 
+def read_known_ids(course_id: UUID) -> frozenset[str]:
+    """Return the LMS ids of the groups of a course that a pull would remove if the LMS did not list them."""
+    of_course = (Group.course_id == course_id, Group.origin == Origin.LMS, Group.lms_group_id.is_not(None))
+    return frozenset(str(lms_id) for lms_id in db.session.scalars(select(Group.lms_group_id).where(*of_course)))
+
+
 def apply_groups(course_id: UUID, plan: PullPlan, report: Report) -> None:
     """Store the plan of a complete fetch of groups inside the caller's transaction, and fill the report."""
     store_plan(course_id, plan, report)

@@ -28,6 +28,7 @@ from lti_tool.services.mirror import (
     REFUSED,
     SENT,
     WAITING,
+    empty_ids,
     find_publication,
     get_publication,
     mark,
@@ -149,11 +150,12 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
     """
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
-    in_doubt = publication.drift or (was_tried and read_mirror(set_id))
+    mirror = read_mirror(set_id)
+    in_doubt = publication.drift or (was_tried and mirror)
     if lms_set_id is None or not in_doubt:
         return
     release()
-    found = gateway.read_group_set(lms_set_id)
+    found = gateway.read_group_set(lms_set_id, empty_ids(mirror))
     with transaction():
         sides = read_sides(course_id, set_id, found, in_doubt=was_tried)
         store_mirror(set_id, sides.base)

@@ -85,7 +85,7 @@ def _plan(gateway: LmsGateway, course_id: UUID, set_id: UUID, lms_set_id: str) -
     )
     people = {str(one) for one in db.session.scalars(active)}
     release()
-    remote = gateway.read_group_set(lms_set_id)
+    remote = gateway.read_group_set(lms_set_id, known.empty_ids)
     present = {group.lms_group_id for group in remote.groups}
     gone = [group.name for group in known.groups if group.lms_group_id not in present]
     return plan_memberships(known.groups, remote.groups, people), gone

@@ -1,5 +1,6 @@
 """Brings one connected set here from its LMS: read that set, plan, then store in one transaction."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from lti_tool.models import GroupSet, SyncRun, release, transaction
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.lms_answers import read_known
 from lti_tool.services.pull_log import log_groups
 from lti_tool.services.pulled_groups import read_known_groups, read_known_sets, read_people, store_plan
 from lti_tool.services.roster import hold_roster
@@ -58,9 +60,10 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
     course_id, set_id, lms_set_id = row.course_id, row.id, row.lms_group_set_id or ""
     progress(Step.FETCHING_GROUPS, 0, 0, row.name)
     gateway = gateways.open_gateway(tool, course_id)
+    known = read_known(set_id)
     release()
     try:
-        remote = _read(gateway, lms_set_id)
+        remote = _read(gateway, lms_set_id, known.empty_ids)
     finally:
         report.calls = gateway.calls
     with transaction() as session:
@@ -77,10 +80,10 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
     log_groups(course_id, family, plan)
 
 
-def _read(gateway: LmsGateway, lms_set_id: str) -> RemoteGroups | None:
+def _read(gateway: LmsGateway, lms_set_id: str, known_empty: Collection[str]) -> RemoteGroups | None:
     """Return the set as the LMS has it, None when it has it no more."""
     try:
-        return gateway.read_group_set(lms_set_id)
+        return gateway.read_group_set(lms_set_id, known_empty)
     except LmsChanged as error:
         if error.code != "set_gone":
             raise

@@ -318,13 +318,110 @@ def test_hidden_groups_that_a_missing_right_withholds_are_never_taken_for_delete
         gateway.read_group_set(set_id)
 
 
-def test_a_removal_from_a_hidden_group_that_moodle_does_not_make_is_told(moodle):
-    set_id, group_id = hide(moodle, "Lab sessions")
-    before = moodle.members(group_id)
+def known_ids(moodle):
+    return [group.lms_group_id for group in moodle.gateway().pull(roster=False, groups=True).groups.groups]
+
+
+def hide_loose(moodle):
+    """Hide a group that is in no set from whoever may not see hidden groups; return its id."""
+    group = next(g for g in moodle.state()["groups"] if not g["sets"])
+    moodle.gateway().client.update_groups([{"id": group["id"], "name": group["name"], "visibility": 3}])
+    return str(group["id"])
+
+
+def test_a_hidden_group_that_is_in_no_set_is_told_apart_from_a_deleted_one(moodle):
+    known, loose = known_ids(moodle), hide_loose(moodle)
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    gateway = moodle.gateway()
+    assert loose not in {g.lms_group_id for g in gateway.pull(roster=False, groups=True).groups.groups}
+    before = gateway.calls
+    with pytest.raises(LmsRefused, match="groups_hidden") as caught:
+        gateway.pull(roster=False, groups=True, known_ids=known)
+    assert caught.value.facts["hidden"] == 1
+    assert gateway.calls - before == 4  # the lists of groups, groupings and their groups, and the one question
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_groups_that_were_deleted_beside_a_hidden_one_hide_it_from_nobody(moodle, hidden):
+    known = known_ids(moodle)
+    loose = hide_loose(moodle)
+    gone = [group_id for group_id in known if group_id != loose][:3]
+    for group_id in gone:
+        moodle.outsider("delete_group", group_id=group_id)
+    gateway = moodle.gateway()
+    if hidden:
+        moodle.faults(lacks="moodle/course:viewhiddengroups")
+        with pytest.raises(LmsRefused, match="groups_hidden") as caught:
+            gateway.pull(roster=False, groups=True, known_ids=known)
+        assert caught.value.facts["hidden"] == 1
+        return
+    found = gateway.pull(roster=False, groups=True, known_ids=known).groups.groups
+    assert {g.lms_group_id for g in found} == set(known) - set(gone)
+    assert gateway.calls == 4 + 1 + len(gone)
+    before = gateway.calls
+    gateway.pull(roster=False, groups=True, known_ids=[g.lms_group_id for g in found])
+    assert gateway.calls - before == 4  # nothing is missing, nothing more is asked
+
+
+def test_only_a_group_that_is_newly_empty_is_looked_at_twice(moodle):
+    gateway, students = moodle.gateway(), moodle.students(2)
+    set_id = gateway.create_group_set("Set")
+    push = GroupSetPush(create=(NewGroup("Full", "", tuple(students)), NewGroup("Empty")))
+    ids = {group.name: group.lms_group_id for group in gateway.push(set_id, push).groups}
+
+    def calls_of(known_empty):
+        before = gateway.calls
+        gateway.read_group_set(set_id, known_empty)
+        return gateway.calls - before
+
+    assert (calls_of(()), calls_of({ids["Empty"]})) == (3, 2)
+    for student in students:
+        moodle.outsider("remove_member", group_id=ids["Full"], user_id=student)
+    assert (calls_of({ids["Empty"]}), calls_of(set(ids.values()))) == (3, 2)
+    moodle.outsider("add_member", group_id=ids["Full"], user_id=students[0])
+    gateway.client.update_groups([{"id": ids["Full"], "name": "Full", "visibility": 3}])
     moodle.faults(lacks="moodle/course:viewhiddengroups")
     with pytest.raises(LmsRefused, match="groups_hidden"):
-        moodle.gateway().push(set_id, GroupSetPush(change=(GroupChange(group_id, remove=(min(before),)),)))
+        gateway.read_group_set(set_id, {ids["Empty"]})
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_removal_from_a_hidden_group_that_moodle_does_not_make_is_told(moodle, is_known):
+    set_id, group_id = hide(moodle, "Lab sessions")
+    before = moodle.members(group_id)
+    gateway = moodle.gateway()
+    groups = {group.lms_group_id: group for group in gateway.read_group_set(set_id).groups}
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    known = groups[group_id] if is_known else None
+    with pytest.raises(LmsRefused, match="groups_hidden"):
+        gateway.push(set_id, GroupSetPush(change=(GroupChange(group_id, remove=(min(before),), known=known),)))
     assert moodle.members(group_id) == before
+    moodle.faults(lacks="")
+    calls = gateway.calls
+    (answer,) = gateway.push(
+        set_id, GroupSetPush(change=(GroupChange(group_id, remove=(min(before),), known=known),))
+    ).groups
+    assert set(answer.member_ids) == before - {min(before)} == moodle.members(group_id)
+    assert gateway.calls - calls == 2
+
+
+def test_a_move_out_of_a_hidden_group_is_found_by_the_next_read(moodle):
+    set_id, group_id = hide(moodle, "Lab sessions")
+    gateway = moodle.gateway()
+    groups = {group.lms_group_id: group for group in gateway.read_group_set(set_id).groups}
+    other, person = next(i for i in groups if i != group_id), groups[group_id].member_ids[0]
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    move = (
+        GroupChange(group_id, remove=(person,), known=groups[group_id]),
+        GroupChange(other, add=(person,), known=groups[other]),
+    )
+    calls = gateway.calls
+    gateway.push(set_id, GroupSetPush(change=move))
+    assert gateway.calls - calls == 2  # a third, which would prove it, does not fit into what a page may wait for
+    assert person in moodle.members(group_id) & moodle.members(other)
+    for read in (lambda: gateway.read_group_set(set_id), lambda: gateway.pull(roster=False, groups=True)):
+        with pytest.raises(LmsRefused, match="groups_hidden"):
+            read()
 
 
 def test_an_expired_token_is_a_missing_right_once_and_then_unknown(moodle):

@@ -178,7 +178,7 @@ class PlayedLms:
         self._call()
         return Capabilities(frozenset(Right) - self.missing.keys(), self.missing)
 
-    def pull(self, *, roster: bool, groups: bool, progress: Any = None) -> RemoteCourse:
+    def pull(self, *, roster: bool, groups: bool, progress: Any = None, known_ids: Any = ()) -> RemoteCourse:
         self._call()
         return RemoteCourse(RemoteRoster(()) if roster else None, RemoteGroups() if groups else None)
 
@@ -225,7 +225,7 @@ class PlayedLms:
             held.pop(gone, None)
         return RemoteGroups(groups=tuple(held.values()))
 
-    def read_group_set(self, lms_group_set_id: str) -> RemoteGroups:
+    def read_group_set(self, lms_group_set_id: str, known_empty: Any = ()) -> RemoteGroups:
         self._call()
         if lms_group_set_id not in self.sets and lms_group_set_id not in self.groups:
             raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id)

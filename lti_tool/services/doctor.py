@@ -214,6 +214,8 @@ def _developer_key(tool: Tool, registration_id: UUID, label: str) -> Finding:
 def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Finding]:
     """Ask the LMS, through any course that was launched, what a sync may do there."""
     family = get_registration(registration_id).family
+    if family == "other":
+        yield _nothing_written(label)
     launched = select(Course.id).where(Course.registration_id == registration_id).limit(1)
     if family != "other":
         launched = launched.where(Course.lms_course_id.is_not(None))
@@ -233,7 +235,14 @@ def _lms_access(tool: Tool, registration_id: UUID, label: str) -> Iterator[Findi
             yield Finding(f"{label}: LMS access", Verdict.FAILED, "", advice, error)
         return
     for right in Right:
-        yield _right(capabilities, right, f"{label}: {right.replace('_', ' ')}", family)
+        if not (right is Right.WRITE_GROUPS and family == "other"):
+            yield _right(capabilities, right, f"{label}: {right.replace('_', ' ')}", family)
+
+
+def _nothing_written(label: str) -> Finding:
+    """Tell of the right to write on a platform of another make, which no launch and no token can give."""
+    advice = "keep groups in this tool, or change them on the platform: no set can be published there"
+    return Finding(f"{label}: write groups", Verdict.WARNING, "", advice, LmsRefused("groups_read_only"))
 
 
 def _right(capabilities: Capabilities, right: Right, check: str, family: str) -> Finding:

@@ -60,17 +60,16 @@ class DriftView:
         return any(choice in item.choices for item in self.items)
 
 
-def check_drift(tool: Tool, course_id: UUID, set_id: UUID) -> DriftView:
-    """Re-read a published set in the LMS and store how many differences there are (≤ 3 calls).
+def check_drift(tool: Tool, course_id: UUID, set_id: UUID, access_id: UUID | None = None) -> DriftView:
+    """Re-read a published set in the LMS, by the right of who looks, and store how many differences there are.
 
-    Moodle takes 2, and a third when a group is newly empty, for it may only be hidden.
-
+    At most 3 calls; Moodle takes 2, and the third when a group is newly empty, for it may only be hidden.
     Raise NotFound for a set without a mirror in the LMS, Conflict("run_open") while a run is at work on the course:
     half a push would look like drift. Raise the LmsError when the LMS cannot be read.
     """
     get_set(course_id, set_id)
     runs.require_no_open_run(course_id)
-    remote = read_theirs(tool, course_id, set_id, Report())
+    remote = read_theirs(tool, course_id, set_id, Report(), access_id)
     with transaction():
         publication = get_publication(set_id)
         publication.drift_seen_at = now()
@@ -85,12 +84,17 @@ def check_drift(tool: Tool, course_id: UUID, set_id: UUID) -> DriftView:
     return DriftView(set_id, sides.our_name, items, names, sides.mark, last_pushed_at=pushed_at)
 
 
-def read_theirs(tool: Tool, course_id: UUID, set_id: UUID, report: Report) -> RemoteGroups | None:
-    """Re-read a mirror in the LMS, outside of any transaction; None when it is gone there."""
+def read_theirs(
+    tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: UUID | None = None
+) -> RemoteGroups | None:
+    """Re-read a mirror in the LMS, outside of any transaction; None when it is gone there.
+
+    `access_id`: whose access is used where no run says it.
+    """
     lms_set_id = get_publication(set_id).lms_group_set_id
     if lms_set_id is None:
         raise NotFound("publication_not_found")
-    gateway = gateways.open_gateway(tool, course_id)
+    gateway = gateways.open_gateway(tool, course_id, access_id=access_id)
     known_empty = empty_ids(read_mirror(set_id))
     release()
     try:

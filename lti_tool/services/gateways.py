@@ -49,9 +49,8 @@ def open_gateway(tool: Tool, course_id: UUID, *, access_id: UUID | None = None) 
     and its ids need not be those of the API, so that a token given later would bring every set a second time.
 
     What a person started (`access_id`, else whoever asked for the run at work here) uses the access that they lent,
-    else the service token. What nobody is waiting for uses the service token, else the access of the person it is
-    done for (`access_id`, else who last published or started something in the course). The run at work is told
-    whose it was.
+    else the service token. What nobody started uses the service token, else the access of who last published or
+    started something in the course. The run at work is told whose it was.
 
     Raise LmsRefused("groups_unsupported" | "lms_url_missing" | "token_missing" | "grant_missing" | "grant_ended" |
     "lms_course_unknown"), or as `read_service_token` and `grants.find_access`.
@@ -103,14 +102,23 @@ def _in_order(course_id: UUID, registration: Registration, access_id: UUID | Non
     run = runs.at_work()
     person_id = access_id or (run.requested_by if run else None)
     person = db.session.get(CourseAccess, person_id) if person_id else None
-    # Anybody's launch begins a refresh of the roster: who may not sync waits for none.
-    awaited = person is not None and (run is None or run.requested_by is not None) and _has_right(person)
-    if awaited:
+    # Anybody's launch begins a refresh of the roster: who may not sync lends nothing to it.
+    if person is not None and _has_right(person):
         yield person
         yield None
         return
     yield None
-    yield from [person] if person and _has_right(person) else _lenders(course_id)
+    yield from _lenders(course_id)
+
+
+def require_asker(access_id: UUID) -> None:
+    """Raise LmsRefused("asker_without_right") unless who asked for a change may still make it (ruling C33).
+
+    The token that is used may do more than that person: what is done in their name later asks for their right again.
+    """
+    actor = find_present_actor(access_id)
+    if actor is None or not allowed(actor, Permission.EDIT_GROUPS):
+        raise LmsRefused("asker_without_right")
 
 
 def _has_right(person: CourseAccess) -> bool:

@@ -69,12 +69,12 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
     found = _claim(change_id)
     if found is None:
         return
-    intent, set_id, is_replay = found
+    intent, set_id, is_replay, asker = found
     gateway: LmsGateway | None = None
     sending: Sending | None = None
     try:
         sending = prepare(course_id, set_id, intent, is_replay=is_replay)
-        gateway = gateways.open_gateway(tool, course_id)
+        gateway = _open_gateway(tool, course_id, asker)
         answer = send(gateway, sending, progress)
         _store_sent(course_id, change_id, intent, answer, report)
     except LmsError as error:
@@ -88,8 +88,21 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
         report.calls += gateway.calls if gateway else 0
 
 
-def _claim(change_id: UUID) -> tuple[Intent, UUID | None, bool] | None:
-    """Mark a change as being sent; None when a person ended it meanwhile."""
+def _open_gateway(tool: Tool, course_id: UUID, asker: UUID | None) -> LmsGateway:
+    """Return the gateway by the right of who sees to the change now, else of who asked for it (ruling C33).
+
+    Whoever tries a change again makes it theirs; the worker's sweep has nobody's right but the asker's. Raise
+    LmsRefused("asker_without_right"), and as `gateways.open_gateway`.
+    """
+    run = runs.at_work()
+    person_id = (run.requested_by if run else None) or asker
+    if person_id is not None:
+        gateways.require_asker(person_id)
+    return gateways.open_gateway(tool, course_id, access_id=person_id)
+
+
+def _claim(change_id: UUID) -> tuple[Intent, UUID | None, bool, UUID | None] | None:
+    """Mark a change as being sent and give what it is and who asked for it; None when a person ended it meanwhile."""
     with transaction() as session:
         taken = session.execute(
             update(LmsChange)
@@ -100,7 +113,7 @@ def _claim(change_id: UUID) -> tuple[Intent, UUID | None, bool] | None:
         if not taken.rowcount:  # type: ignore[attr-defined] # CursorResult
             return None
         row = session.get_one(LmsChange, change_id, populate_existing=True)
-        return from_json(row.kind, row.intent), row.group_set_id, row.attempts > 1
+        return from_json(row.kind, row.intent), row.group_set_id, row.attempts > 1, row.requested_by
 
 
 def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer, report: Report) -> None:

@@ -43,8 +43,10 @@ class PublicationPreview:
         return bool(self.groups) and not (self.in_several or self.foreign or self.refused or self.clashes)
 
 
-def preview_publication(tool: Tool, course_id: UUID, set_id: UUID) -> PublicationPreview:
+def preview_publication(tool: Tool, course_id: UUID, set_id: UUID, access_id: UUID | None = None) -> PublicationPreview:
     """Tell what publishing a set would do, and ask the LMS which names are in use there (≤ 2 calls).
+
+    `access_id`: who looks, by whose right it is asked.
 
     Raise NotFound, RuleViolation("set_not_publishable" | "set_is_published"). An LMS that does not answer is no error.
     """
@@ -60,7 +62,7 @@ def preview_publication(tool: Tool, course_id: UUID, set_id: UUID) -> Publicatio
     groups = read_groups(set_id)
     names = [group.name for group in groups]
     family = db.session.get_one(Course, course_id).registration.family
-    clashes, silence = (NameClashes(), None) if in_doubt else _ask(tool, course_id, row.name, names)
+    clashes, silence = (NameClashes(), None) if in_doubt else _ask(tool, course_id, access_id, row.name, names)
     return PublicationPreview(
         row=get_set(course_id, set_id),
         groups=len(groups),
@@ -76,10 +78,10 @@ def preview_publication(tool: Tool, course_id: UUID, set_id: UUID) -> Publicatio
 
 
 def _ask(
-    tool: Tool, course_id: UUID, set_name: str, group_names: Sequence[str]
+    tool: Tool, course_id: UUID, access_id: UUID | None, set_name: str, group_names: Sequence[str]
 ) -> tuple[NameClashes, tuple[str, Mapping[str, str]] | None]:
     try:
-        gateway = gateways.open_writable(tool, course_id)
+        gateway = gateways.open_writable(tool, course_id, access_id=access_id)
         release()
         return gateway.find_clashes(set_name, group_names), None
     except LmsError as error:

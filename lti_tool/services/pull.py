@@ -18,8 +18,6 @@ from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_right
 from lti_tool.services.roster import Merged, hold_roster, merge_roster
 from lti_tool.services.tool import Tool
 
-TOLD_EVERY = 5  # groups, while memberships are synced (seed 001)
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -119,7 +117,8 @@ def _tell_saving(course_id: UUID, groups: RemoteGroups, progress: Progress) -> N
     held = list(dict.fromkeys(group_id for group_set in sets for group_id in group_set.group_ids))
     names = {group.lms_group_id: group.name for group in groups.groups}
     progress(Step.SYNCING_MEMBERS, 0, 0, str(len(held)))
-    for index in range(TOLD_EVERY, len(held), TOLD_EVERY):
+    every = runs.PACED[Step.SYNCING_MEMBERS]
+    for index in range(every, len(held), every):
         progress(Step.SYNCING_MEMBERS, index + 1, len(held), names[held[index]])
 
 

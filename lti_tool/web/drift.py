@@ -25,7 +25,7 @@ SIDES = {choice.value: choice for choice in Choice}
 def drift(course_id: UUID, set_id: UUID) -> Response:
     """Ask the LMS what it holds of the set now, and show each difference with its choices."""
     try:
-        return page("publication/drift.html", drift=check_drift(tool(), course_id, set_id))
+        return page("publication/drift.html", drift=check_drift(tool(), course_id, set_id, viewer().access_id))
     except Conflict:
         return see_open_run(course_id)
 
@@ -46,7 +46,7 @@ def settle(course_id: UUID, set_id: UUID) -> Response:
     except Conflict as error:
         if prefers_json() or error.code != "drift_changed":
             return answer_error(error)
-        present = check_drift(tool(), course_id, set_id)
+        present = check_drift(tool(), course_id, set_id, viewer().access_id)
         return page("publication/drift.html", 409, drift=present, conflict=error)
     pushed = read_publication(course_id, set_id)
     state = pushed.state if pushed else None

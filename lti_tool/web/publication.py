@@ -24,7 +24,9 @@ blueprint = Blueprint("publication", __name__, url_prefix="/courses/<uuid:course
 def publish_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Show what publishing would do, then make the set's mirror in the LMS and show how that goes."""
     if request.method == "GET":
-        return page("publication/preview.html", preview=preview_publication(tool(), course_id, set_id))
+        return page(
+            "publication/preview.html", preview=preview_publication(tool(), course_id, set_id, viewer().access_id)
+        )
     try:
         run_id = publication.request_publication(tool(), viewer(), set_id)
     except Conflict:

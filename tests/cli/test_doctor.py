@@ -65,6 +65,17 @@ def test_a_pending_platform_and_one_without_placements_are_said(tool: Any) -> No
     assert f"registration update {key} --client-id" in ran.out
 
 
+def test_a_platform_of_another_make_is_said_to_take_no_groups(tool: Any, free_port: Any) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    add = ("registration", "add", "--issuer", url, "--family", "other", "--client-id", "c", "--json")
+    addresses = ("--auth-login-url", url, "--auth-token-url", url, "--key-set-url", url)
+    key = tool.ok(*add, *addresses).json["id"]
+    ran = tool.run("doctor", "--registration", key)
+    (line,) = [line for line in ran.out.splitlines() if "write groups" in line]
+    assert line.startswith("warning")
+    assert "no set can be published there" in line
+
+
 @pytest.mark.parametrize("family", ["canvas", "moodle"])
 def test_a_refused_token_and_a_wrong_address_say_what_to_do(teach: Any, family: str, free_port: Any) -> None:
     taught = teach(family)

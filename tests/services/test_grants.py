@@ -16,8 +16,11 @@ from lti_tool.domain.errors import LmsError, LmsRefused, LmsUnavailable
 from lti_tool.domain.sync import Report
 from lti_tool.lms import canvas_oauth
 from lti_tool.models import Course, CourseAccess, LmsGrant, RosterMember, ServiceToken, SyncRun, db, transaction
-from lti_tool.services import gateways, grants, oauth_clients, publication, pull, runs
+from lti_tool.services import drift, gateways, grants, lms_changes, oauth_clients, publication, pull, push, runs
 from lti_tool.services.access import Viewer
+from lti_tool.services.publication_preview import preview_publication
+from lti_tool.services.set_edits import edits_of
+from tests.services.connected import in_lms, in_store, open_set
 
 pytestmark = [pytest.mark.usefixtures("no_waiting"), pytest.mark.parametrize("flavour", ["canvas"])]
 TOKEN_CALL = "POST /login/oauth2/token"
@@ -319,3 +322,72 @@ def test_a_run_whose_worker_died_is_done_with_the_right_of_who_started_it(classr
     pull.run_pull(classroom.tool, again, Report())
     db.session.rollback()
     assert db.session.get_one(SyncRun, run_id).acted_as == "Teacher"
+
+
+def ask_a_move(classroom: Any) -> UUID:
+    """Ask for a move in a set of the LMS and leave it to the sweep; give the change."""
+    set_id = open_set(classroom)
+    first, second, *_ = classroom.read_set(set_id).cards
+    asked = edits_of(classroom.course_id, set_id).assign(classroom.viewer, set_id, {first.members[0].id: second.row.id})
+    (change_id,) = asked.asked
+    return change_id
+
+
+def sweep(classroom: Any) -> str | None:
+    """Do what the worker's sweep finds, and give whose access it used; an error as its code."""
+    rung: list[UUID] = []
+    assert lms_changes.sweep(rung.append) == 1
+    run = runs.claim(rung[0])
+    assert run is not None
+    try:
+        lms_changes.run_changes(classroom.tool, run, Report())
+    except LmsError as error:
+        return error.code
+    db.session.rollback()
+    return db.session.get_one(SyncRun, rung[0]).acted_as
+
+
+def test_what_the_sweep_sends_goes_by_the_right_of_who_asked_for_it(classroom: Any) -> None:
+    other = colleague(classroom)
+    change_id = ask_a_move(classroom)
+    lend(classroom)
+    lend(classroom, other, ANOTHER)
+    assert sweep(classroom) == "Teacher"
+    assert lms_changes.see_change(classroom.course_id, change_id).state == "sent"
+    assert in_store(classroom) == in_lms(classroom)
+
+
+def test_what_somebody_asked_for_who_lost_the_right_waits_for_another_s(classroom: Any) -> None:
+    change_id, before = ask_a_move(classroom), in_lms(classroom)
+    with transaction() as session:
+        session.get_one(CourseAccess, classroom.viewer.access_id).may_manage_groups = False
+    calls = classroom.calls()
+    assert sweep(classroom) == "asker_without_right"  # though the service token could do it
+    assert classroom.calls() == calls
+    assert in_lms(classroom) == before
+    assert lms_changes.see_change(classroom.course_id, change_id).state == "refused"
+    assert lms_changes.retry(classroom.tool, colleague(classroom), change_id).state == "sent"
+    assert in_store(classroom) == in_lms(classroom) != before
+
+
+def test_a_look_at_the_lms_uses_the_access_of_who_looks_and_never_anothers(classroom: Any) -> None:
+    other = colleague(classroom)
+    classroom.pull("roster")
+    set_id, unpublished = classroom.new_set("Published"), classroom.new_set("Not yet")
+    for one in (set_id, unpublished):
+        classroom.new_groups(one, "Team")
+    lend(classroom)
+    without_service_token(classroom)
+    run = runs.claim(publication.queue_publication(classroom.tool, set_id, requested_by=classroom.viewer.access_id))
+    assert run is not None
+    push.run_push(classroom.tool, run, Report())
+    mine, theirs = classroom.viewer.access_id, other.access_id
+    assert drift.check_drift(classroom.tool, classroom.course_id, set_id, mine).items == ()
+    assert preview_publication(classroom.tool, classroom.course_id, unpublished, mine).silence is None
+    calls = classroom.calls()
+    with pytest.raises(LmsRefused, match="grant_missing"):
+        drift.check_drift(classroom.tool, classroom.course_id, set_id, theirs)
+    silence = preview_publication(classroom.tool, classroom.course_id, unpublished, theirs).silence
+    assert silence is not None
+    assert silence[0] == "grant_missing"
+    assert classroom.calls() == calls

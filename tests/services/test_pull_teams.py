@@ -111,6 +111,30 @@ def test_every_fifth_team_is_told_while_memberships_are_synced(classroom: Any) -
     assert {name for *_, name in told[1:]} <= {*names, *(g.name for g in teams(classroom).values())}
 
 
+@pytest.mark.shows("PULL-24")
+def test_the_stored_progress_of_memberships_has_the_count_the_first_and_the_last_name(
+    classroom: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "HEARTBEAT_SECONDS", 3600)  # however fast or slow this machine is
+    stored: list[tuple[int, int, str]] = []
+
+    def read(*_: Any) -> None:
+        db.session.rollback()
+        row = db.session.get_one(SyncRun, run_id)
+        if row.step == Step.SYNCING_MEMBERS:
+            stored.append((row.done, row.total, row.about))
+
+    run_id = runs.queue(classroom.course_id, "pull")
+    run, told = runs.claim(run_id), []
+    assert run is not None
+    pull.run_pull(classroom.tool, run, Report(), also=lambda *step: told.append(step) or read())
+    count, first, *_, last = [one[1:] for one in told if one[0] == Step.SYNCING_MEMBERS]
+    # Each look is made before its own telling is stored, so the last one is in the row that the run leaves behind.
+    assert list(dict.fromkeys(stored)) == [count, first]
+    row = classroom.last_run()
+    assert (row.done, row.total, row.about) == last
+
+
 @pytest.mark.shows("PULL-11", "PULL-12")
 def test_what_a_sync_does_is_stored_while_it_does_it(classroom: Any) -> None:
     stored: list[tuple[str, str]] = []

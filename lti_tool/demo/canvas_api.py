@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import canvas_roles, gate
+from lti_tool.demo import canvas_roles, canvas_scopes, gate
 from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Course, Group, GroupSet, Person
 
@@ -66,7 +66,9 @@ def _authenticate() -> None:
         g.caller = caller
         if g.get("hit") and hub().faults.take("forbid_next"):
             raise unauthorized()
-        if g.get("hit") and hub().faults.take("scope_next"):
+        token = canvas().tokens.get(value)
+        scoped = token is None or canvas_scopes.allows(token)
+        if not scoped or (g.get("hit") and hub().faults.take("scope_next")):
             # No WWW-Authenticate here: that is how a client tells this from a dead token.
             raise CanvasError(401, {"errors": [{"message": "Insufficient scopes on access token."}]})
 

@@ -1,5 +1,6 @@
 """Canvas-like REST: groups and memberships."""
 
+import time
 from typing import Any
 
 from flask import jsonify, request
@@ -11,7 +12,7 @@ from lti_tool.demo.canvas_api import CanvasError, bp
 from lti_tool.demo.canvas_courses import search
 from lti_tool.demo.canvas_json import group_json, member_people, membership_json, user_json
 from lti_tool.demo.canvas_sets import reach
-from lti_tool.demo.hub import canvas
+from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Group
 
 ANSWER = {"users", "group_category", "permissions"}
@@ -38,6 +39,8 @@ def course_groups(course: str) -> ResponseReturnValue:
         groups = []
     groups.sort(key=lambda g: (site.sets[g.sets[0]].name.casefold(), g.sets[0], g.name.casefold(), g.id))
     page, links = api.paged(groups)
+    if "users" in api.includes():
+        time.sleep(hub().faults.group_users_ms / 1000 * len(page))
     return jsonify([group_json(group, api.includes()) for group in page]), 200, links
 
 
@@ -158,6 +161,8 @@ def add_membership(group_id: str) -> ResponseReturnValue:
         raise api.unauthorized()
     if person.id not in site.members(group.id) and rules.is_full(group):
         raise api.invalid("group_id", "The group is full.")
+    if not rules.shares_section(group, person.id):
+        raise api.invalid("user_id", f"{person.name} does not share a section with the other members of {group.name}")
     row, new = rules.join(group, person.id)
     return jsonify(membership_json(row, just_created=new))
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from lti_tool.demo import canvas_scopes
 from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Person, Token
 
@@ -26,6 +27,9 @@ def ask() -> ResponseReturnValue:
         return jsonify(error="invalid_request", error_description=text), 400
     if request.args.get("response_type") != "code":
         return redirect(_back(target, {"error": "unsupported_response_type"}))
+    if canvas_scopes.unknown(request.args.get("scope", "")):
+        text = "A requested scope is invalid, unknown, malformed, or exceeds the scope granted by the resource owner."
+        return redirect(_back(target, {"error": "invalid_scope", "error_description": text}))
     chosen = request.args.get("as", type=int)
     staff = {e.user for e in canvas().enrolments.values() if e.kind in ("TeacherEnrollment", "TaEnrollment")}
     people = [p for p in canvas().people.values() if p.admin or p.id in staff]

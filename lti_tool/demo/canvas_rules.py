@@ -17,6 +17,18 @@ def is_full(group: Group) -> bool:
     return limit is not None and len(canvas().members(group.id)) >= limit
 
 
+def shares_section(group: Group, user_id: int) -> bool:
+    """Tell whether a person has a section in common with everybody of a group, where its set asks for that."""
+    if canvas().sets[group.sets[0]].self_signup != "restricted":
+        return True
+    own = _sections(group, user_id)
+    return all(own & _sections(group, member) for member in canvas().members(group.id))
+
+
+def _sections(group: Group, user_id: int) -> set[int | None]:
+    return {row.section for row in canvas().enrolments_of(group.course, user_id)}
+
+
 def join(group: Group, user_id: int) -> tuple[Membership, bool]:
     """Put a person into a group and out of the others of its set; tells whether the membership is new."""
     site = canvas()
@@ -55,7 +67,7 @@ def set_members(group: Group, wanted: list[int]) -> None:
         if user_id not in wanted:
             leave(group, user_id)
     for user_id in sorted(set(wanted) & known):
-        if user_id in site.members(group.id) or not is_full(group):
+        if user_id in site.members(group.id) or (not is_full(group) and shares_section(group, user_id)):
             join(group, user_id)
 
 

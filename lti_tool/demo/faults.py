@@ -32,6 +32,8 @@ class Faults:
     account: str = ""
     # What a Canvas user's settings make of an export: "semicolon", "bom" and "german", in any combination.
     export_form: str = ""
+    # How long Canvas takes for the members of one group when a list of groups includes them: a query for each.
+    group_users_ms: int = 0
     # How many people of each page of Moodle's list the rights keep back, after the page was cut.
     withhold: int = 0
 

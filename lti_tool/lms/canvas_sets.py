@@ -72,9 +72,14 @@ def remote_group(group: Json, member_ids: Iterable[str]) -> RemoteGroup:
 
 
 def answered_group(group: Json) -> RemoteGroup | None:
-    """Return a group from an answer that names its `users`, None when they were stripped."""
+    """Return a group from an answer that names its `users`, None when they were stripped or cut off.
+
+    Canvas names a thousand people at the most and says nothing of the others (canvas.md 3.1).
+    """
     users: list[dict[str, Any]] | None = group.get("users")
-    return None if users is None else remote_group(group, (str(user["id"]) for user in users))
+    if users is None or len(users) < int(group.get("members_count") or 0):
+        return None
+    return remote_group(group, (str(user["id"]) for user in users))
 
 
 def read_set(client: CanvasClient, course_id: str, set_id: str) -> RemoteGroups:

@@ -1,10 +1,13 @@
 """Tokens and rosters over a real socket, OAuth2 of the Canvas-like site."""
 
 import re
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+
+from lti_tool.demo.model import Token
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 
@@ -109,6 +112,24 @@ def test_canvas_nrps_shows_active_people_and_expands_custom_fields(live, bearer)
     assert requests.get(url, timeout=5).status_code == 401
 
 
+def test_canvas_nrps_of_a_group_names_its_members_and_its_leader(live, bearer):
+    lms, base, _ = live
+    headers, site = bearer("canvas"), lms.hub.sites["canvas"]
+    group = next(g for g in site.groups.values() if g.leader and len(site.members(g.id)) > 1)
+    url = f"{base}/canvas/api/lti/groups/{group.id}/names_and_roles"
+    found = requests.get(url, headers=headers, timeout=5).json()
+    assert found["context"]["title"] == group.name
+    assert [m["user_id"] for m in found["members"]] == [site.people[n].lti_id for n in sorted(site.members(group.id))]
+    leaders = [m["user_id"] for m in found["members"] if any(role.endswith("#Manager") for role in m["roles"])]
+    assert leaders == [site.people[group.leader].lti_id]
+    assert [len(p.json()["members"]) for p in _pages(url + "?limit=1", headers)] == [1] * len(found["members"])
+    managers = requests.get(url, headers=headers, params={"role": "Manager"}, timeout=5).json()["members"]
+    assert [m["user_id"] for m in managers] == leaders
+    assert requests.get(url, timeout=5).status_code == 401
+    group.deleted = True
+    assert requests.get(url, headers=headers, timeout=5).status_code == 404
+
+
 def test_moodle_nrps(live, bearer):
     _, base, _ = live
     headers = bearer("moodle")
@@ -155,6 +176,41 @@ def test_oauth_code_once_refresh_and_revocation(client):
     header = {"Authorization": f"Bearer {second['access_token']}"}
     assert client.delete("/canvas/login/oauth2/token", headers=header).get_json() == {}
     assert _ask(client, **refresh).status_code == 400
+
+
+def test_a_code_is_good_for_ten_minutes_and_a_token_for_an_hour(client, lms):
+    form = {"grant_type": "authorization_code", "redirect_uri": "http://tool.example/cb"}
+    late = _code(client, 1002)
+    assert 590 < lms.hub.codes[late]["until"] - time.time() <= 600
+    lms.hub.codes[late]["until"] = time.time() - 1
+    assert _ask(client, code=late, **form).get_json()["error"] == "invalid_grant"
+    answer = _ask(client, code=_code(client, 1002), **form).get_json()
+    row = lms.hub.sites["canvas"].tokens[answer["access_token"]]
+    assert answer["expires_in"] == 3600
+    row.expires = time.time() - 1
+    gone = client.get("/canvas/api/v1/users/self", headers={"Authorization": f"Bearer {row.value}"})
+    assert gone.get_json() == {"errors": [{"message": "Invalid access token."}]}
+
+
+def test_scopes_are_kept_by_verb_and_path_and_an_unknown_one_spoils_all(client, lms):
+    query = {"client_id": "demo-canvas-api", "redirect_uri": "http://tool.example/cb", "response_type": "code"}
+    good = "url:GET|/api/v1/groups/:group_id url:GET|/api/v1/courses/:course_id/users"
+    for scope, refused in ((good, False), (good + " url:GET|/api/v1/nothing/:id", True)):
+        answer = client.get("/canvas/login/oauth2/auth", query_string=query | {"scope": scope})
+        assert ("error=invalid_scope" in answer.headers.get("Location", "")) is refused
+    lms.hub.sites["canvas"].tokens["scoped"] = Token("scoped", "k", good, time.time() + 60, 1002)
+    header = {"Authorization": "Bearer scoped"}
+    for method, path, allowed in (
+        ("GET", "groups/402", True),
+        ("HEAD", "groups/402", True),
+        ("PUT", "groups/402", False),
+        ("GET", "groups/402/users", False),
+        ("GET", "courses/101/users", True),
+    ):
+        answer = client.open(f"/canvas/api/v1/{path}", method=method, headers=header)
+        assert answer.status_code == (200 if allowed else 401), path
+        assert "WWW-Authenticate" not in answer.headers
+    assert answer.status_code == 200
 
 
 def test_oauth_refusals(client):

@@ -10,11 +10,19 @@ from lti_tool.models.grouping import Grouping, GroupingMembership
 from lti_tool.models.history import HistoryEntry
 from lti_tool.models.import_draft import ImportDraft
 from lti_tool.models.invite import GroupInvite, InviteUse, JoinRequest
+from lti_tool.models.link_target import LinkTarget
 from lti_tool.models.lms_change import LmsChange
 from lti_tool.models.lms_grant import LmsGrant, OauthClient, OauthState
 from lti_tool.models.notice import Notice
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
-from lti_tool.models.registration import Deployment, PlatformKeySet, Registration, ServiceToken
+from lti_tool.models.registration import (
+    Deployment,
+    LaunchRefusal,
+    PlatformKeySet,
+    Registration,
+    RegistrationLink,
+    ServiceToken,
+)
 from lti_tool.models.roster_member import RosterMember, Section, SectionMembership
 from lti_tool.models.session import BrowserSession
 from lti_tool.models.sync_run import SyncRun
@@ -40,7 +48,9 @@ __all__ = [
     "ImportDraft",
     "InviteUse",
     "JoinRequest",
+    "LaunchRefusal",
     "LeftOutGroupSet",
+    "LinkTarget",
     "LmsChange",
     "LmsGrant",
     "MirroredGroup",
@@ -51,6 +61,7 @@ __all__ = [
     "PlatformKeySet",
     "Publication",
     "Registration",
+    "RegistrationLink",
     "RosterMember",
     "Section",
     "SectionMembership",

@@ -1,9 +1,9 @@
-"""Platforms: who may launch the tool, their placements, keys and access tokens."""
+"""Platforms: who may launch the tool, how they are let in, their placements, keys and access tokens."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lti_tool.models.database import Base, uuid_key
@@ -24,6 +24,12 @@ class Registration(Base):
     key_set_url: Mapped[str | None] = mapped_column(String(1024))
     token_audience: Mapped[str | None] = mapped_column(String(1024))  # None: the token URL
     lms_url: Mapped[str | None] = mapped_column(String(1024))  # base of the LMS's own API
+    # False: it registered itself by a link that did not name it, and waits for somebody who does.
+    confirmed: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # Whether a placement that a launch brings unasked is taken at once, or waits.
+    accepts_deployments: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Whether its administrators see every registration; others see their own only. Given by the command line alone.
+    manages_all: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     deployments: Mapped[list["Deployment"]] = relationship(
         back_populates="registration", cascade="all, delete-orphan", order_by="Deployment.created_at"
@@ -31,8 +37,8 @@ class Registration(Base):
 
     @property
     def is_active(self) -> bool:
-        """Say whether launches can be verified: every endpoint and the client id are known."""
-        return all((self.client_id, self.auth_login_url, self.auth_token_url, self.key_set_url))
+        """Say whether it may launch: confirmed, and every endpoint and the client id are known."""
+        return self.confirmed and all((self.client_id, self.auth_login_url, self.auth_token_url, self.key_set_url))
 
 
 class Deployment(Base):
@@ -68,3 +74,33 @@ class ServiceToken(Base):
     registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), primary_key=True)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     set_at: Mapped[datetime]
+
+
+class RegistrationLink(Base):
+    """A one-time invitation to register a platform (LTI Dynamic Registration 1.0); its secret is kept as a hash."""
+
+    __tablename__ = "registration_link"
+
+    id: Mapped[UUID] = uuid_key()
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex
+    issuer: Mapped[str | None] = mapped_column(String(255))  # the platform it was made for, which needs no confirmation
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    registration_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("registration.id", ondelete="SET NULL")
+    )  # its fruit
+
+
+class LaunchRefusal(Base):
+    """A launch or login that was refused: why, and the reference that the person was shown; nobody's data."""
+
+    __tablename__ = "launch_refusal"
+    __table_args__ = (Index("ix_launch_refusal_registration_id_created_at", "registration_id", "created_at"),)
+
+    id: Mapped[UUID] = uuid_key()
+    registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(String(64))
+    facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON object of texts, for the sentence
+    reference: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime]

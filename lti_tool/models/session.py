@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.models.database import Base
@@ -20,5 +20,7 @@ class BrowserSession(Base):
     lti_user_id: Mapped[str] = mapped_column(String(255))
     nonce_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256, hex: a launch opens one session
     frame_origins: Mapped[str] = mapped_column(String(1024))  # who may frame the pages, space-separated
+    # An administrator of the platform, by the launch's own word: opens the admin pages of its registration.
+    is_administrator: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]  # no index: the purge, now and then, reads all

@@ -1,0 +1,100 @@
+"""getting in: registration by a link, refusals, administrators' sessions, links of copied courses."""
+
+import sqlalchemy as sa
+from alembic import op
+
+
+revision = '0005'
+down_revision = '0004'
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Apply this step: fields, then new tables."""
+    for table, columns in _columns().items():
+        for column in columns:
+            op.add_column(table, column)
+    op.create_table(
+        'registration_link',
+        sa.Column('id', sa.Uuid(), nullable=False),
+        sa.Column('token_hash', sa.String(length=64), nullable=False),
+        sa.Column('issuer', sa.String(length=255), nullable=True),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('expires_at', TIME, nullable=False),
+        sa.Column('used_at', TIME, nullable=True),
+        sa.Column('registration_id', sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ['registration_id'],
+            ['registration.id'],
+            name=op.f('fk_registration_link_registration_id'),
+            ondelete='SET NULL',
+        ),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_registration_link')),
+        sa.UniqueConstraint('token_hash', name=op.f('uq_registration_link_token_hash')),
+    )
+    op.create_table(
+        'launch_refusal',
+        sa.Column('id', sa.Uuid(), nullable=False),
+        sa.Column('registration_id', sa.Uuid(), nullable=False),
+        sa.Column('code', sa.String(length=64), nullable=False),
+        sa.Column('facts', sa.Text(), nullable=False),
+        sa.Column('reference', sa.String(length=8), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ['registration_id'],
+            ['registration.id'],
+            name=op.f('fk_launch_refusal_registration_id'),
+            ondelete='CASCADE',
+        ),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_launch_refusal')),
+    )
+    op.create_index('ix_launch_refusal_registration_id_created_at', 'launch_refusal', ['registration_id', 'created_at'])
+    op.create_table(
+        'link_target',
+        sa.Column('course_id', sa.Uuid(), nullable=False),
+        sa.Column('from_id', sa.Uuid(), nullable=False),
+        sa.Column('assignment_id', sa.Uuid(), nullable=True),
+        sa.Column('group_set_id', sa.Uuid(), nullable=True),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ['course_id'], ['course.id'], name=op.f('fk_link_target_course_id'), ondelete='CASCADE'
+        ),
+        sa.ForeignKeyConstraint(
+            ['assignment_id'],
+            ['assignment.id'],
+            name=op.f('fk_link_target_assignment_id'),
+            ondelete='CASCADE',
+        ),
+        sa.ForeignKeyConstraint(
+            ['group_set_id'], ['group_set.id'], name=op.f('fk_link_target_group_set_id'), ondelete='CASCADE'
+        ),
+        sa.PrimaryKeyConstraint('course_id', 'from_id', name=op.f('pk_link_target')),
+    )
+    for name in ('assignment_id', 'group_set_id'):
+        op.create_index(op.f(f'ix_link_target_{name}'), 'link_target', [name])
+
+
+def _columns() -> dict[str, tuple[sa.Column, ...]]:
+    """Return the new columns of the tables that are there; what was registered by hand was trusted by hand."""
+    return {
+        'registration': (
+            sa.Column('confirmed', sa.Boolean(), server_default=sa.true(), nullable=False),
+            sa.Column('accepts_deployments', sa.Boolean(), server_default=sa.false(), nullable=False),
+            sa.Column('manages_all', sa.Boolean(), server_default=sa.false(), nullable=False),
+        ),
+        'browser_session': (
+            sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
+        ),
+    }
+
+
+def downgrade() -> None:
+    """Take this step back."""
+    for table in ('link_target', 'launch_refusal', 'registration_link'):
+        op.drop_table(table)
+    for table, columns in _columns().items():
+        for column in columns:
+            op.drop_column(table, column.name)

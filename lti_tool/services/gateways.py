@@ -27,10 +27,11 @@ SERVICE = ""  # whose access it is, in SyncRun.acted_as
 
 @dataclass(frozen=True)
 class Chosen:
-    """The access that is used: whose it is, and its token."""
+    """The access that is used: whose it is, its token, and the person of the course who lent it (None: nobody)."""
 
     acted_as: str
     token: Token
+    lender: UUID | None = None
 
 
 def group_access_problem(tool: Tool, course_id: UUID, access_id: UUID | None = None) -> str | None:
@@ -64,7 +65,7 @@ def open_gateway(tool: Tool, course_id: UUID, *, access_id: UUID | None = None) 
     if not course.lms_course_id:
         raise LmsRefused("lms_course_unknown")
     if run := runs.at_work():
-        run.acted_as = chosen.acted_as
+        run.acted_as, run.lender = chosen.acted_as, chosen.lender
     if registration.family == "moodle":
         return MoodleGateway(
             tool.outbound,
@@ -121,6 +122,17 @@ def require_asker(access_id: UUID) -> None:
         raise LmsRefused("asker_without_right")
 
 
+def is_usable(tool: Tool, course: Course, lender: UUID | None) -> bool:
+    """Say whether an access can still be used: the tool's own, or what a person of the course lent."""
+    person = db.session.get(CourseAccess, lender) if lender else None
+    try:
+        if person is None:
+            return lender is None and _service(tool, course.registration) is not None
+        return _has_right(person) and _lent(tool, course.registration, person) is not None
+    except LmsRefused:
+        return False
+
+
 def _has_right(person: CourseAccess) -> bool:
     """Say whether a person may still manage the course's groups: they may have lent access long ago (ruling C33)."""
     actor = find_present_actor(person.id)
@@ -163,7 +175,7 @@ def _service(tool: Tool, registration: Registration) -> Chosen | None:
 
 def _lent(tool: Tool, registration: Registration, person: CourseAccess) -> Chosen | None:
     found = find_access(tool, registration.id, person.lti_user_id)
-    return Chosen(*found) if found else None
+    return Chosen(*found, lender=person.id) if found else None
 
 
 def open_writable(tool: Tool, course_id: UUID, *, access_id: UUID | None = None) -> LmsGateway:

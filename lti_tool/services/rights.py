@@ -9,7 +9,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused
 from lti_tool.domain.gateway import Capabilities, LmsGateway, Right
 from lti_tool.models import Course, db, release, transaction
-from lti_tool.services import gateways
+from lti_tool.services import gateways, runs
 from lti_tool.services.tool import Tool
 
 # The access may not even ask; whether it may read, reading itself tells.
@@ -36,10 +36,21 @@ def ask_rights(gateway: LmsGateway, course_id: UUID, needed: tuple[Right, ...], 
             raise LmsRefused(capabilities.missing.get(right, "right_missing"), call=right.replace("_", " "))
 
 
-def store_rights(course_id: UUID, write_problem: str | None) -> None:
-    """Keep what the LMS said of writing groups: it is true of the access whether or not the pull succeeds."""
+def store_rights(tool: Tool, course_id: UUID, write_problem: str | None) -> None:
+    """Keep what the LMS said of writing groups: it is true of the access whether or not the pull succeeds.
+
+    People lend accesses of different rights. One that lacks the right takes nothing from those who work with another
+    that has it: to whoever uses the lesser one the LMS says so at the change itself, which the page Changes shows.
+    """
+    run = runs.at_work()
+    lender = run.lender if run else None
+    course = db.session.get_one(Course, course_id)
+    has_other = course.rights_asked_at is not None and course.write_problem is None and course.rights_asked_of != lender
+    if write_problem and has_other and gateways.is_usable(tool, course, course.rights_asked_of):
+        release()
+        return
     with transaction() as session:
-        told = {"write_problem": write_problem, "rights_asked_at": now()}
+        told = {"write_problem": write_problem, "rights_asked_at": now(), "rights_asked_of": lender}
         session.execute(update(Course).where(Course.id == course_id).values(**told))
 
 

@@ -34,10 +34,14 @@ HEARTBEAT_SECONDS = 0.5
 
 @dataclass
 class AtWork:
-    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far."""
+    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far.
+
+    `acted_as` is that person's name, `lender` their id; the tool's own access has an empty name and no id.
+    """
 
     requested_by: UUID | None
     acted_as: str | None = None
+    lender: UUID | None = None
 
 
 _at_work: ContextVar[AtWork | None] = ContextVar("run_at_work", default=None)

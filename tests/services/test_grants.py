@@ -391,3 +391,24 @@ def test_a_look_at_the_lms_uses_the_access_of_who_looks_and_never_anothers(class
     assert silence is not None
     assert silence[0] == "grant_missing"
     assert classroom.calls() == calls
+
+
+def test_a_lesser_access_takes_the_right_to_write_from_nobody_who_has_it(classroom: Any) -> None:
+    def problem() -> str | None:
+        db.session.rollback()
+        return db.session.get_one(Course, classroom.course_id).write_problem
+
+    other = colleague(classroom)
+    lend(classroom)
+    observer = next(p["id"] for p in classroom.state()["people"] if p["roles"] == ["StudentEnrollment"])
+    lend(classroom, other, observer)  # in Canvas this one may nothing
+    assert used_by(classroom, other.access_id) == "right_missing"
+    assert problem() == "right_missing"
+    assert used_by(classroom, classroom.viewer.access_id) == "Teacher"
+    assert problem() is None
+    assert used_by(classroom, other.access_id) == "right_missing"
+    assert problem() is None
+    with transaction() as session:
+        session.delete(the_grant("Teacher"))
+    assert used_by(classroom, other.access_id) == "right_missing"
+    assert problem() == "right_missing"

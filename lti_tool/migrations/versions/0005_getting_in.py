@@ -88,6 +88,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
         'browser_session': (
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
+        'course': (sa.Column('rights_asked_of', sa.Uuid(), nullable=True),),
     }
 
 

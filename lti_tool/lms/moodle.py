@@ -30,12 +30,12 @@ FUNCTIONS = {
     Right.READ_ROSTER: {"core_enrol_get_enrolled_users"},
     Right.READ_GROUPS: {
         "core_group_get_course_groups",
+        "core_group_get_groups",
         "core_group_get_course_groupings",
         "core_group_get_groupings",
         "core_group_get_group_members",
     },
     Right.WRITE_GROUPS: {
-        "core_group_get_groups",
         "core_group_create_groups",
         "core_group_update_groups",
         "core_group_delete_groups",

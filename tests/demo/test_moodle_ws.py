@@ -57,6 +57,17 @@ def test_create_groups_needs_a_description_and_unique_good_names(ws):
     assert make(name="Other", idnumber="team-1")["errorcode"] == "idnumbertaken"
 
 
+def test_groups_that_others_do_not_see_take_no_part(ws):
+    def change(**fields):
+        answer = ws("core_group_update_groups", groups=[{"id": 61, "name": "Team 1"} | fields])
+        return answer or ws("core_group_get_groups", groupids=[61])[0]
+
+    seen = [(change(visibility=n)["visibility"], change()["participation"]) for n in (0, 1, 2, 3)]
+    assert seen == [(0, True), (1, True), (2, False), (3, False)]
+    assert change(visibility=4)["errorcode"] == "invalidparameter"
+    assert ws("core_group_get_groups", groupids=[61, 999])["errorcode"] == "invalidrecord"
+
+
 def test_the_check_for_twins_comes_before_trimming(ws):
     made = ws("core_group_create_groups", groups=[{"courseid": 2, "name": "Team 1 ", "description": ""}])
     assert made[0]["name"] == "Team 1"

@@ -303,6 +303,24 @@ def test_a_course_without_sets_skips_groups_and_members_and_keeps_teams_of_its_o
     assert publication.read_publication(classroom.course_id, set_id) is None
 
 
+@pytest.mark.parametrize("flavour", ["moodle"])  # a Canvas shows all groups to whoever may read them
+def test_groups_that_become_hidden_are_kept_whether_they_are_in_a_set_or_not(classroom: Any) -> None:
+    classroom.pull()
+    before = classroom.shape()
+    site = classroom.lms.hub.sites["moodle"]
+    loose = next(g for g in classroom.state()["groups"] if not g["sets"])
+    held = next(g for g in classroom.state()["groups"] if g["sets"])
+    classroom.lms.faults({"lacks": "moodle/course:viewhiddengroups"})
+    for group in (loose, held):
+        site.groups[group["id"]].visibility = 3
+        with pytest.raises(LmsError, match="groups_hidden"):
+            classroom.pull("groups")
+        assert (classroom.shape(), classroom.last_run().error_code) == (before, "groups_hidden")
+        site.groups[group["id"]].visibility = 0
+    classroom.outsider("delete_group", group_id=loose["id"])
+    assert classroom.pull("groups").groups.removed == 1  # this one is gone indeed
+
+
 @pytest.mark.shows("PULL-21")
 def test_a_sync_goes_by_the_ids_of_all_groups_that_the_lms_has(classroom: Any) -> None:
     classroom.pull()

@@ -12,6 +12,7 @@ from lti_tool.demo import (
     canvas_api,
     canvas_courses,
     canvas_csv,
+    canvas_graphql,
     canvas_groups,
     canvas_lti,
     canvas_oauth,
@@ -45,6 +46,7 @@ REGISTERING = (
 )
 BLUEPRINTS = (
     canvas_api.bp,
+    canvas_graphql.bp,
     canvas_lti.bp,
     canvas_oauth.bp,
     control.bp,

@@ -30,7 +30,7 @@ class CanvasError(Exception):
 
 
 @bp.errorhandler(CanvasError)
-def _answer_error(error: CanvasError) -> ResponseReturnValue:
+def answer_error(error: CanvasError) -> ResponseReturnValue:
     if error.body is None:
         return Response("", error.status)
     return jsonify(error.body), error.status, error.headers
@@ -52,7 +52,8 @@ def unauthorized() -> CanvasError:
 
 
 @bp.before_request
-def _authenticate() -> None:
+def authenticate() -> None:
+    """Find out whose token came with the call, or refuse it."""
     header = request.headers.get("Authorization", "")
     value = header.removeprefix("Bearer ").strip() or request.values.get("access_token", "")
     if not value:
@@ -63,12 +64,16 @@ def _authenticate() -> None:
         if caller is None:
             body = {"errors": [{"message": "Invalid access token."}]}
             raise CanvasError(401, body, {"WWW-Authenticate": BEARER})
-        g.caller = caller
+        g.caller, g.token = caller, canvas().tokens.get(value)
+
+
+@bp.before_request
+def _check_rights() -> None:
+    with hub().lock:
         if g.get("hit") and hub().faults.take("forbid_next"):
             raise unauthorized()
-        token = canvas().tokens.get(value)
-        scoped = token is None or canvas_scopes.allows(token)
-        if not scoped or (g.get("hit") and hub().faults.take("scope_next")):
+        fits = g.token is None or canvas_scopes.allows(g.token)
+        if not fits or (g.get("hit") and hub().faults.take("scope_next")):
             # No WWW-Authenticate here: that is how a client tells this from a dead token.
             raise CanvasError(401, {"errors": [{"message": "Insufficient scopes on access token."}]})
 

@@ -25,6 +25,15 @@ def shares_section(group: Group, user_id: int) -> bool:
     return all(own & _sections(group, member) for member in canvas().members(group.id))
 
 
+def has_mixed_group(group_set: GroupSet) -> bool:
+    """Tell whether any group of a set has people who have no section in common."""
+    for group in canvas().set_groups(group_set.id):
+        found = [_sections(group, member) for member in canvas().members(group.id)]
+        if any(not one & other for one in found for other in found):
+            return True
+    return False
+
+
 def _sections(group: Group, user_id: int) -> set[int | None]:
     return {row.section for row in canvas().enrolments_of(group.course, user_id)}
 

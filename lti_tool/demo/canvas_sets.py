@@ -112,6 +112,9 @@ def _check(course: Course, given: dict[str, Any], name: str, own: GroupSet | Non
     limit = api.number(given.get("group_limit"))
     if limit is not None and limit < 2:
         raise api.invalid("group_limit", "Must be greater than 1")
+    if own is not None and given.get("self_signup") == "restricted" and rules.has_mixed_group(own):
+        text = "Can't restrict self-signup while a mixed-section group exists in the category"
+        raise api.invalid("restrict_self_signup", text)
 
 
 def _assign(row: GroupSet, given: dict[str, Any]) -> None:

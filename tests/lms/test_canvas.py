@@ -697,6 +697,11 @@ def test_who_shares_no_section_is_left_out_of_a_restricted_set(canvas, client):
         assert set(answer.member_ids) == canvas.members(group_id)
         assert not set(other) & set(answer.member_ids)
         assert set(people) & set(one) <= set(answer.member_ids)
+    canvas.outsider("add_member", group_id=group_id, user_id=other[0])
+    gateway.edit_group_set(set_id, None, SetOptions(off=("self_signup",)))
+    with pytest.raises(LmsRefused, match="value_refused") as caught:
+        gateway.edit_group_set(set_id, None, SetOptions("restricted"))
+    assert caught.value.facts["fields"] == ["restrict_self_signup"]
 
 
 def test_no_list_of_groups_includes_their_people_for_that_takes_a_query_each(canvas, monkeypatch):
@@ -721,7 +726,12 @@ def test_no_list_of_groups_includes_their_people_for_that_takes_a_query_each(can
 
 
 def test_graphql_is_never_asked(canvas):
-    # Keys that enforce scopes may not use it, older ones cut at 100 (canvas.md 6.3): REST needs no more calls.
+    # Keys that enforce scopes are shown nothing there (canvas.md 6.3), and REST needs as few calls.
+    gateway = canvas.gateway()
+    gateway.pull(roster=True, groups=True)
+    gateway.read_group_set(str(canvas.state()["group_sets"][1]["id"]))
+    assert canvas.by_path()
+    assert not [path for path in canvas.by_path() if "graphql" in path]
     assert not [scope for scope in canvas_oauth.SCOPES if "graphql" in scope]
     sources = [path.read_text().casefold() for path in Path(inspect.getfile(canvas_sets)).parent.glob("*.py")]
     assert sources

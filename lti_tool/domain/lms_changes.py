@@ -1,7 +1,7 @@
 """What people ask of the groups that belong to the LMS: intents that can be sent again after a lost answer.
 
 An intent names things by LMS ids and says what was known when it was asked. After a crash, a time-out or a lost
-answer the set is read again first: `conflicts_of` says what somebody else changed meanwhile, `left_of` what of the
+answer the set is read again first: `moved_meanwhile` says whom somebody else moved meanwhile, `left_of` what of the
 intent is still to do.
 """
 
@@ -86,18 +86,6 @@ KINDS: Mapping[str, type[Intent]] = {
     "assign_unassigned": AssignUnassigned,
     "read_again": ReadAgain,
 }
-
-
-@dataclass(frozen=True)
-class MovedMeanwhile:
-    """What others changed in the LMS so that an intent would overwrite it: people (LMS ids) and names of groups."""
-
-    people: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything of that kind."""
-        return bool(self.people or self.groups)
 
 
 def kind_of(intent: Intent) -> str:
@@ -207,22 +195,12 @@ def _without(people: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
     return tuple(person for person in people if person not in there)
 
 
-def conflicts_of(intent: Intent, remote: RemoteGroups) -> MovedMeanwhile:
-    """Return what somebody else changed since the intent was asked, and what sending it would overwrite.
+def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
+    """Return the people (LMS ids) whom others moved since the intent was asked, so that sending it would overwrite that.
 
-    That is a person who shall come into a group and is in one meanwhile that has nothing to do with the intent, and a
-    set or group that shall get a name and has one that is neither the old nor the new one.
+    That is who shall come into a group and is in one meanwhile that has nothing to do with the intent. Names are the
+    gateway's to compare, which reads them right before it changes them.
     """
-    if isinstance(intent, EditSet):
-        names = {intent.name, intent.name_before}
-        renamed = [s.name for s in remote.group_sets[:1] if intent.name is not None and s.name not in names]
-        return MovedMeanwhile(groups=tuple(renamed))
-    if not isinstance(intent, ChangeGroups):
-        return MovedMeanwhile()
-    return MovedMeanwhile(_people_moved(intent, remote), _groups_renamed(intent, remote))
-
-
-def _people_moved(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
     places: dict[str, set[str]] = {}
     for group in remote.groups:
         for person in group.member_ids:
@@ -243,15 +221,14 @@ def _people_moved(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]
     return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine - gone)
 
 
-def _groups_renamed(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
-    present = {group.lms_group_id: group.name for group in remote.groups}
-    return tuple(
-        present[change.lms_group_id]
-        for change in intent.push.change
-        if change.name is not None
-        and change.known is not None
-        and present.get(change.lms_group_id, change.name) not in (change.name, change.known.name)
-    )
+def with_seen_name(intent: Intent, before: str, found: str) -> Intent:
+    """Return an intent whose asker has seen that the LMS has another name by now, and wants the new one all the same."""
+    if isinstance(intent, EditSet):
+        return replace(intent, name_before=found)
+    if not isinstance(intent, ChangeGroups):
+        return intent
+    change = (replace(c, name_before=found) if c.name_before == before else c for c in intent.push.change)
+    return replace(intent, push=replace(intent.push, change=tuple(change)))
 
 
 def overlap(one: Intent, other: Intent) -> bool:

@@ -113,7 +113,8 @@ def edit_group(
         if new is None and described is None:
             return Changes(count=1)
         about = group.name if new is None else f"{group.name} → {new}"
-        push = GroupSetPush(change=(held.change(group_id, name=new, description=described),))
+        before = None if new is None else group.name
+        push = GroupSetPush(change=(held.change(group_id, name=new, description=described, name_before=before),))
         return _ask(viewer, held, about, push)
 
 

@@ -78,7 +78,7 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
         answer = send(gateway, sending, progress)
         _store_sent(course_id, change_id, intent, answer, report)
     except LmsError as error:
-        seen = look_again(gateway, sending) if gateway and sending and not error.retryable else None
+        seen = look_again(gateway, sending, error) if gateway and sending and not error.retryable else None
         _store_failure(course_id, change_id, error, seen)
         raise
     except Exception as error:

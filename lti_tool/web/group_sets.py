@@ -250,10 +250,12 @@ def _own_set_form(row: Any) -> SetSignupForm:
 def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
     """Bring a change to the LMS, and lead on to the set with a word on both.
 
-    A change that was asked of the LMS is delivered; one that was stored is pushed when the set is published.
+    A change that was asked of the LMS is delivered; one that was stored is pushed when the set is published. Raise
+    Conflict("renamed_meanwhile") when it would have overwritten a name that nobody here has seen.
     """
     if changes.asked:
         state = _delivered(set_id, changes)
+        lms_changes.require_unrenamed(viewer().course.id, changes.asked)
         notice = notice if state == "sent" else "asked"
     else:
         pushed = publication.push_after_change(tool(), viewer(), set_id)

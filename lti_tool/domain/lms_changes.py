@@ -59,11 +59,15 @@ class ChangeGroups:
     """Change groups of a set and who is in them; `known_ids` are all groups that were known in the set then.
 
     Each changed group says what was known of it. A group of a wanted name that is not among the known ones was made
-    by an earlier try.
+    by an earlier try. `what` and `count` tell of a bulk change, which can be taken back once it has arrived;
+    `left_out`: people whom an undo leaves where others put them (LMS ids).
     """
 
     push: GroupSetPush
     known_ids: tuple[str, ...] = ()
+    what: str = ""
+    count: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def from_json(kind: str, text: str) -> Intent:
     if "options" in values:
         values["options"] = SetOptions(**{**values["options"], "off": tuple(values["options"]["off"])})
     if kind == "change_groups":
-        return ChangeGroups(_push(values["push"]), tuple(values["known_ids"]))
+        return ChangeGroups(**{**_tupled(values), "push": _push(values["push"])})
     if kind == "delete_set":
         return DeleteSet(tuple(values["group_ids"]))
     return KINDS[kind](**values)
@@ -196,7 +200,7 @@ def _without(people: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
 
 
 def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
-    """Return the people (LMS ids) whom others moved since the intent was asked, so that sending it would overwrite that.
+    """Return the people (LMS ids) whom others moved since the intent was asked: sending it would overwrite that.
 
     That is who shall come into a group and is in one meanwhile that has nothing to do with the intent. Names are the
     gateway's to compare, which reads them right before it changes them.
@@ -222,7 +226,7 @@ def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ..
 
 
 def with_seen_name(intent: Intent, before: str, found: str) -> Intent:
-    """Return an intent whose asker has seen that the LMS has another name by now, and wants the new one all the same."""
+    """Return an intent whose asker has seen that the LMS has another name, and wants the new one all the same."""
     if isinstance(intent, EditSet):
         return replace(intent, name_before=found)
     if not isinstance(intent, ChangeGroups):

@@ -69,8 +69,8 @@ class CanvasPush:
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Canvas has afterwards.
 
-        Raise LmsChanged("set_gone", "group_gone" or "renamed_meanwhile"), LmsRefused("value_refused") before the first call,
-        LmsUnavailable("import_failed" or "import_not_finished"), and what every call of the client raises.
+        Raise LmsChanged("set_gone", "group_gone" or "renamed_meanwhile"), LmsRefused("value_refused") before the first
+        call, LmsUnavailable("import_failed" or "import_not_finished"), and what every call of the client raises.
         """
         for name in (*(new.name for new in self._push.create), *self._new_names()):
             require_group_name(name)

@@ -63,8 +63,8 @@ class MoodlePush:
 
         One person moved takes two calls when the change says what is known of the groups; three without that, and
         four when the groups' names were not read before with this gateway.
-        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone", "group_gone" or "renamed_meanwhile"), and what
-        every call of the client raises.
+        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone", "group_gone" or
+        "renamed_meanwhile"), and what every call of the client raises.
         """
         new = {checked(group.name): group for group in self._push.create}
         renames = {c.lms_group_id: checked(c.name) for c in self._push.change if c.name is not None}

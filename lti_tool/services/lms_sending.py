@@ -57,7 +57,8 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
         gateway.delete_group_set(lms_set_id, intent.group_ids)
         return Answer(ended=True)
     if isinstance(intent, AssignUnassigned):
-        return whole(gateway.assign_unassigned(lms_set_id, progress), known)
+        before = whole(gateway.read_group_set(lms_set_id), known)  # else nobody could tell whom the LMS placed
+        return replace(whole(gateway.assign_unassigned(lms_set_id, progress), known), before=before)
     if isinstance(intent, EditSet):
         return _edit(gateway, sending, intent, lms_set_id)
     if isinstance(intent, ChangeGroups):

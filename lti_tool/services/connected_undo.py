@@ -54,7 +54,9 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
             undo.seal(viewer.access_id, set_id, what, (present, present), kept)
             return Undone(what, Changes(group_sets=frozenset({set_id}), count=count))
         accounts = tuple(inverse.people[one][0] for one in sorted(left_out) if one in inverse.people)
-        asked = ask(viewer, inverse.held, listed(list(inverse.about())), push, Bulk(inverse.kind(what), count, accounts))
+        asked = ask(
+            viewer, inverse.held, listed(list(inverse.about())), push, Bulk(inverse.kind(what), count, accounts)
+        )
     return Undone(what, asked)
 
 

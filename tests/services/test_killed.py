@@ -1,9 +1,12 @@
 """A process that is killed (SIGKILL) at any point of a long work loses nothing and doubles nothing."""
 
+import os
 import random
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +21,6 @@ from lti_tool.services.set_edits import edits_of
 from tests.services.conftest import open_classroom
 from tests.services.connected import allow_writing, find_set
 from tests.services.faulted import Findings, compare, settle
-from tests.services.processes import start
 
 pytestmark = [
     pytest.mark.usefixtures("no_waiting"),
@@ -26,6 +28,7 @@ pytestmark = [
 ]
 STUDENTS, GROUPS = 400, 400
 POINTS = 10
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -68,6 +71,31 @@ class Killer:
         return answer
 
 
+def start(classroom: Any, *arguments: object) -> subprocess.Popen[bytes]:
+    """Start a command of the tool on the test's own installation."""
+    settings = classroom.tool.settings
+    named = {
+        "base_url": settings.base_url,
+        "data_dir": settings.data_dir,
+        "keys_dir": settings.keys_dir,
+        "database_url": settings.database_url,
+        "secret_key": settings.secret_key,
+        "allowed_private_hosts": ",".join(settings.allowed_private_hosts),
+        "log_level": "ERROR",
+    }
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("LTI_TOOL_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, *map(str, arguments)],
+        env={
+            **plain,
+            "PYTHONPATH": str(ROOT),
+            **{f"LTI_TOOL_{key.upper()}": str(value) for key, value in named.items()},
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
 # What a worker does when the doorbell rings, in a process of its own.
 RUN = """
 import sys, uuid
@@ -91,7 +119,7 @@ def let_it_die(classroom: Any, killer: Killer, run_id: UUID, at: int, *, is_done
     """Have a process do a run and kill it at that call; return how many calls it made."""
     db.session.rollback()
     killer.arm(at, is_done_first=is_done_first)
-    killer.process = start(classroom, RUN, run_id)
+    killer.process = start(classroom, run_id)
     _, said = killer.process.communicate(timeout=60)
     status = killer.process.returncode
     assert status == (-9 if at else 0), (status, said.decode()[-2000:])

@@ -251,11 +251,12 @@ def test_a_push_says_which_group_did_not_go_and_why(world: World, held: Any) -> 
     where = browser.post("push")
     world.app.extensions["lti_tool_doorbell"].work_off()
     page = browser.get(where)
-    (failed,) = page.select("section.notice-warn li")
+    (failed,) = page.select(".notice-bad li")
+    assert len(page.select("main .notice, main .notice-bad, main .notice-warn")) == 1, "it is told once"
     assert " ".join(failed.text.split()).startswith("Labs, Two: ")
     assert "1 group was not brought to Canvas" in page.text
     assert "Nothing had to change" not in page.text
-    assert page.select_one("section.notice-warn form[action$=sync]"), "the way out is one press away"
+    assert page.select_one(".notice-bad form[action$=sync]"), "the way out is one press away"
     assert lms.members("One") == {"u-Anna A"}
 
 

@@ -18,12 +18,16 @@ class Act(StrEnum):
     TAKE_OUT = "take_out"
     ASSIGN_UNASSIGNED = "assign_unassigned"
     READ_AGAIN = "read_again"
+    TAKE_BACK = "undone"
+    DO_AGAIN = "redone"
 
 
 def act_of(intent: Intent) -> Act:
     """Return what an intent does."""
     if not isinstance(intent, ChangeGroups):
         return Act(kind_of(intent))
+    if intent.what in (Act.TAKE_BACK, Act.DO_AGAIN):
+        return Act(intent.what)
     push = intent.push
     if push.create:
         return Act.CREATE_GROUPS

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from lti_tool.domain.errors import LmsChanged
 from lti_tool.domain.roster import RemoteRoster, storable
 
 
@@ -162,7 +163,8 @@ class GroupChange:
     """How one group of an LMS set is to differ: a new name or description (None = as it is), people in and out.
 
     `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
-    LMS's answers prove the change.
+    LMS's answers prove the change. `name_before`: what the group was called when somebody asked for its new name; the
+    LMS's name is read first, and one that is neither stops the push before anything is changed.
     """
 
     lms_group_id: str
@@ -171,6 +173,7 @@ class GroupChange:
     remove: tuple[str, ...] = ()
     known: RemoteGroup | None = None
     description: str | None = None
+    name_before: str | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,16 @@ class GroupSetPush:
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
         return bool(self.create or self.change or self.delete)
+
+
+def require_unrenamed(found: str, before: str | None, wanted: str | None) -> None:
+    """Raise LmsChanged("renamed_meanwhile") when a new name would overwrite one that nobody here has seen.
+
+    `found`: the LMS's name now; `before`: the one that was known when somebody asked for `wanted` (None: any will do).
+    """
+    found = storable(found)
+    if wanted is not None and before is not None and found not in (before, wanted):
+        raise LmsChanged("renamed_meanwhile", before=before, found=found, wanted=wanted)
 
 
 class LmsGateway(Protocol):
@@ -217,10 +230,16 @@ class LmsGateway(Protocol):
         Raise LmsRefused("options_unsupported") for options that the LMS does not have.
         """
 
-    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+    def edit_group_set(
+        self,
+        lms_group_set_id: str,
+        name: str | None,
+        options: SetOptions = NO_OPTIONS,
+        name_before: str | None = None,
+    ) -> str:
         """Change a set's name (None = as it is) and options and return its name; all its other settings stay.
 
-        Raise as `create_group_set`, and LmsChanged("set_gone").
+        Raise as `create_group_set`, LmsChanged("set_gone"), and as `require_unrenamed` before anything is changed.
         """
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """What people ask of the groups that belong to the LMS: intents that can be sent again after a lost answer.
 
 An intent names things by LMS ids and says what was known when it was asked. After a crash, a time-out or a lost
-answer the set is read again first: `conflicts_of` says what somebody else changed meanwhile, `left_of` what of the
+answer the set is read again first: `moved_meanwhile` says whom somebody else moved meanwhile, `left_of` what of the
 intent is still to do.
 """
 
@@ -59,11 +59,15 @@ class ChangeGroups:
     """Change groups of a set and who is in them; `known_ids` are all groups that were known in the set then.
 
     Each changed group says what was known of it. A group of a wanted name that is not among the known ones was made
-    by an earlier try.
+    by an earlier try. `what` and `count` tell of a bulk change, which can be taken back once it has arrived;
+    `left_out`: people whom an undo leaves where others put them (LMS ids).
     """
 
     push: GroupSetPush
     known_ids: tuple[str, ...] = ()
+    what: str = ""
+    count: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,18 +92,6 @@ KINDS: Mapping[str, type[Intent]] = {
 }
 
 
-@dataclass(frozen=True)
-class MovedMeanwhile:
-    """What others changed in the LMS so that an intent would overwrite it: people (LMS ids) and names of groups."""
-
-    people: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything of that kind."""
-        return bool(self.people or self.groups)
-
-
 def kind_of(intent: Intent) -> str:
     """Return the kind under which an intent is stored."""
     return next(kind for kind, made in KINDS.items() if type(intent) is made)
@@ -116,7 +108,7 @@ def from_json(kind: str, text: str) -> Intent:
     if "options" in values:
         values["options"] = SetOptions(**{**values["options"], "off": tuple(values["options"]["off"])})
     if kind == "change_groups":
-        return ChangeGroups(_push(values["push"]), tuple(values["known_ids"]))
+        return ChangeGroups(**{**_tupled(values), "push": _push(values["push"])})
     if kind == "delete_set":
         return DeleteSet(tuple(values["group_ids"]))
     return KINDS[kind](**values)
@@ -207,22 +199,12 @@ def _without(people: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
     return tuple(person for person in people if person not in there)
 
 
-def conflicts_of(intent: Intent, remote: RemoteGroups) -> MovedMeanwhile:
-    """Return what somebody else changed since the intent was asked, and what sending it would overwrite.
+def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
+    """Return the people (LMS ids) whom others moved since the intent was asked: sending it would overwrite that.
 
-    That is a person who shall come into a group and is in one meanwhile that has nothing to do with the intent, and a
-    set or group that shall get a name and has one that is neither the old nor the new one.
+    That is who shall come into a group and is in one meanwhile that has nothing to do with the intent. Names are the
+    gateway's to compare, which reads them right before it changes them.
     """
-    if isinstance(intent, EditSet):
-        names = {intent.name, intent.name_before}
-        renamed = [s.name for s in remote.group_sets[:1] if intent.name is not None and s.name not in names]
-        return MovedMeanwhile(groups=tuple(renamed))
-    if not isinstance(intent, ChangeGroups):
-        return MovedMeanwhile()
-    return MovedMeanwhile(_people_moved(intent, remote), _groups_renamed(intent, remote))
-
-
-def _people_moved(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
     places: dict[str, set[str]] = {}
     for group in remote.groups:
         for person in group.member_ids:
@@ -243,15 +225,14 @@ def _people_moved(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]
     return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine - gone)
 
 
-def _groups_renamed(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ...]:
-    present = {group.lms_group_id: group.name for group in remote.groups}
-    return tuple(
-        present[change.lms_group_id]
-        for change in intent.push.change
-        if change.name is not None
-        and change.known is not None
-        and present.get(change.lms_group_id, change.name) not in (change.name, change.known.name)
-    )
+def with_seen_name(intent: Intent, before: str, found: str) -> Intent:
+    """Return an intent whose asker has seen that the LMS has another name, and wants the new one all the same."""
+    if isinstance(intent, EditSet):
+        return replace(intent, name_before=found)
+    if not isinstance(intent, ChangeGroups):
+        return intent
+    change = (replace(c, name_before=found) if c.name_before == before else c for c in intent.push.change)
+    return replace(intent, push=replace(intent.push, change=tuple(change)))
 
 
 def overlap(one: Intent, other: Intent) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class GroupState:
-    """One group at one moment; `local`: it is ours, so it can be made anew."""
+    """One group at one moment; `local`: it can be made anew when it is gone, because it is ours or was made by us."""
 
     id: UUID
     name: str
@@ -97,6 +97,35 @@ def plan_undo(before: SetState, after: SetState, present: SetState, active: Coll
         filename=_restored(before.filename, after.filename, present.filename),
         read_at=_restored(before.read_at, after.read_at, present.read_at),
     )
+
+
+def rewound(after: SetState, places: Mapping[UUID, Collection[UUID]], made: Collection[UUID] = ()) -> SetState:
+    """Return what a set was like before a change that did nothing but move people and make groups.
+
+    `places`: the groups that each of the people was in; `made`: the groups that were not there. Whatever else is as
+    it is `after`: others may have changed it at the same time, and that is none of what is taken back.
+    """
+    groups = []
+    for group in after.groups:
+        if group.id not in made:
+            stayed = [person for person in group.members if person not in places]
+            came = [person for person, held in places.items() if group.id in held]
+            groups.append(replace(group, members=(*stayed, *came)))
+    return replace(after, groups=tuple(groups))
+
+
+def moved_since(after: SetState, present: SetState) -> set[UUID]:
+    """Return the people who are in other groups now than a change left them in."""
+    done, now = _places(after), _places(present)
+    return {person for person in done.keys() | now.keys() if done.get(person) != now.get(person)}
+
+
+def _places(state: SetState) -> dict[UUID, set[UUID]]:
+    places: dict[UUID, set[UUID]] = {}
+    for group in state.groups:
+        for person in group.members:
+            places.setdefault(person, set()).add(group.id)
+    return places
 
 
 def _plan_people(

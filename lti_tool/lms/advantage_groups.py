@@ -117,7 +117,9 @@ class AdvantageGateway:
         """Refuse: the service only reads."""
         _refuse()
 
-    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: object = None) -> NoReturn:
+    def edit_group_set(
+        self, lms_group_set_id: str, name: str | None, options: object = None, name_before: str | None = None
+    ) -> NoReturn:
         """Refuse: the service only reads."""
         _refuse()
 

@@ -103,16 +103,25 @@ class CanvasGateway:
         values = (options.self_signup, options.auto_leader, options.group_limit)
         return str(self.client.create_group_category(self._course_id, name.strip(), *values)["id"])
 
-    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+    def edit_group_set(
+        self,
+        lms_group_set_id: str,
+        name: str | None,
+        options: SetOptions = NO_OPTIONS,
+        name_before: str | None = None,
+    ) -> str:
         """Change a set and send all its other settings along, for Canvas resets what it does not get (ruling C12).
 
-        Raise LmsRefused("set_name_taken"), LmsChanged("set_gone").
+        Raise LmsRefused("set_name_taken"), LmsChanged("set_gone" or "renamed_meanwhile").
         """
         values = (options.self_signup, options.auto_leader, options.group_limit)
         name = None if name is None else name.strip()
         try:
-            changed = self.client.update_group_category(lms_group_set_id, name, *values, off=options.off)
-        except LmsChanged:
+            edit = self.client.update_group_category
+            changed = edit(lms_group_set_id, name, *values, off=options.off, name_before=name_before)
+        except LmsChanged as error:
+            if error.code == "renamed_meanwhile":
+                raise
             raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id) from None
         return canvas_sets.name_of(changed)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
+from lti_tool.domain.gateway import require_unrenamed
 from lti_tool.lms.canvas_errors import require_success
 from lti_tool.lms.http import Form, LmsHttp, Params, Repeat
 from lti_tool.lms.paging import OnPage, ignore_pages, numbered_pages, reader
@@ -13,6 +14,7 @@ Json = dict[str, Any]
 PER_PAGE = 100  # Canvas gives no more, whatever is asked (canvas.md 1.1)
 LONGEST_NAME = 255
 LONGEST_SET_NAME = 250  # 255 less the digits that Canvas may append
+UNNAMED_SET = "Unnamed Category"  # for Canvas may have none
 RESERVED_NAMES = ("Student Groups", "Imported Groups")
 ROSTER_STATES = ("active", "invited", "inactive", "completed")
 
@@ -116,13 +118,15 @@ class CanvasClient:
         group_limit: int | None = None,
         *,
         off: Iterable[str] = (),
+        name_before: str | None = None,
     ) -> Json:
         """Change a group set and return it; what is None stays as it is, and an option named in `off` is taken away.
 
         Canvas resets what a PUT does not name and then overwrites every group's own limit (canvas.md 2.3); so the
-        set is read first and all four values are sent. Raise as `create_group_category`.
+        set is read first and all four values are sent. Raise as `create_group_category`, and as `require_unrenamed`.
         """
         now = self.get_group_category(category_id)
+        require_unrenamed(str(now.get("name") or UNNAMED_SET), name_before, name)
         options = {
             "self_signup": now.get("self_signup") if self_signup is None else self_signup,
             "auto_leader": now.get("auto_leader") if auto_leader is None else auto_leader,

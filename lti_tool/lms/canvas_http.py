@@ -1,11 +1,10 @@
 """Carries Canvas calls with an access token, and with the next one when Canvas does not take it any more."""
 
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from lti_tool.lms.canvas_errors import refuses_token
-from lti_tool.lms.http import Form, LmsHttp, Params, Repeat, Sleep
+from lti_tool.lms.http import CallOptions, LmsHttp, Repeat, Sleep
 from lti_tool.outbound import Answer, Outbound
 
 
@@ -46,23 +45,13 @@ class CanvasHttp(LmsHttp):
         super().__init__(outbound, access=token.access, sleep=sleep)
         self._token = token
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        repeat: Repeat,
-        params: Params | None = None,
-        data: Form | bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        read_seconds: float = 30,
-    ) -> Answer:
+    def send(self, method: str, url: str, *, repeat: Repeat, **options: Unpack[CallOptions]) -> Answer:
         """Make one call as `LmsHttp.send`; with a refused token nothing was done, so any call may be repeated."""
+        headers = options.get("headers") or {}
 
         def carry(token: str) -> Answer:
-            named = {**(headers or {}), "Authorization": f"Bearer {token}"}
-            send = super(CanvasHttp, self).send
-            return send(method, url, repeat=repeat, params=params, data=data, headers=named, read_seconds=read_seconds)
+            options["headers"] = {**headers, "Authorization": f"Bearer {token}"}
+            return super(CanvasHttp, self).send(method, url, repeat=repeat, **options)
 
         token = self._token()
         answer = carry(token)

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lti_tool.domain.errors import LmsChanged
-from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step
+from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step, require_unrenamed
 from lti_tool.lms import canvas_csv, canvas_sets
-from lti_tool.lms.canvas_client import CanvasClient, require_group_name
+from lti_tool.lms.canvas_client import CanvasClient, Json, require_group_name
 from lti_tool.lms.canvas_import import run_import
 from lti_tool.lms.canvas_members import Placed, place_one, rewrite
 
@@ -69,11 +69,12 @@ class CanvasPush:
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Canvas has afterwards.
 
-        Raise LmsChanged("set_gone" or "group_gone"), LmsRefused("value_refused") before the first call,
-        LmsUnavailable("import_failed" or "import_not_finished"), and what every call of the client raises.
+        Raise LmsChanged("set_gone", "group_gone" or "renamed_meanwhile"), LmsRefused("value_refused") before the first
+        call, LmsUnavailable("import_failed" or "import_not_finished"), and what every call of the client raises.
         """
         for name in (*(new.name for new in self._push.create), *self._new_names()):
             require_group_name(name)
+        self._require_unrenamed()
         for group_id in self._push.delete:
             self._client.delete_group(group_id)
         self._rename()
@@ -87,6 +88,19 @@ class CanvasPush:
             self._rewrite_all(people, people.add | people.remove)
             self._prove_by_reading()
         return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
+
+    def _require_unrenamed(self) -> None:
+        """Read the groups that are to be renamed and were seen under a name; raise what `require_unrenamed` does."""
+        for change in self._push.change:
+            if change.name is not None and change.name_before is not None:
+                found = canvas_sets.remote_group(self._get_group(change.lms_group_id), ())
+                require_unrenamed(found.name, change.name_before, change.name)
+
+    def _get_group(self, group_id: str) -> Json:
+        try:
+            return self._client.get_group(group_id)
+        except LmsChanged:
+            raise LmsChanged("group_gone", lms_group_id=group_id) from None
 
     def _new_names(self) -> Iterator[str]:
         return (change.name for change in self._push.change if change.name is not None)
@@ -273,8 +287,8 @@ class CanvasPush:
 
     def _read(self, group_id: str) -> RemoteGroup:
         self._tell(Step.VERIFYING)
+        group = self._get_group(group_id)
         try:
-            group = self._client.get_group(group_id)
             return canvas_sets.answered_group(group) or canvas_sets.remote_group(
                 group, (str(user["id"]) for user in self._client.get_group_members(group_id))
             )

@@ -6,14 +6,13 @@ from typing import Any
 from lti_tool.domain.errors import LmsChanged
 from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 from lti_tool.lms import canvas_csv
-from lti_tool.lms.canvas_client import CanvasClient, Json
+from lti_tool.lms.canvas_client import UNNAMED_SET, CanvasClient, Json
 from lti_tool.lms.canvas_people import is_real, require_keys
 from lti_tool.lms.paging import OnPage
 
 # Beyond this many groups whose members the export does not explain, the whole course is read instead.
 MOST_SINGLE_READS = 10
 UNNAMED = "Unnamed group"
-UNNAMED_SET = "Unnamed Category"
 
 
 def is_group_set(category: Json) -> bool:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.lms.lanes import Lane, lane_of
@@ -18,11 +18,21 @@ Sleep = Callable[[float], None]
 MAX_TRIES = 5
 # No call, with all its tries and pauses, may hold up a job for longer than this.
 TOTAL_SECONDS = 120.0
+READ_SECONDS = 30.0
 LONGEST_PAUSE = 30.0
 # Canvas lets 10 units flow off per second and refuses at 0 (canvas.md section 9).
 LOW_RATE = 150.0
 RATE_PER_SECOND = 10.0
 LONGEST_REST = 5.0
+
+
+class CallOptions(TypedDict, total=False):
+    """What a call takes besides its address; see `Outbound.request`."""
+
+    params: Params | None
+    data: Form | bytes | None
+    headers: Mapping[str, str] | None
+    read_seconds: float
 
 
 class Repeat(Enum):
@@ -65,24 +75,15 @@ class LmsHttp:
         """Wait between two polls."""
         self._sleep(seconds)
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        repeat: Repeat,
-        params: Params | None = None,
-        data: Form | bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        read_seconds: float = 30,
-    ) -> Answer:
+    def send(self, method: str, url: str, *, repeat: Repeat, **options: Unpack[CallOptions]) -> Answer:
         """Make one call, again while the LMS throttles and, if it is safe, while it fails; return the answer.
 
         The answer is of status 2xx, 3xx or 4xx: reading a refusal is the adapter's part. Raise LmsUnavailable
         with the codes lms_timeout, lms_unreachable, lms_failed (5xx), lms_throttled, lms_not_json (a page of a
         proxy), each with `host`; see canvas.md section 9 for the throttling.
         """
-        all_headers = {**self._headers, **(headers or {})}
+        options["headers"] = {**self._headers, **(options.get("headers") or {})}
+        options.setdefault("read_seconds", READ_SECONDS)
         lane = self._lane(host_of(url))
         started = time.monotonic()
         for number in range(1, MAX_TRIES + 1):
@@ -91,9 +92,7 @@ class LmsHttp:
             answer: Answer | None = None
             try:
                 with lane:
-                    answer = self._outbound.request(
-                        method, url, params=params, data=data, headers=all_headers, read_seconds=read_seconds
-                    )
+                    answer = self._outbound.request(method, url, **options)
                 error = _failure(answer)
             except LmsUnavailable as failure:
                 error = failure

@@ -16,6 +16,7 @@ from lti_tool.domain.gateway import (
     SetOptions,
     Step,
     no_progress,
+    require_unrenamed,
 )
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lms import moodle_people, moodle_sets
@@ -137,16 +138,23 @@ class MoodleGateway:
         except LmsRefused as error:
             raise self._named(error, name, None) from None
 
-    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+    def edit_group_set(
+        self,
+        lms_group_set_id: str,
+        name: str | None,
+        options: SetOptions = NO_OPTIONS,
+        name_before: str | None = None,
+    ) -> str:
         """Rename a grouping and keep its description, which Moodle demands.
 
-        Raise LmsRefused("set_name_taken" or "options_unsupported"), LmsChanged("set_gone").
+        Raise LmsRefused("set_name_taken" or "options_unsupported"), LmsChanged("set_gone" or "renamed_meanwhile").
         """
         _require_no_options(options)
         name = None if name is None else checked(name)
         present = moodle_sets.get_grouping(self.client, lms_group_set_id)
         if name is None:
             return str(present["name"])
+        require_unrenamed(str(present["name"]), name_before, name)
         try:
             self.client.update_grouping(lms_group_set_id, name, str(present.get("description") or ""))
         except LmsRefused as error:

@@ -9,7 +9,16 @@ from dataclasses import replace
 from uuid import uuid4
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Progress, RemoteGroup, RemoteGroups, Step
+from lti_tool.domain.gateway import (
+    GroupChange,
+    GroupSetPush,
+    NewGroup,
+    Progress,
+    RemoteGroup,
+    RemoteGroups,
+    Step,
+    require_unrenamed,
+)
 from lti_tool.lms import moodle_sets
 from lti_tool.lms.moodle_client import MEMBERS_PER_CALL, Json, MoodleClient, portions
 from lti_tool.lms.moodle_names import checked, ordered_renames, require_free
@@ -54,8 +63,8 @@ class MoodlePush:
 
         One person moved, or taken out, takes two calls when the change says what is known of the groups; three
         without that, and four when the groups' names were not read before with this gateway.
-        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone" or "group_gone"), and what
-        every call of the client raises.
+        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone", "group_gone" or
+        "renamed_meanwhile"), and what every call of the client raises.
         """
         new = {checked(group.name): group for group in self._push.create}
         renames = {c.lms_group_id: checked(c.name) for c in self._push.change if c.name is not None}
@@ -64,6 +73,8 @@ class MoodlePush:
         described = {c.lms_group_id: c.description for c in self._push.change if c.description is not None}
         groups = self._client.get_course_groups(self._course_id) if new or renames or described else []
         current = {str(group["id"]): str(group["name"]) for group in groups}
+        for change in self._push.change:
+            require_unrenamed(current.get(change.lms_group_id, change.name or ""), change.name_before, change.name)
         self._rename(current, renames)
         self._describe(current | renames, described)
         ids = self._make(groups, current | renames, new) if new else {}

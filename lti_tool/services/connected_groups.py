@@ -20,6 +20,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import lock_set, read_groups
 from lti_tool.services.groups import MOST_AT_ONCE, draw, require_active
 from lti_tool.services.memberships import read_members
+from lti_tool.services.undo import What
 
 __all__ = [
     "apply_draw",
@@ -35,7 +36,16 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class _Held:
+class Bulk:
+    """What kind of bulk change is asked for, of how many; `left_out`: whom it leaves alone (LMS ids)."""
+
+    what: What
+    count: int
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Held:
     """A locked set of the LMS with its groups and their people, as the store has them."""
 
     set_id: UUID
@@ -67,10 +77,10 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
         raise RuleViolation("too_many_groups", limit=MOST_AT_ONCE)
     base = clean_name(name)
     with transaction():
-        held = _hold(viewer, set_id)
+        held = hold(viewer, set_id)
         names = numbered_names(base, count, held.names)
         push = GroupSetPush(create=tuple(NewGroup(one) for one in names))
-        return _ask(viewer, held, _listed(names), push, count)
+        return _ask(viewer, held, listed(names), push, Bulk(What.GROUPS, count))
 
 
 def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
@@ -80,7 +90,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
     if typed is None and not people:
         raise RuleViolation("name_or_people_required")
     with transaction():
-        held = _hold(viewer, set_id)
+        held = hold(viewer, set_id)
         members = _with_accounts(viewer, people)
         names = [members[member_id].name for member_id in people]
         if typed is not None:
@@ -95,7 +105,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
             if g in leaving
         ]
         push = GroupSetPush((NewGroup(made, "", tuple(lms_ids.values())),), tuple(change))
-        return _ask(viewer, held, _listed([made, *names]), push)
+        return _ask(viewer, held, listed([made, *names]), push)
 
 
 def edit_group(
@@ -104,7 +114,7 @@ def edit_group(
     """Ask for another name or description; raise RuleViolation for a name that the set has, Conflict as `lock_set`."""
     typed, text = clean_name(name), clean_text(description)
     with transaction():
-        held = _hold(viewer, set_id, revision)
+        held = hold(viewer, set_id, revision)
         group = held.group(group_id)
         new = None if typed == " ".join(group.name.split()) else typed
         described = None if text == clean_text(group.description) else text
@@ -113,14 +123,15 @@ def edit_group(
         if new is None and described is None:
             return Changes(count=1)
         about = group.name if new is None else f"{group.name} → {new}"
-        push = GroupSetPush(change=(held.change(group_id, name=new, description=described),))
+        before = None if new is None else group.name
+        push = GroupSetPush(change=(held.change(group_id, name=new, description=described, name_before=before),))
         return _ask(viewer, held, about, push)
 
 
 def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
     """Ask for the deletion of a group in the LMS; one that several sets of a Moodle hold is deleted for all."""
     with transaction():
-        held = _hold(viewer, set_id)
+        held = hold(viewer, set_id)
         group = held.group(group_id)
         return _ask(viewer, held, group.name, GroupSetPush(delete=(str(group.lms_group_id),)))
 
@@ -130,8 +141,12 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
 
     Raise RuleViolation("member_not_active" or "member_without_account") for people who cannot be placed.
     """
+    return _assign(viewer, set_id, placements, revision, What.BATCH)
+
+
+def _assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None, what: What) -> Changes:
     with transaction():
-        held = _hold(viewer, set_id, revision)
+        held = hold(viewer, set_id, revision)
         members = _with_accounts(viewer, list(placements))
         inside = _places(held, placements)
         for group_id in placements.values():
@@ -152,14 +167,14 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
             for g in held.groups
             if g in touched
         )
-        about = _listed([f"{members[m].name} → {held.group(g).name}" for m, g in moves.items()])
-        return _ask(viewer, held, about, GroupSetPush(change=tuple(change)), len(moves))
+        about = listed([f"{members[m].name} → {held.group(g).name}" for m, g in moves.items()])
+        return _ask(viewer, held, about, GroupSetPush(change=tuple(change)), Bulk(what, len(moves)))
 
 
 def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> Changes:
     """Ask for a person to be taken out of a group. Not being in it any more is no error."""
     with transaction():
-        held = _hold(viewer, set_id)
+        held = hold(viewer, set_id)
         group = held.group(group_id)
         member = next((one for one in held.members.get(group_id, ()) if one.id == member_id), None)
         if member is None:
@@ -172,13 +187,14 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
 def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
     """Ask for a draw that was shown; raise Conflict("set_changed" or "people_changed") when it would be another now."""
     placements = groups.placements_of(viewer.course.id, set_id, seed, people_mark)
-    return assign(viewer, set_id, placements, revision)
+    return _assign(viewer, set_id, placements, revision, What.DRAW)
 
 
-def _hold(viewer: Viewer, set_id: UUID, revision: int | None = None) -> _Held:
+def hold(viewer: Viewer, set_id: UUID, revision: int | None = None) -> Held:
+    """Lock a set of the LMS and return what is stored of it; raise as `lock_set` does."""
     lock_set(viewer.course.id, set_id, revision, by=Editor.LMS)
     held = {group.id: group for group in read_groups(set_id)}
-    return _Held(set_id, held, read_members(list(held)))
+    return Held(set_id, held, read_members(list(held)))
 
 
 def _with_accounts(viewer: Viewer, member_ids: Sequence[UUID]) -> dict[UUID, RosterMember]:
@@ -194,7 +210,7 @@ def _account(member: RosterMember) -> str:
     return member.lms_user_id
 
 
-def _places(held: _Held, member_ids: Sequence[UUID] | Mapping[UUID, UUID]) -> dict[UUID, list[UUID]]:
+def _places(held: Held, member_ids: Sequence[UUID] | Mapping[UUID, UUID]) -> dict[UUID, list[UUID]]:
     """Return the groups of the set that each person is in."""
     places: dict[UUID, list[UUID]] = {member_id: [] for member_id in member_ids}
     for group_id, members in held.members.items():
@@ -204,18 +220,24 @@ def _places(held: _Held, member_ids: Sequence[UUID] | Mapping[UUID, UUID]) -> di
     return places
 
 
-def _ask(viewer: Viewer, held: _Held, about: str, push: GroupSetPush, count: int = 1) -> Changes:
-    if not push:
-        return Changes(count=count)
+def _ask(viewer: Viewer, held: Held, about: str, push: GroupSetPush, bulk: Bulk | None = None) -> Changes:
+    count = bulk.count if bulk else 1
+    return ask(viewer, held, about, push, bulk if count > 1 else None) if push else Changes(count=count)
+
+
+def ask(viewer: Viewer, held: Held, about: str, push: GroupSetPush, bulk: Bulk | None) -> Changes:
+    """Write down what is asked of a held set, and which groups it concerns, inside the caller's transaction."""
     lms_ids = {change.lms_group_id for change in push.change} | set(push.delete)
     touched = (group_id for group_id, group in held.groups.items() if group.lms_group_id in lms_ids)
     known_ids = tuple(str(group.lms_group_id) for group in held.groups.values())
-    intent = ChangeGroups(push, known_ids)
+    intent = (
+        ChangeGroups(push, known_ids, bulk.what, bulk.count, bulk.left_out) if bulk else ChangeGroups(push, known_ids)
+    )
     asked = lms_changes.note(viewer, "change_groups", held.set_id, about, intent)
-    return Changes(groups=frozenset(touched), asked=frozenset({asked}), count=count)
+    return Changes(groups=frozenset(touched), asked=frozenset({asked}), count=bulk.count if bulk else 1)
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Return the first words of a list, and how many more there are."""
     more = len(words) - MOST_NAMED
     return ", ".join(words[:MOST_NAMED]) + (f" (+ {more})" if more > 0 else "")

@@ -55,19 +55,24 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The page of changes: open ones (oldest first), mirrors behind, the latest ended ones, and what is at work."""
+    """The page of changes: open ones (oldest first), mirrors behind, the latest ended ones, and what is at work.
+
+    `drifted`: mirrors that others changed in the LMS, about which somebody is to decide.
+    """
 
     open: Sequence[ChangeView]
     behind: Sequence[Mirror]
+    drifted: Sequence[Mirror]
     ended: Sequence[ChangeView]
     run: RunView | None
 
 
 def read_ledger(course_id: UUID) -> Ledger:
     """Return the page of a course's changes, in a fixed number of queries."""
-    behind = [mirror for mirror in list_mirrors(course_id) if mirror.is_behind]
+    mirrors = list_mirrors(course_id)
+    behind, drifted = [one for one in mirrors if one.is_behind], [one for one in mirrors if one.drift]
     ended = list_latest(course_id, FINISHED_SHOWN, ENDED)
-    return Ledger(list_open(course_id), behind, ended, find_open_run(course_id))
+    return Ledger(list_open(course_id), behind, drifted, ended, find_open_run(course_id))
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,23 @@ def read_push(course_id: UUID) -> PushPreview:
     return PushPreview(list_mirrors(course_id), [] if locked else of_lms, locked if of_lms else None)
 
 
-def count_pending(course_id: UUID) -> int:
-    """Return how many changes and how many published sets of a course have not reached the LMS, in one query."""
+@dataclass(frozen=True)
+class Pending:
+    """How many changes and published sets have not reached the LMS, and how many `differences` wait for a decision.
+
+    Those are what others changed in the copies of published sets, as far as a check or a sync found it.
+    """
+
+    changes: int = 0
+    differences: int = 0
+
+    def __bool__(self) -> bool:
+        """Say whether anything waits."""
+        return bool(self.changes or self.differences)
+
+
+def count_pending(course_id: UUID) -> Pending:
+    """Return what of a course waits, in one query of the store."""
     changes = select(func.count()).where(LmsChange.course_id == course_id, LmsChange.state.in_(OPEN))
     behind = (
         select(func.count())
@@ -103,7 +123,13 @@ def count_pending(course_id: UUID) -> int:
         .join(GroupSet, GroupSet.id == Publication.group_set_id)
         .where(GroupSet.course_id == course_id, Publication.state != SENT)
     )
-    return db.session.scalar(select(changes.scalar_subquery() + behind.scalar_subquery())) or 0
+    drift = (
+        select(func.coalesce(func.sum(Publication.drift), 0))
+        .join(GroupSet, GroupSet.id == Publication.group_set_id)
+        .where(GroupSet.course_id == course_id)
+    )
+    waiting = changes.scalar_subquery() + behind.scalar_subquery()
+    return Pending(*db.session.execute(select(waiting, drift.scalar_subquery())).one())
 
 
 def list_mirrors(course_id: UUID) -> list[Mirror]:

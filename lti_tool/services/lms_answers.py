@@ -19,7 +19,8 @@ from lti_tool.services.removal import drop_set
 class Answer:
     """What the LMS told of one set: groups as they are now, ids of groups that are gone, its name, its end or its id.
 
-    `created`: the LMS id of a set that was just made; `ended`: the set is gone.
+    `created`: the LMS id of a set that was just made; `ended`: the set is gone. `before`: how it was found before a
+    change whose effect nobody could know beforehand.
     """
 
     groups: tuple[RemoteGroup, ...] = ()
@@ -27,6 +28,7 @@ class Answer:
     name: str | None = None
     created: str | None = None
     ended: bool = False
+    before: "Answer | None" = None
 
 
 def read_known(set_id: UUID) -> RemoteGroups:

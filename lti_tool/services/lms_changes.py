@@ -16,7 +16,16 @@ from sqlalchemy import Select, and_, or_, select
 from lti_tool.domain.acts import Act, act_of
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, NotFound
-from lti_tool.domain.lms_changes import MOST_WAITED_FOR, Intent, ReadAgain, from_json, overlap, size_of, to_json
+from lti_tool.domain.lms_changes import (
+    MOST_WAITED_FOR,
+    Intent,
+    ReadAgain,
+    from_json,
+    overlap,
+    size_of,
+    to_json,
+    with_seen_name,
+)
 from lti_tool.domain.sync import Report
 from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
 from lti_tool.services import history, runs
@@ -147,11 +156,25 @@ def state_of(course_id: UUID, change_ids: Collection[UUID]) -> str | None:
     return next((state for state in (REFUSED, WAITING, SENDING, SENT) if state in states), None)
 
 
+def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:
+    """Raise Conflict("renamed_meanwhile") when a new name was held back because others had given another one."""
+    of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids), LmsChange.state == REFUSED)
+    for code, facts in db.session.execute(select(LmsChange.error_code, LmsChange.error_facts).where(*of_course)):
+        if code == "renamed_meanwhile":
+            raise Conflict(code, **json.loads(facts))
+
+
 def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
-    """Try a change again now and return how it stands; raise NotFound, Conflict("change_not_open")."""
+    """Try a change again now and return how it stands; raise NotFound, Conflict("change_not_open").
+
+    Who retries a new name that was held back has read which name others gave meanwhile, and means to overwrite it.
+    """
     with transaction():
         row = _ending(viewer, change_id)
         set_id = row.group_set_id
+        if row.error_code == "renamed_meanwhile":
+            seen = json.loads(row.error_facts)
+            row.intent = to_json(with_seen_name(from_json(row.kind, row.intent), seen["before"], seen["found"]))
         row.state, row.retry_at, row.finished_at = WAITING, now(), None
         history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)
     deliver(tool, viewer, set_id)

@@ -17,6 +17,7 @@ from lti_tool.models import LmsChange, SyncRun, db, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.lms_answers import Answer, names_of, store_answer
 from lti_tool.services.lms_sending import Sending, look_again, not_placed, prepare, send
+from lti_tool.services.lms_undo_steps import note_arrival, see_earlier
 from lti_tool.services.tool import Tool
 
 WAITING, SENDING, SENT, REFUSED, DISCARDED = "waiting", "sending", "sent", "refused", "discarded"
@@ -78,11 +79,11 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
         answer = send(gateway, sending, progress)
         _store_sent(course_id, change_id, intent, answer, report)
     except LmsError as error:
-        seen = look_again(gateway, sending) if gateway and sending and not error.retryable else None
-        _store_failure(course_id, change_id, error, seen)
+        seen = look_again(gateway, sending, error) if gateway and sending and not error.retryable else None
+        _store_failure(course_id, change_id, intent, error, seen)
         raise
     except Exception as error:
-        _store_failure(course_id, change_id, error, None)
+        _store_failure(course_id, change_id, intent, error, None)
         raise
     finally:
         report.calls += gateway.calls if gateway else 0
@@ -121,7 +122,11 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
     missing = not_placed(intent, answer)
     with transaction() as session:
         row = session.get_one(LmsChange, change_id)
+        if answer.before:
+            store_answer(course_id, row.group_set_id, answer.before)
+        earlier = see_earlier(row.group_set_id, intent)
         row.group_set_id = store_answer(course_id, row.group_set_id, answer)
+        note_arrival(row, intent, earlier)
         if missing:
             names = names_of(course_id, {person for _, person in missing})
             people = [{"group": group, "person": names.get(person, "?")} for group, person in missing]
@@ -133,13 +138,16 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
         history.note(course_id, row.requested_by, f"lms_change_{row.state}", row.about, row.group_set_id)
 
 
-def _store_failure(course_id: UUID, change_id: UUID, error: Exception, seen: Answer | None) -> None:
+def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exception, seen: Answer | None) -> None:
     """Store why a change did not arrive, and what a second look at its set showed."""
     code, facts = runs.describe(error)
     with transaction() as session:
         row = session.get_one(LmsChange, change_id)
         if seen is not None:
+            earlier = see_earlier(row.group_set_id, intent)
             store_answer(course_id, row.group_set_id, seen)
+            if earlier:  # part of a bulk change can be taken back too
+                note_arrival(row, intent, earlier)
         if isinstance(error, LmsError) and error.retryable:
             _mark(row, WAITING, code, facts)
             row.retry_at = now() + retry_wait(row.attempts, randbelow(1001) / 1000)

@@ -13,8 +13,8 @@ from lti_tool.domain.lms_changes import (
     DeleteSet,
     EditSet,
     Intent,
-    conflicts_of,
     left_of,
+    moved_meanwhile,
 )
 from lti_tool.models import GroupSet, db, release
 from lti_tool.services.lms_answers import Answer, names_of, read_known
@@ -43,7 +43,8 @@ def prepare(course_id: UUID, set_id: UUID | None, intent: Intent, *, is_replay: 
 def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
     """Make the calls of one change and return what the LMS answered; raise LmsError.
 
-    Raise LmsChanged("changed_meanwhile", names=…) instead of overwriting what others changed in the LMS.
+    Raise LmsChanged("changed_meanwhile", names=…) instead of overwriting what others changed in the LMS, and
+    LmsChanged("renamed_meanwhile") for a name that they gave.
     """
     intent = sending.intent
     if isinstance(intent, CreateSet):
@@ -56,7 +57,8 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
         gateway.delete_group_set(lms_set_id, intent.group_ids)
         return Answer(ended=True)
     if isinstance(intent, AssignUnassigned):
-        return whole(gateway.assign_unassigned(lms_set_id, progress), known)
+        before = whole(gateway.read_group_set(lms_set_id), known)  # else nobody could tell whom the LMS placed
+        return replace(whole(gateway.assign_unassigned(lms_set_id, progress), known), before=before)
     if isinstance(intent, EditSet):
         return _edit(gateway, sending, intent, lms_set_id)
     if isinstance(intent, ChangeGroups):
@@ -64,9 +66,11 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
     return whole(gateway.read_group_set(lms_set_id, known.empty_ids), known)
 
 
-def look_again(gateway: LmsGateway, sending: Sending) -> Answer | None:
+def look_again(gateway: LmsGateway, sending: Sending, error: LmsError) -> Answer | None:
     """Read a set again after a change that the LMS refused half-way; None when it cannot be read."""
-    if sending.lms_set_id is None or sending.set_id is None or isinstance(sending.intent, DeleteSet | EditSet):
+    if sending.lms_set_id is None or sending.set_id is None or isinstance(sending.intent, DeleteSet):
+        return None
+    if isinstance(sending.intent, EditSet) and error.code != "renamed_meanwhile":
         return None
     known = read_known(sending.set_id)
     release()
@@ -87,12 +91,11 @@ def whole(remote: RemoteGroups, known: RemoteGroups) -> Answer:
 def _edit(gateway: LmsGateway, sending: Sending, intent: EditSet, lms_set_id: str) -> Answer:
     left: Intent | None = intent
     if sending.is_replay:
-        remote = gateway.read_group_set(lms_set_id)
-        _require_unmoved(sending, intent, remote)
-        left = left_of(intent, remote)
+        left = left_of(intent, gateway.read_group_set(lms_set_id))
     if not isinstance(left, EditSet):
         return Answer(name=intent.name)
-    return Answer(name=gateway.edit_group_set(lms_set_id, left.name, left.options))
+    before = intent.name_before or None
+    return Answer(name=gateway.edit_group_set(lms_set_id, left.name, left.options, before))
 
 
 def _change(
@@ -122,13 +125,11 @@ def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:
     return replace(push, change=tuple(replace(c, known=groups.get(c.lms_group_id)) for c in push.change))
 
 
-def _require_unmoved(sending: Sending, intent: Intent, remote: RemoteGroups) -> None:
-    if moved := conflicts_of(intent, remote):
-        people = names_of(sending.course_id, moved.people)
+def _require_unmoved(sending: Sending, intent: ChangeGroups, remote: RemoteGroups) -> None:
+    if moved := moved_meanwhile(intent, remote):
+        people = names_of(sending.course_id, moved)
         release()
-        raise LmsChanged(
-            "changed_meanwhile", names=[*(people.get(one, "?") for one in moved.people), *moved.groups][:10]
-        )
+        raise LmsChanged("changed_meanwhile", names=[people.get(one, "?") for one in moved][:10])
 
 
 def not_placed(intent: Intent, answer: Answer) -> list[tuple[str, str]]:

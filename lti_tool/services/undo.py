@@ -15,7 +15,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, RuleViolation
-from lti_tool.domain.groups import Origin
+from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.undo import GroupState, SetState, UndoPlan, from_json, plan_undo, to_json
 from lti_tool.models import (
@@ -50,6 +50,7 @@ class What(StrEnum):
     REFERENCES = "references"  # several groups of other sets added
     IMPORT = "import"  # a file imported again
     DRIFT = "drift"  # what others changed in the LMS taken over
+    SPREAD = "spread"  # people placed by the LMS itself
     UNDO = "undone"
     REDO = "redone"
 
@@ -94,13 +95,19 @@ def undoable(viewer: Viewer, set_id: UUID, what: What, size: int = 2) -> Iterato
     before = read_state(set_id) if size > 1 else None
     yield kept
     if before is not None and kept.count:
-        _seal(viewer, set_id, what, before, kept)
+        seal(viewer.access_id, set_id, what, (before, read_state(set_id, before.ids)), kept)
 
 
-def _seal(viewer: Viewer, set_id: UUID, what: What, before: SetState, kept: Kept) -> None:
+def forget(set_id: UUID) -> None:
+    """Forget the latest bulk change of a set: another change came after it."""
+    db.session.execute(delete(UndoStep).where(UndoStep.group_set_id == set_id))
+
+
+def seal(made_by: UUID | None, set_id: UUID, what: What, states: tuple[SetState, SetState], kept: Kept) -> None:
+    """Store what a set was like before and after a bulk change, in place of what was stored of the one before."""
     session = db.session
-    after = read_state(set_id, before.ids)
-    session.execute(delete(UndoStep).where(UndoStep.group_set_id == set_id))
+    before, after = states
+    forget(set_id)
     session.add(
         UndoStep(
             group_set_id=set_id,
@@ -110,7 +117,7 @@ def _seal(viewer: Viewer, set_id: UUID, what: What, before: SetState, kept: Kept
             after=to_json(after),
             left_out=json.dumps(sorted(kept.left_out)),
             revision=session.scalars(select(GroupSet.revision).where(GroupSet.id == set_id)).one(),
-            made_by=viewer.access_id,
+            made_by=made_by,
             made_at=now(),
         )
     )
@@ -147,8 +154,13 @@ def read_state(set_id: UUID, besides: Collection[UUID] = ()) -> SetState:
 
 
 def with_last_change(query: Any) -> Any:
-    """Add to a query of group sets the columns that `view_undo` takes, so that a page needs no query of its own."""
-    fresh = (UndoStep.revision == GroupSet.revision, UndoStep.made_at > now() - KEPT)
+    """Add to a query of group sets the columns that `view_undo` takes, so that a page needs no query of its own.
+
+    A set of our own is to be as the change left it. What the LMS's own sets show besides comes from the LMS, and an
+    undo there leaves alone what others did; it is forgotten with the next change from here.
+    """
+    as_left = or_(UndoStep.revision == GroupSet.revision, GroupSet.connection.in_(LMS_CONNECTIONS))
+    fresh = (as_left, UndoStep.made_at > now() - KEPT)
     return (
         query.outerjoin(UndoStep, and_(UndoStep.group_set_id == GroupSet.id, *fresh))
         .outerjoin(CourseAccess, CourseAccess.id == UndoStep.made_by)
@@ -181,26 +193,27 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
         before, after = from_json(step.before), from_json(step.after)
         with undoable(viewer, set_id, what) as kept:
             present = read_state(set_id, before.ids | after.ids)
-            plan = plan_undo(before, after, present, _active(course_id))
+            plan = plan_undo(before, after, present, active_members(course_id))
             require_not_formed(plan.members.keys())
             require_not_formed(plan.drop, set_id=set_id)
             gone = _restore(row, plan, present)
             _require_free_names(plan, before)
             if plan.left_out:
                 follow_members(viewer, plan.touched)
-            kept.count, kept.left_out = count, _names(course_id, plan.left_out)
+            kept.count, kept.left_out = count, names_of_members(course_id, plan.left_out)
         if find_publication(set_id):
             require_mirrorable(read_groups(set_id))
         history.note(course_id, viewer.access_id, what, row.name, set_id)
     return Undone(what, Changes(frozenset({set_id}), plan.touched, deleted_groups=gone, count=count))
 
 
-def _active(course_id: UUID) -> set[UUID]:
+def active_members(course_id: UUID) -> set[UUID]:
+    """Return the people who may be in groups."""
     of_course = (RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
     return set(db.session.scalars(select(RosterMember.id).where(*of_course)))
 
 
-def _names(course_id: UUID, member_ids: Collection[UUID]) -> list[str]:
+def names_of_members(course_id: UUID, member_ids: Collection[UUID]) -> list[str]:
     """Return the names of those who are on the roster still; who was deleted from it has none here any more."""
     if not member_ids:
         return []

@@ -10,6 +10,7 @@ from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_draws, group_sets
 from lti_tool.services.group_draws import GroupsDraw, Order
+from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import GroupsDrawForm
@@ -25,7 +26,7 @@ blueprint.register_error_handler(Conflict, show_conflict)
 @requires(Permission.EDIT_GROUPS)
 def draw_groups(course_id: UUID, set_id: UUID) -> Response:
     """Ask for a size, show which groups chance would make, then make exactly those."""
-    group_sets.get_editable_set(course_id, set_id)
+    group_sets.get_editable_set(course_id, set_id, EDITORS)
     form = GroupsDrawForm(name="team", size=4, rule=SizeRule.AT_MOST, seed=secrets.randbelow(SEEDS))
     drawn = None
     if "size" in request.values and form.validate():

@@ -12,7 +12,7 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import connected_sets, copies, lms_changes, publication, removal
 from lti_tool.services import group_sets as sets
 from lti_tool.services.assignment_sets import assignments_of
-from lti_tool.services.ledger_page import count_pending
+from lti_tool.services.ledger_page import Pending, count_pending
 from lti_tool.services.own_groups import set_signup
 from lti_tool.services.presets import presets_for
 from lti_tool.services.refresh import may_refresh
@@ -43,9 +43,9 @@ def group_sets(course_id: UUID) -> Response:
     )
 
 
-def pending(course_id: UUID) -> int:
-    """Return how much of the course has not reached the LMS, for who may see what that is."""
-    return count_pending(course_id) if can(Permission.VIEW_CHANGES) else 0
+def pending(course_id: UUID) -> Pending:
+    """Return how much of the course waits for the LMS or for a decision, for who may see what that is."""
+    return count_pending(course_id) if can(Permission.VIEW_CHANGES) else Pending()
 
 
 def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
@@ -250,10 +250,12 @@ def _own_set_form(row: Any) -> SetSignupForm:
 def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
     """Bring a change to the LMS, and lead on to the set with a word on both.
 
-    A change that was asked of the LMS is delivered; one that was stored is pushed when the set is published.
+    A change that was asked of the LMS is delivered; one that was stored is pushed when the set is published. Raise
+    Conflict("renamed_meanwhile") when it would have overwritten a name that nobody here has seen.
     """
     if changes.asked:
         state = _delivered(set_id, changes)
+        lms_changes.require_unrenamed(viewer().course.id, changes.asked)
         notice = notice if state == "sent" else "asked"
     else:
         pushed = publication.push_after_change(tool(), viewer(), set_id)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import LmsChanged, RuleViolation
 from lti_tool.domain.gateway import (
     GroupChange,
     GroupSetPush,
@@ -15,6 +15,7 @@ from lti_tool.domain.gateway import (
     RemoteGroups,
     RemoteGroupSet,
     SetOptions,
+    require_unrenamed,
 )
 from lti_tool.domain.lms_changes import (
     FIRST_RETRY,
@@ -24,17 +25,17 @@ from lti_tool.domain.lms_changes import (
     CreateSet,
     DeleteSet,
     EditSet,
-    MovedMeanwhile,
     ReadAgain,
-    conflicts_of,
     from_json,
     kind_of,
     left_of,
+    moved_meanwhile,
     overlap,
     require_options,
     retry_wait,
     size_of,
     to_json,
+    with_seen_name,
 )
 
 PEOPLE = tuple("abcdefgh")
@@ -123,11 +124,11 @@ def test_what_is_left_after_any_part_ends_where_one_sending_ends(given_intent, e
     for step in whole.steps(intent.push):
         whole.do(step)
     assert left_of(intent, whole.remote()) is None
-    assert not conflicts_of(intent, whole.remote())
+    assert not moved_meanwhile(intent, whole.remote())
     partly = World(before, exclusive)
     for step in list(partly.steps(intent.push))[:done]:
         partly.do(step)
-    assert not conflicts_of(intent, partly.remote()), "our own half is nobody else's change"
+    assert not moved_meanwhile(intent, partly.remote()), "our own half is nobody else's change"
     left = left_of(intent, partly.remote())
     for step in partly.steps(left.push) if left else ():
         partly.do(step)
@@ -168,17 +169,25 @@ def move(person, old, new):
 
 def test_a_person_whom_somebody_moved_to_a_third_group_is_not_moved_again():
     there = RemoteGroups((), (RemoteGroup("1", "G1"), RemoteGroup("2", "G2"), RemoteGroup("3", "G3", "", ("a",))))
-    assert conflicts_of(move("a", "1", "2"), there) == MovedMeanwhile(people=("a",))
+    assert moved_meanwhile(move("a", "1", "2"), there) == ("a",)
     out = RemoteGroups((), (RemoteGroup("1", "G1"), RemoteGroup("2", "G2")))
-    assert not conflicts_of(move("a", "1", "2"), out)  # taken out only: nothing is overwritten
+    assert not moved_meanwhile(move("a", "1", "2"), out)  # taken out only: nothing is overwritten
 
 
-def test_a_name_that_somebody_else_gave_is_not_overwritten():
-    rename = ChangeGroups(GroupSetPush(change=(GroupChange("1", "Ours", known=RemoteGroup("1", "Old")),)), ("1",))
-    for name, refused in (("Old", False), ("Ours", False), ("Theirs", True)):
-        assert bool(conflicts_of(rename, RemoteGroups((), (RemoteGroup("1", name),)))) is refused
-        found = RemoteGroups((RemoteGroupSet("s", name),))
-        assert bool(conflicts_of(EditSet("Ours", name_before="Old"), found)) is refused
+@pytest.mark.parametrize("found", ["Old", "Ours", "Theirs"])
+def test_a_name_that_nobody_here_has_seen_is_not_overwritten_until_somebody_has(found):
+    rename = ChangeGroups(GroupSetPush(change=(GroupChange("1", "Ours", name_before="Old"), GroupChange("2"))), ("1",))
+    if found == "Theirs":
+        with pytest.raises(LmsChanged, match="renamed_meanwhile") as caught:
+            require_unrenamed(found, "Old", "Ours")
+        assert caught.value.facts == {"before": "Old", "found": "Theirs", "wanted": "Ours"}
+    else:
+        require_unrenamed(found, "Old", "Ours")
+    require_unrenamed(found, None, "Ours")
+    require_unrenamed(found, "Old", None)
+    seen = with_seen_name(rename, "Old", found)
+    assert [change.name_before for change in seen.push.change] == [found, None]
+    assert with_seen_name(EditSet("Ours", name_before="Old"), "Old", found).name_before == found
 
 
 def test_an_older_twin_is_not_taken_for_the_group_that_was_to_be_made():

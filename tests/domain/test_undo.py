@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_tool.domain.undo import GroupState, SetState, UndoPlan, from_json, plan_undo, to_json
+from lti_tool.domain.undo import GroupState, SetState, UndoPlan, from_json, moved_since, plan_undo, rewound, to_json
 
 GROUPS = [UUID(int=n) for n in range(1, 7)]
 PEOPLE = [UUID(int=n) for n in range(101, 109)]
@@ -81,6 +81,30 @@ def test_a_state_survives_the_store(state: SetState) -> None:
 
 A, B, C = GROUPS[:3]
 ANN, BEN, CAT = PEOPLE[:3]
+
+
+def places(state: SetState) -> dict[UUID, set[UUID]]:
+    return {person: {g.id for g in state.groups if person in g.members} for person in PEOPLE}
+
+
+@given(states(), st.dictionaries(st.sampled_from(PEOPLE), st.sets(st.sampled_from(GROUPS))), st.data())
+def test_only_who_was_moved_goes_back_and_whom_others_moved_since_stays(
+    after: SetState, were: dict[UUID, set[UUID]], data: st.DataObject
+) -> None:
+    made = data.draw(st.sets(st.sampled_from(sorted(after.ids)))) if after.ids else set()
+    before = rewound(after, were, made)
+    assert before.ids == after.ids - made
+    for person, held in places(before).items():
+        assert held == (were.get(person, places(after)[person]) & after.ids) - made
+    others = set(data.draw(st.lists(st.sampled_from(PEOPLE), max_size=3)))
+    present = rewound(after, {person: data.draw(st.sets(st.sampled_from(GROUPS))) for person in others})
+    moved = moved_since(after, present)
+    assert moved <= others
+    there = places(applied(plan_undo(before, after, present, EVERYBODY - moved), present))
+    for person in EVERYBODY - moved:
+        assert there[person] == places(before)[person]
+    for person in moved - were.keys():
+        assert there[person] == places(present)[person] - made
 
 
 def test_what_others_did_since_stays() -> None:

@@ -1,5 +1,6 @@
 """Lent access: renewed by one at a time, told when it is over, and used for whom it may be used."""
 
+import multiprocessing
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -140,6 +141,38 @@ def test_of_many_at_once_one_renews_and_all_use_what_it_brought(app_on_both: Fla
     assert after.expires_at > now() + timedelta(minutes=50)
     assert grants.access_token(classroom.tool, grant.id).text == got[0]
     assert renewals(classroom) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # the LMS's threads are not ours to run on
+def test_of_two_processes_one_renews_and_both_use_what_it_brought(app_on_both: Flask, classroom: Any) -> None:
+    grant_id = lend(classroom).id
+    run_out()
+    classroom.lms.reset_calls()
+    classroom.lms.faults({"latency_ms": 400})  # so that both meet while it is renewed
+    processes = multiprocessing.get_context("fork")
+    both, told = processes.Barrier(2), processes.Queue()
+
+    def work() -> None:
+        with app_on_both.app_context():
+            db.engine.dispose(close=False)  # the parent's connections are the parent's
+            both.wait(20)
+            try:
+                told.put(grants.access_token(classroom.tool, grant_id).text)
+            except BaseException as error:
+                told.put(repr(error))
+
+    db.session.rollback()
+    workers = [processes.Process(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    tokens = {told.get(timeout=20) for _ in workers}
+    for worker in workers:
+        worker.join(20)
+    assert renewals(classroom) == 1
+    assert tokens == {grants.access_token(classroom.tool, grant_id).text}
+    assert tokens <= classroom.lms.hub.sites["canvas"].tokens.keys()
+    assert renewals(classroom) == 1
+    assert the_grant().refreshing_until is None
 
 
 def test_of_many_that_are_refused_at_once_one_renews(app_on_both: Flask, classroom: Any) -> None:

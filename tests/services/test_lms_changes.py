@@ -351,7 +351,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(classroom: Any,
     assert deliver(classroom, asked, set_id) == "refused"
     row = row_of(asked)
     assert (row.error_code, (person.name if what == "moved" else "Theirs") in facts_of(row)) == (
-        "changed_meanwhile",
+        f"{'changed' if what == 'moved' else 'renamed'}_meanwhile",
         True,
     )
     assert in_lms(classroom) == after
@@ -360,6 +360,28 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(classroom: Any,
     assert lms_changes.see_change(classroom.course_id, row.id).state == "discarded"
     work_off(classroom)
     assert lms_changes.list_open(classroom.course_id) == []
+
+
+@pytest.mark.parametrize("what", ["group", "set"])
+def test_a_name_that_others_gave_unseen_stops_the_first_try_and_a_retry_means_it(classroom: Any, what: str) -> None:
+    set_id = open_set(classroom)
+    group = classroom.read_set(set_id).cards[0].row
+    lms_ids = {"group_id": int(group.lms_group_id), "set_id": int(classroom.read_set(set_id).row.lms_group_set_id)}
+    classroom.outsider(f"rename_{what}", name="Theirs", **lms_ids)
+    if what == "group":
+        asked = connected_groups.edit_group(classroom.viewer, set_id, group.id, "Ours", "")
+    else:
+        asked = connected_sets.edit_connected_set(classroom.viewer, set_id, "Ours")
+    assert deliver(classroom, asked, set_id) == "refused"
+    row = row_of(asked)
+    facts = {"before": "Project 1" if what == "group" else "Projects", "found": "Theirs", "wanted": "Ours"}
+    assert (row.error_code, json.loads(row.error_facts)) == ("renamed_meanwhile", facts)
+    assert_agree(classroom)
+    assert "Theirs" in str(in_lms(classroom))
+    assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"
+    assert_agree(classroom)
+    assert "Ours" in str(in_lms(classroom))
+    assert "Theirs" not in str(in_lms(classroom))
 
 
 def test_what_was_discarded_after_a_lost_answer_is_read_again(classroom: Any) -> None:

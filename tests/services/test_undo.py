@@ -18,7 +18,7 @@ from lti_tool.services import copies, group_draws, group_sets, groups, publicati
 from lti_tool.services.group_draws import Order
 from lti_tool.services.set_page import read_shown_set
 from lti_tool.services.undo import What
-from tests.services.test_publication import fill, in_lms, in_store, publish, state_of
+from tests.services.published import fill, in_lms, in_store, publish, state_of
 from tests.services.test_set_import import bring, bring_again, emails, shape
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough

@@ -30,6 +30,7 @@ from lti_tool.domain.gateway import (
     RemoteGroupSet,
     Right,
     SetOptions,
+    require_unrenamed,
 )
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lti.session import SESSION_COOKIE
@@ -190,8 +191,15 @@ class PlayedLms:
         self.groups[set_id] = {}
         return set_id
 
-    def edit_group_set(self, lms_group_set_id: str, name: str | None, options: SetOptions = NO_OPTIONS) -> str:
+    def edit_group_set(
+        self,
+        lms_group_set_id: str,
+        name: str | None,
+        options: SetOptions = NO_OPTIONS,
+        name_before: str | None = None,
+    ) -> str:
         self._call()
+        require_unrenamed(self.sets[lms_group_set_id], name_before, name)
         if name is not None:
             self.sets[lms_group_set_id] = name
         self.options[lms_group_set_id] = options
@@ -216,6 +224,7 @@ class PlayedLms:
             held[group_id] = RemoteGroup(group_id, new.name, new.description, taken)
         for change in push.change:
             before = held[change.lms_group_id]
+            require_unrenamed(before.name, change.name_before, change.name)
             people = (set(before.member_ids) - set(change.remove)) | (set(change.add) - self.refused_people)
             text = before.description if change.description is None else change.description
             held[change.lms_group_id] = RemoteGroup(

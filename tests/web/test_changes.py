@@ -120,6 +120,30 @@ def test_a_published_set_that_is_behind_is_listed_and_can_be_pushed(world: World
     assert "Nothing waits" in words(browser.get("changes"))
 
 
+def test_what_others_changed_in_published_sets_waits_for_a_decision_on_home_and_here(
+    world: World, lms: PlayedLms
+) -> None:
+    with world.app.app_context():
+        for name, drift in (("Projects", 2), ("Labs", 1), ("Same", 0)):
+            values = {"lms_group_set_id": name, "state": "sent", "drift": drift, "created_at": now()}
+            db.session.add(Publication(group_set_id=world.group_set(name, {}), name=name, **values))
+            db.session.commit()
+    for path in ("", "group-sets"):
+        told = world.browser().get(path).select_one(".notice-warn")
+        assert "3 differences wait for your decision" in words(told)
+        assert "not yet in Canvas" not in words(told)
+    page = world.browser().get(told.a["href"])
+    assert "3 differences wait for your decision" in words(page.select_one("#decide"))
+    assert [words(one) for one in page.select("section[aria-labelledby=decide] .change-head")] == [
+        "Projects 2 differences",
+        "Labs 1 difference",
+    ]
+    assert "Nothing waits" not in words(page)
+    assert len(page.select("a[href$=drift]")) == 2
+    assert not world.browser("ta", manages=False).get("changes").select("a[href$=drift]"), "who may not decide"
+    assert lms.calls == 0
+
+
 def test_a_course_without_changes_says_so(world: World) -> None:
     page = world.browser().get("changes")
     assert "Nothing waits: Canvas has every change that was made here" in words(page)

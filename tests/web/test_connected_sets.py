@@ -182,6 +182,38 @@ def test_an_edit_that_the_lms_does_not_take_is_said_and_kept(world: World, held:
     browser.post(f"group-sets/{set_id}/assign", 409, member_ids=[names["Bela B"]], group_id=names["One"])
 
 
+@pytest.mark.parametrize("family", ["canvas", "moodle"])
+def test_a_name_that_others_gave_meanwhile_is_told_beside_ours_and_not_overwritten(
+    app: Flask, lms: PlayedLms, family: str
+) -> None:
+    world = World(app).open_course(family=family)
+    set_id = open_labs(world, lms, family)
+    browser = world.browser()
+    for path, old, new, theirs in (
+        (f"groups/{world.names['One']}/edit", "One", "Eins", "Theirs"),
+        ("edit", "Labs", "Labore", "Their labs"),
+    ):
+        form = browser.get(f"group-sets/{set_id}/{path}").select_one("main form[method=post]")
+        revision = form.select_one("input[name=revision]")["value"]
+        if old == "One":
+            lms.groups["s1"]["g1"] = RemoteGroup("g1", theirs, "", ("u-Anna A",))
+        else:
+            lms.sets["s1"] = theirs
+        page = browser.post(f"group-sets/{set_id}/{path}", 409, name=new, description="", revision=revision)
+        told = " ".join(page.select_one("#error-summary").text.split())
+        assert f"“{old}”" in told
+        assert f"“{theirs}”" in told
+        assert f"“{new}”" in told
+        assert theirs in page.select_one(".cards" if old == "One" else "h1").text, "as the LMS has it now"
+    assert (lms.groups["s1"]["g1"].name, lms.sets["s1"]) == ("Theirs", "Their labs")
+    first, second = world.stored(LmsChange)
+    assert (first.state, second.state) == ("refused", "refused")
+    browser.post(f"changes/{first.id}/retry")
+    assert lms.groups["s1"]["g1"].name == world.stored(Group, id=world.names["One"])[0].name == "Eins"
+    browser.post(f"changes/{second.id}/discard")
+    assert lms.sets["s1"] == world.stored(GroupSet, id=set_id)[0].name == "Their labs"
+
+
 @pytest.mark.shows("PUSH-42")
 @pytest.mark.parametrize("role", ["student", "observer", "ta"])
 def test_only_staff_may_write_to_the_lms(world: World, held: Any, role: str) -> None:
@@ -219,11 +251,12 @@ def test_a_push_says_which_group_did_not_go_and_why(world: World, held: Any) -> 
     where = browser.post("push")
     world.app.extensions["lti_tool_doorbell"].work_off()
     page = browser.get(where)
-    (failed,) = page.select("section.notice-warn li")
+    (failed,) = page.select(".notice-bad li")
+    assert len(page.select("main .notice, main .notice-bad, main .notice-warn")) == 1, "it is told once"
     assert " ".join(failed.text.split()).startswith("Labs, Two: ")
     assert "1 group was not brought to Canvas" in page.text
     assert "Nothing had to change" not in page.text
-    assert page.select_one("section.notice-warn form[action$=sync]"), "the way out is one press away"
+    assert page.select_one(".notice-bad form[action$=sync]"), "the way out is one press away"
     assert lms.members("One") == {"u-Anna A"}
 
 

@@ -18,13 +18,13 @@ from lti_tool.services.held_groups import (
     HeldGroup,
     changes_of,
     enter,
-    find_student,
     hold_group,
     note,
     require_entry,
     tell_people,
 )
 from lti_tool.services.invites import find_invite, require_usable
+from lti_tool.services.people import find_student
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""Keeps the groups of groupings from being changed past them: a set's own edits do not know who is seated where."""
+"""The groups that groupings form: made where the tool may, and kept from being changed past their groupings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy import select
 
 from lti_tool.domain.errors import Conflict
-from lti_tool.models import Assignment, Group, Grouping, db
+from lti_tool.domain.groups import Origin, require_editable_group, require_editable_set
+from lti_tool.models import Assignment, Group, Grouping, GroupSet, db
+from lti_tool.services.group_sets import connection_of
 
 
 def require_not_formed(group_ids: Collection[UUID], *, set_id: UUID | None = None) -> None:
@@ -30,3 +32,13 @@ def require_not_formed(group_ids: Collection[UUID], *, set_id: UUID | None = Non
     found = db.session.execute(query.where(Assignment.group_set_id == set_id) if set_id else query).one_or_none()
     if found:
         raise Conflict("group_formed", name=found[0], assignment=found[1])
+
+
+def require_fillable(assignment: Assignment, groups: Iterable[Group] = ()) -> None:
+    """Raise RuleViolation unless the tool itself may put groups into an assignment's set, and people into `groups`.
+
+    A set of the LMS changes by the LMS's answer only, and the roster's sets follow the roster.
+    """
+    require_editable_set(connection_of(db.session.get_one(GroupSet, assignment.group_set_id)))
+    for group in groups:
+        require_editable_group(Origin(group.origin))

@@ -18,7 +18,7 @@ from lti_tool.domain.roster import MemberSource, MemberStatus
 from lti_tool.models import Course, Group, GroupMembership, RosterMember, db, transaction
 from lti_tool.services import history, publication, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.roster import lock_roster
+from lti_tool.services.people import lock_roster
 from lti_tool.services.sections import read_section_names
 from lti_tool.services.system_sets import ensure_system_group_sets
 

@@ -30,8 +30,8 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.people import hold_roster
 from lti_tool.services.removal import delete_orphans
-from lti_tool.services.roster import hold_roster
 from lti_tool.services.undo import What, undoable
 
 KIND = "groups"

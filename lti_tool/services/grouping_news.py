@@ -8,6 +8,7 @@ from lti_tool.models import Assignment, Grouping
 from lti_tool.services import history, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.groupings import Held, read_states
+from lti_tool.services.notices import Told
 
 
 def note_act(viewer: Viewer, row: Grouping, action: str, subject: str, member_id: UUID | None = None) -> None:
@@ -18,17 +19,26 @@ def note_act(viewer: Viewer, row: Grouping, action: str, subject: str, member_id
 
 def tell_about(assignment: Assignment, row: Grouping, member_ids: Collection[UUID], kind: str, **facts: str) -> None:
     """Tell people what happened in a grouping of this assignment."""
+    notices.tell_each(assignment.course_id, [told_about(assignment, row, member_ids, **facts)], kind)
+
+
+def told_about(assignment: Assignment, row: Grouping, member_ids: Collection[UUID], **facts: str) -> Told:
+    """Return people who are to be told of a grouping, for `notices.tell_each`."""
     facts |= {"group": row.group_name, "assignment": assignment.name}
-    notices.tell(assignment.course_id, member_ids, kind, group_id=row.group_id, assignment_id=assignment.id, **facts)
+    return Told(member_ids, row.group_id, assignment.id, facts)
 
 
 def tell_if_invalid(held: Held) -> None:
     """Tell everybody in it when a grouping that was valid is so no more (FORM-30)."""
-    tell_of_invalidity(held.assignment, held.row, held.rules, held.state, read_states([held.row.id])[held.row.id])
+    after = read_states([held.row.id])[held.row.id]
+    notices.tell_each(
+        held.assignment.course_id, told_if_invalid(held.assignment, held.row, held.rules, held.state, after), "invalid"
+    )
 
 
-def tell_of_invalidity(assignment: Assignment, row: Grouping, rules: Rules, before: State, after: State) -> None:
-    """Tell everybody in a grouping when it was valid `before` and is not `after`."""
+def told_if_invalid(assignment: Assignment, row: Grouping, rules: Rules, before: State, after: State) -> list[Told]:
+    """Return everybody in a grouping that was valid `before` and is not `after`; else nobody."""
     lacks = validity(rules, after)
-    if validity(rules, before).valid and not lacks.valid:
-        tell_about(assignment, row, after.committed, "invalid", missing=str(lacks.missing))
+    if lacks.valid or not validity(rules, before).valid:
+        return []
+    return [told_about(assignment, row, after.committed, missing=str(lacks.missing))]

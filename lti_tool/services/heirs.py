@@ -10,8 +10,8 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.formation import Status
 from lti_tool.domain.group_rights import GroupRole
 from lti_tool.models import Assignment, Grouping, GroupingMembership, GroupMembership, db
-from lti_tool.services import history
-from lti_tool.services.grouping_news import tell_about
+from lti_tool.services import history, notices
+from lti_tool.services.grouping_news import told_about
 from lti_tool.services.people import names_of
 
 
@@ -41,7 +41,8 @@ def hand_on(course_id: UUID, actor_id: UUID | None, heirs: Sequence[Heir]) -> No
     for one in heirs:
         about = {"group_id": one.row.group_id, "member_id": one.member_id}
         history.note(course_id, actor_id, "became_inviter", names[one.member_id], one.row.id, **about)
-        tell_about(one.assignment, one.row, [one.member_id], "became_inviter", person=one.follows)
+    told = [told_about(one.assignment, one.row, [one.member_id], person=one.follows) for one in heirs]
+    notices.tell_each(course_id, told, "became_inviter")
 
 
 def make_creators(creators: Mapping[UUID, UUID]) -> None:

@@ -11,13 +11,13 @@ from lti_tool.models import Group, GroupSetEntry, db
 
 
 def store_group(course_id: UUID, set_id: UUID, name: str, *, generated: bool = False) -> Group:
-    """Store a local group at the end of a set, in the caller's transaction; `generated`: its name follows its people."""
+    """Store a local group at the end of a set, in the caller's transaction; see `store_groups`."""
     (group,) = store_groups(course_id, set_id, [(name, generated)])
     return group
 
 
 def store_groups(course_id: UUID, set_id: UUID, named: Sequence[tuple[str, bool]]) -> list[Group]:
-    """Store local groups at the end of a set, each by its name and whether that follows its people."""
+    """Store local groups at the end of a set, each by its name and whether that follows its people (was generated)."""
     groups = [
         Group(
             id=uuid4(),

@@ -11,30 +11,24 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.formation import COMMITTED, Seat, Status
-from lti_tool.domain.groups import clean_name, clean_text
-from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.models import Assignment, Group, Grouping, RosterMember, db, transaction
-from lti_tool.services import heirs
+from lti_tool.models import Assignment, Grouping, RosterMember, db, transaction
+from lti_tool.services import heirs, notices
 from lti_tool.services.access import Viewer
-from lti_tool.services.formed_groups import require_fillable
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.group_sets import read_groups
-from lti_tool.services.grouping_news import note_act, tell_about
+from lti_tool.services.grouping_news import note_act, tell_about, told_about
 from lti_tool.services.groupings import (
     Held,
     committed_of,
     hold_grouping,
-    lock_formation,
     read_states,
     roles_in,
     rules_of,
 )
-from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import names_of
 from lti_tool.services.runs import require_edits
-from lti_tool.services.seats import Place, add_grouping, end_grouping, seat_all, unseat
+from lti_tool.services.seats import Place, end_groupings, seat_all, unseat
 
 
 @dataclass(frozen=True)
@@ -45,50 +39,16 @@ class Done:
     over_full: bool = False
 
 
-def create_grouping(viewer: Viewer, assignment_id: UUID, name: str, member_ids: Collection[UUID] = ()) -> Done:
-    """Make a grouping of these students, the first as its inviter; a group of that name in the set is used again.
-
-    Without a name it is named after them. Raise RuleViolation for who is grouped already or not active, for a name that
-    is wrong, and for neither name nor people (FORM-8, FORM-10).
-    """
-    with transaction():
-        require_edits(viewer.course.id)
-        assignment = lock_formation(viewer.course.id, assignment_id)
-        people = _free_students(assignment, list(dict.fromkeys(member_ids)))
-        group = _find_or_make(assignment, name, [member.name for member in people])
-        row = add_grouping(assignment, group)
-        note_act(viewer, row, "grouping_made", group.name)
-        over_full = _seat_all(viewer, assignment, row, people)
-    return Done(changes_of(assignment, group.id), over_full)
-
-
-def _find_or_make(assignment: Assignment, name: str, people: Sequence[str]) -> Group:
-    require_fillable(assignment)
-    groups = read_groups(assignment.group_set_id)
-    if not clean_text(name):
-        if not people:
-            raise RuleViolation("name_or_people_required")
-        made = free_name(generated_name(people), [group.name for group in groups])
-        return store_group(assignment.course_id, assignment.group_set_id, made, generated=True)
-    typed = normalize_group_name(clean_name(name))
-    found = next(
-        (group for group in groups if group.name.casefold() in (typed.casefold(), name.strip().casefold())), None
-    )
-    if found:
-        require_fillable(assignment, [found])
-    return found or store_group(assignment.course_id, assignment.group_set_id, typed)
-
-
 def add_members(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID]) -> Done:
     """Add students to a grouping, whatever its size and the date; one too many is a warning (FORM-49)."""
     with transaction():
         require_edits(viewer.course.id)
         held = hold_grouping(viewer.course.id, grouping_id)
         _require_no_alone(held)
-        people = _free_students(held.assignment, list(dict.fromkeys(member_ids)))
+        people = free_students(held.assignment, list(dict.fromkeys(member_ids)))
         if not people:
             raise RuleViolation("people_required")
-        over_full = _seat_all(viewer, held.assignment, held.row, people)
+        over_full = seat_by_staff(viewer, held.assignment, [(held.row, people)])
     return Done(changes_of(held.assignment, held.row.group_id), over_full)
 
 
@@ -111,8 +71,8 @@ def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: U
             raise NotFound("grouping_not_found")
         _require_no_alone(target)
         take_out(viewer, held, member_id)
-        people = _free_students(held.assignment, [member_id])
-        over_full = _seat_all(viewer, held.assignment, target.row, people)
+        people = free_students(held.assignment, [member_id])
+        over_full = seat_by_staff(viewer, held.assignment, [(target.row, people)])
     changes = changes_of(held.assignment, held.row.group_id, target.row.group_id)
     return Done(changes, over_full)
 
@@ -139,31 +99,48 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Done:
 
 def end(viewer: Viewer, held: Held) -> UUID | None:
     """End a locked grouping, told and written down; return its group's id when that went too."""
-    names = names_of([one.member_id for one in held.state.seats])
-    for one in held.state.seats:
-        action = "broken_up_by_staff" if one.status in COMMITTED else "invitation_ended_by_staff"
-        note_act(viewer, held.row, action, names[one.member_id], one.member_id)
-    told = [one.member_id for one in held.state.seats if one.status is not Status.REJECTED]
-    tell_about(held.assignment, held.row, told, "broken_up", person=viewer.name)
-    return end_grouping(held.row)
+    return next(iter(end_each(viewer, held.assignment, [held.row])), None)
 
 
-def _seat_all(viewer: Viewer, assignment: Assignment, row: Grouping, people: Sequence[RosterMember]) -> bool:
-    """Seat people whom staff add, and say whether that made the grouping larger than foreseen."""
-    state, places = read_states([row.id])[row.id], []
-    for member in people:
-        status = rules_.status_by_staff(state)
-        places.append(Place(row, member.id, status))
-        kept = tuple(one for one in state.seats if one.member_id != member.id)
-        state = rules_.State((*kept, Seat(member.id, status)), state.approved, state.alone)
+def end_each(viewer: Viewer, assignment: Assignment, rows: Sequence[Grouping]) -> list[UUID]:
+    """End groupings of a locked assignment, told and written down; return the groups that went with them."""
+    states = read_states([row.id for row in rows])
+    names = names_of([one.member_id for state in states.values() for one in state.seats])
+    told = []
+    for row in rows:
+        seats = states[row.id].seats
+        for one in seats:
+            action = "broken_up_by_staff" if one.status in COMMITTED else "invitation_ended_by_staff"
+            note_act(viewer, row, action, names[one.member_id], one.member_id)
+        people = [one.member_id for one in seats if one.status is not Status.REJECTED]
+        told.append(told_about(assignment, row, people, person=viewer.name))
+    notices.tell_each(assignment.course_id, told, "broken_up")
+    return end_groupings(rows) if rows else []
+
+
+def seat_by_staff(
+    viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Grouping, Sequence[RosterMember]]]
+) -> bool:
+    """Seat people whom staff add to groupings, and say whether that made one larger than foreseen."""
+    states, places, over_full = read_states([row.id for row, _ in teams]), [], False
+    for row, people in teams:
+        state = states[row.id]
+        for member in people:
+            status = rules_.status_by_staff(state)
+            places.append(Place(row, member.id, status))
+            kept = tuple(one for one in state.seats if one.member_id != member.id)
+            state = rules_.State((*kept, Seat(member.id, status)), state.approved, state.alone)
+        over_full = over_full or rules_.is_over_full(rules_of(assignment), state)
     if places:
         seat_all(viewer, assignment.id, places)
-    for member in people:
-        note_act(viewer, row, "added_by_staff", member.name, member.id)
-    if row.group_id is not None:
-        follow_members(viewer, {row.group_id})
-    tell_about(assignment, row, [member.id for member in people], "joined_by_staff", person=viewer.name)
-    return rules_.is_over_full(rules_of(assignment), state)
+    told = []
+    for row, people in teams:
+        for member in people:
+            note_act(viewer, row, "added_by_staff", member.name, member.id)
+        told.append(told_about(assignment, row, [member.id for member in people], person=viewer.name))
+    follow_members(viewer, {row.group_id for row, _ in teams if row.group_id})
+    notices.tell_each(assignment.course_id, told, "joined_by_staff")
+    return over_full
 
 
 def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
@@ -191,7 +168,7 @@ def _require_no_alone(held: Held) -> None:
         raise RuleViolation("works_alone")
 
 
-def _free_students(assignment: Assignment, member_ids: Sequence[UUID]) -> list[RosterMember]:
+def free_students(assignment: Assignment, member_ids: Sequence[UUID]) -> list[RosterMember]:
     """Return active students in the order of their ids; raise NotFound, RuleViolation for who cannot be in one."""
     rows = db.session.scalars(
         select(RosterMember).where(

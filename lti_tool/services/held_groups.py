@@ -31,6 +31,7 @@ from lti_tool.services.grouping_news import tell_if_invalid
 from lti_tool.services.groupings import Held, committed_of, lock_sets, read_states, rules_of, sections_of
 from lti_tool.services.memberships import append_members
 from lti_tool.services.notices import tell
+from lti_tool.services.runs import require_edits
 from lti_tool.services.seats import seat, unseat
 
 
@@ -70,7 +71,8 @@ def signup_of(row: GroupSet) -> SignupRules:
 def hold_group(viewer: Viewer, group_id: UUID) -> HeldGroup:
     """Lock a group with the sets that hold it and those of its assignments; raise NotFound.
 
-    Whoever joins it in whatever way, or is put into it by staff, waits for one of these rows.
+    Whoever joins it in whatever way, or is put into it by staff, waits for one of these rows. Staff are kept from
+    editing it as from editing its sets: raise Conflict as `runs.require_edits` does.
     """
     holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)
     used = (
@@ -81,6 +83,8 @@ def hold_group(viewer: Viewer, group_id: UUID) -> HeldGroup:
     lock_sets(viewer.course.id, {*db.session.scalars(holders), *db.session.scalars(used)})
     db.session.execute(select(Group.id).where(Group.id == group_id).with_for_update(key_share=True))
     access = read_group_access(viewer, group_id)
+    if access.actor.is_staff:
+        require_edits(viewer.course.id, *(row.id for row in access.sets))
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.role)
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)

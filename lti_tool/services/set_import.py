@@ -74,7 +74,7 @@ def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None 
     Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules,
     Conflict during a sync or a publication of the set: the preview would not be of what is there afterwards.
     """
-    runs.require_edits(viewer.course.id, set_id)
+    runs.require_edits(viewer.course.id, *([set_id] if set_id else ()))
     text = decode(data)
     if set_id:
         get_imported_set(viewer.course.id, set_id)

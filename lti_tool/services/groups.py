@@ -24,7 +24,7 @@ from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import history, local_groups
 from lti_tool.services.access import Viewer
-from lti_tool.services.formed_groups import require_not_formed
+from lti_tool.services.formed_groups import read_formed, require_not_formed
 from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
@@ -232,10 +232,13 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
 
 
 def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
-    """Show where chance (the same for the same seed) would put the students who are in no group of the set."""
+    """Show where chance (the same for the same seed) would put the students who are in no group of the set.
+
+    Groups that work on an assignment take nobody: their people come and go there.
+    """
     row = get_set(course_id, set_id)
-    every = read_groups(set_id)
-    groups = [group for group in every if group.origin == _drawn_origin(row)]
+    every, formed = read_groups(set_id), read_formed(set_id)
+    groups = [group for group in every if group.origin == _drawn_origin(row) and group.id not in formed]
     members = read_members([group.id for group in every])
     grouped = {member.id for people in members.values() for member in people}
     waiting = {

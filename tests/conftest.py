@@ -39,20 +39,22 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_settings(tmp_path: Path, keys_dir: Path) -> Callable[..., Settings]:
     """Make settings for a test; anything can be given otherwise."""
 
-    def make(**changes: Any) -> Settings:
-        values: dict[str, Any] = {
-            "base_url": "http://127.0.0.1:8000",
-            "data_dir": tmp_path,
-            "keys_dir": keys_dir,
-            "database_url": f"sqlite:///{tmp_path / 'test.db'}",
-            "queue_url": "sqlite:",
-            "secret_key": "a secret for tests that is long enough to pass",
-            "log_level": "WARNING",
-            "allowed_private_hosts": frozenset({"127.0.0.1", "localhost"}),
-        }
-        return Settings(**{**values, **changes})
+    return lambda **changes: settings_in(tmp_path, keys_dir, **changes)
 
-    return make
+
+def settings_in(folder: Path, keys_dir: Path, **changes: Any) -> Settings:
+    """Return settings whose data lie in a folder."""
+    values: dict[str, Any] = {
+        "base_url": "http://127.0.0.1:8000",
+        "data_dir": folder,
+        "keys_dir": keys_dir,
+        "database_url": f"sqlite:///{folder / 'test.db'}",
+        "queue_url": "sqlite:",
+        "secret_key": "a secret for tests that is long enough to pass",
+        "log_level": "WARNING",
+        "allowed_private_hosts": frozenset({"127.0.0.1", "localhost"}),
+    }
+    return Settings(**{**values, **changes})
 
 
 @pytest.fixture(scope="session")
@@ -89,18 +91,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def app(make_settings: Callable[..., Settings]) -> Iterator[Flask]:
     """The application with its tables on SQLite."""
-    yield from _opened(make_settings())
+    yield from opened(make_settings())
 
 
 @pytest.fixture
 def app_on_both(make_settings: Callable[..., Settings], database_url: str) -> Iterator[Flask]:
     """The application with its tables, on SQLite and on PostgreSQL in turn, inside its context."""
-    for application in _opened(make_settings(database_url=database_url)):
+    for application in opened(make_settings(database_url=database_url)):
         with application.app_context():
             yield application
 
 
-def _opened(settings: Settings) -> Iterator[Flask]:
+def opened(settings: Settings) -> Iterator[Flask]:
+    """Open the application with its tables, and close it in the end."""
     application = create_app(settings)
     with application.app_context():
         db.create_all()

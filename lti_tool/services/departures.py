@@ -167,8 +167,8 @@ def _name_creators(course_id: UUID, creators: Mapping[UUID, str]) -> None:
         .order_by(GroupMembership.position)
     )
     members: dict[UUID, list[tuple[Group, UUID, str, str]]] = {}
-    for row in rows:
-        members.setdefault(row[0].id, []).append(row._tuple())
+    for group, member_id, role, name in rows:
+        members.setdefault(group.id, []).append((group, member_id, role, name))
     held = [people for people in members.values() if all(role != CREATOR for _, _, role, _ in people)]
     first = [min(people, key=lambda one: one[2] != GroupRole.ADMIN) for people in held]
     heirs.make_creators({group.id: member_id for group, member_id, _, _ in first})

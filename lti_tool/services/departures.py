@@ -86,11 +86,11 @@ def _leave_groupings(course_id: UUID, seats: _Seats, names: Mapping[UUID, str]) 
     db.session.execute(ended.execution_options(synchronize_session=False))
     states = read_states(seats.rows)
     _note_departures(course_id, seats, names)
-    over = [key for key, (row, assignment) in seats.rows.items() if _is_over(row, assignment, states[key])]
+    over = {key: None for key, (row, assignment) in seats.rows.items() if _is_over(row, assignment, states[key])}
     going_on = [key for key in seats.rows if key not in over]
     _tell_who_stay(course_id, seats, going_on, states, names)
     _name_inviters(course_id, seats, going_on, states, names)
-    return _end(course_id, seats, over, states)
+    return _end(course_id, seats, list(over), states)
 
 
 def _is_over(row: Grouping, assignment: Assignment, state: State) -> bool:

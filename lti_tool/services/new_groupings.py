@@ -11,7 +11,7 @@ from sqlalchemy import exists, select
 
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.groups import Origin, clean_name, clean_text, require_editable_group
-from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
+from lti_tool.domain.naming import first_free_name, generated_name, normalize_group_name
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Assignment, Group, Grouping, GroupMembership, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services.access import Viewer
@@ -141,7 +141,7 @@ def _group_for(known: _Known, wanted: Wanted) -> Group | tuple[str, bool]:
     if not clean_text(wanted.name):
         if not wanted.people:
             raise RuleViolation("name_or_people_required")
-        return free_name(generated_name([member.name for member in wanted.people]), known.names), True
+        return first_free_name(generated_name([member.name for member in wanted.people]), [known.names]), True
     typed = normalize_group_name(clean_name(wanted.name))
     found = known.groups.get(typed.casefold()) or known.groups.get(wanted.name.strip().casefold())
     if found is None:

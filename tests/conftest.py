@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,20 +43,22 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_settings(tmp_path: Path, keys_dir: Path) -> Callable[..., Settings]:
     """Make settings for a test; anything can be given otherwise."""
 
-    def make(**changes: Any) -> Settings:
-        values: dict[str, Any] = {
-            "base_url": "http://127.0.0.1:8000",
-            "data_dir": tmp_path,
-            "keys_dir": keys_dir,
-            "database_url": f"sqlite:///{tmp_path / 'test.db'}",
-            "queue_url": "sqlite:",
-            "secret_key": "a secret for tests that is long enough to pass",
-            "log_level": "WARNING",
-            "allowed_private_hosts": frozenset({"127.0.0.1", "localhost"}),
-        }
-        return Settings(**{**values, **changes})
+    return lambda **changes: settings_in(tmp_path, keys_dir, **changes)
 
-    return make
+
+def settings_in(folder: Path, keys_dir: Path, **changes: Any) -> Settings:
+    """Return settings whose data lie in a folder."""
+    values: dict[str, Any] = {
+        "base_url": "http://127.0.0.1:8000",
+        "data_dir": folder,
+        "keys_dir": keys_dir,
+        "database_url": f"sqlite:///{folder / 'test.db'}",
+        "queue_url": "sqlite:",
+        "secret_key": "a secret for tests that is long enough to pass",
+        "log_level": "WARNING",
+        "allowed_private_hosts": frozenset({"127.0.0.1", "localhost"}),
+    }
+    return Settings(**{**values, **changes})
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +163,18 @@ def app_on_both(
     with application.app_context():
         yield application
         db.session.remove()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Flask]:
+    """Open an application of its own with its tables, for what several tests share."""
+    application = create_app(settings)
+    with application.app_context():
+        db.create_all()
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture(autouse=True)

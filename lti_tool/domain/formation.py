@@ -257,7 +257,7 @@ def status_by_staff(state: State) -> Status:
 
 
 def successor(state: State, leaving: UUID, admins: Collection[UUID] = ()) -> UUID | None:
-    """Return who becomes the inviter when staff take the present one out (FORM-48; ruling C8).
+    """Return who becomes the inviter when the present one leaves or is taken out (FORM-48; ruling C8).
 
     The first admin, else the first who accepted; None when nobody is left, or when it is not the inviter who goes.
     """

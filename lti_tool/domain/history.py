@@ -9,6 +9,7 @@ INVITATIONS = frozenset(
         "refusal_cleared",
         "invitation_ended",
         "invitation_ended_by_staff",
+        "invitation_lapsed",
     }
 )
 # Who asked to come in is known to those who answer, and to them.

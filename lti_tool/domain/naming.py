@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from itertools import count
 from uuid import UUID
 
@@ -72,9 +72,16 @@ def generated_name(people: Sequence[str]) -> str:
 
 def free_name(base: str, taken: Collection[str]) -> str:
     """Return a generated name that no other group has: with "-2", "-3", … when it is taken (in any case of letters)."""
-    in_use = {other.casefold() for other in taken}
+    return first_free_name(base, [{other.casefold() for other in taken}])
+
+
+def first_free_name(base: str, in_use: Collection[Container[str]]) -> str:
+    """Return what `free_name` does; `in_use`: the names taken in each of the sets that matter, without case.
+
+    For many names, because nothing is put together anew for each.
+    """
     names = (f"{base}{GROUP}{number}" if number > 1 else base for number in count(1))
-    return next(name for name in names if name.casefold() not in in_use)
+    return next(name for name in names if not any(name.casefold() in taken for taken in in_use))
 
 
 def name_each(people: Sequence[tuple[UUID, str]]) -> dict[UUID, str]:

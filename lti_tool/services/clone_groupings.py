@@ -10,14 +10,14 @@ from sqlalchemy import select
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.formation import ClonedGrouping, plan_clone
-from lti_tool.models import Assignment, Group, Grouping, db, transaction
+from lti_tool.models import Assignment, Group, Grouping, GroupSetEntry, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.group_sets import active_students
-from lti_tool.services.groupings import lock_formation, read_states
+from lti_tool.services.grouping_batches import end_all, seat_again
+from lti_tool.services.groupings import lock_sets, read_states
 from lti_tool.services.runs import require_edits
-from lti_tool.services.staff_groupings import end_all, seat_again
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,48 @@ def clone_groupings(viewer: Viewer, source_id: UUID, target_id: UUID, seen: str)
     shown, and as `preview_clone` does.
     """
     course_id = viewer.course.id
-    with transaction() as session:
+    with transaction():
         require_edits(course_id)
-        target = lock_formation(course_id, target_id)
-        source = get_assignment(course_id, source_id)
+        source, target = _lock_both(course_id, source_id, target_id)
         if preview_clone(course_id, source_id, target_id).seen != seen:
             raise Conflict("clone_changed")
         cloned, _ = _plan(source_id, {member.id for member in active_students(course_id)})
-        groups = {one.group_id: session.get_one(Group, one.group_id) for one in cloned}
+        groups = _live_groups(source_id)
         gone = end_all(viewer, target)
         for name in ("min_size", "max_size", "formed_by", "names_chosen"):
             setattr(target, name, getattr(source, name))
-        for one in cloned:
-            seat_again(viewer, target, groups[one.group_id], one.member_ids)
+        seat_again(viewer, target, [(groups[one.group_id], one.member_ids) for one in cloned])
         history.note(course_id, viewer.access_id, "groupings_cloned", f"{source.name} → {target.name}", target_id)
     return Changes(
         group_sets=frozenset({target.group_set_id}),
-        groups=frozenset(groups),
+        groups=frozenset(one.group_id for one in cloned),
         deleted_groups=frozenset(gone),
         assignments=frozenset({target_id}),
         count=len(cloned),
     )
+
+
+def _lock_both(course_id: UUID, source_id: UUID, target_id: UUID) -> tuple[Assignment, Assignment]:
+    """Lock what a clone reads and writes, in the one order of `lock_sets`: both assignments' sets, and all others that
+    hold groups of theirs or have them at work, because people leave these groups and come into them.
+
+    Raise NotFound.
+    """
+    both = (source_id, target_id)
+    own = [get_assignment(course_id, assignment_id).group_set_id for assignment_id in both]
+    live = select(Grouping.group_id).where(Grouping.assignment_id.in_(both), Grouping.ended_at.is_(None))
+    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(live))
+    at_work = (
+        select(Assignment.group_set_id)
+        .join(Grouping, Grouping.assignment_id == Assignment.id)
+        .where(Grouping.group_id.in_(live), Grouping.ended_at.is_(None))
+    )
+    lock_sets(course_id, {*own, *db.session.scalars(holders), *db.session.scalars(at_work)})
+    rows = db.session.scalars(
+        select(Assignment).where(Assignment.id.in_(both)).execution_options(populate_existing=True)
+    )
+    found = {row.id: row for row in rows}
+    return found[source_id], found[target_id]
 
 
 def list_sources(course_id: UUID, target_id: UUID) -> Sequence[Assignment]:

@@ -18,13 +18,13 @@ from lti_tool.services.held_groups import (
     HeldGroup,
     changes_of,
     enter,
-    find_student,
     hold_group,
     note,
     require_entry,
     tell_people,
 )
 from lti_tool.services.invites import find_invite, require_usable
+from lti_tool.services.people import find_student
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,17 @@ class Entry:
 def join_by_code(viewer: Viewer, typed: str) -> Entry:
     """Come in by a group's quick code, compared exactly (ruling C26).
 
-    Raise RuleViolation: "code_length", "code_letters", "code_unknown", "code_other_course", "code_inactive",
-    "no_doors" for a group of the LMS or the roster, and as `held_groups.require_entry` does.
+    Raise RuleViolation: "code_length", "code_letters", "code_unknown" (another course's is unknown here too),
+    "code_inactive", "no_doors" for a group of the LMS or the roster, and as `held_groups.require_entry` does.
     """
     code = read_code(typed)
     with transaction():
         found = db.session.execute(
-            select(Group.id, Group.course_id, Group.origin).where(Group.invite_code == code)
+            select(Group.id, Group.origin).where(Group.invite_code == code, Group.course_id == viewer.course.id)
         ).one_or_none()
         if found is None:
             raise RuleViolation("code_unknown")
-        group_id, course_id, origin = found
-        if course_id != viewer.course.id:
-            raise RuleViolation("code_other_course")
+        group_id, origin = found
         if origin != Origin.LOCAL:
             raise RuleViolation("no_doors")
         held = hold_group(viewer, group_id)

@@ -4,38 +4,26 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
-
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status, validity
+from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status
 from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.system_sets import individual_group_id
-from lti_tool.models import Assignment, Group, RosterMember, db, transaction
+from lti_tool.models import Assignment, Group, RosterMember, transaction
 from lti_tool.services import history, invitees
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import read_groups
-from lti_tool.services.groupings import (
-    Held,
-    add_group,
-    add_grouping,
-    committed_of,
-    end_grouping,
-    hold_grouping,
-    lock_formation,
-    read_states,
-    rules_of,
-    seat,
-    sections_of,
-    unseat,
-)
-from lti_tool.services.notices import tell
+from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid
+from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_formation, rules_of, sections_of
+from lti_tool.services.local_groups import store_group
+from lti_tool.services.people import find_student, names_of
+from lti_tool.services.seats import add_grouping, end_grouping, seat, unseat
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 
@@ -60,7 +48,7 @@ def start_alone(viewer: Viewer, assignment_id: UUID) -> Changes:
             ensure_system_group_sets(course_id)
             group = session.get_one(Group, individual_group_id(me.id))
         row = add_grouping(assignment, group, alone=True)
-        seat(row, me.id, Status.INVITER)
+        seat(viewer, row, me.id, Status.INVITER)
         history.note(course_id, viewer.access_id, "worked_alone", assignment.name, row.id, member_id=me.id)
     return _changes(assignment)
 
@@ -85,9 +73,9 @@ def start_group(viewer: Viewer, assignment_id: UUID, name: str | None = None) ->
             require_free_name(made, taken)
         else:
             made = free_name(generated_name([me.name]), taken)
-        group = add_group(assignment, made, generated=not typed)
+        group = store_group(course_id, assignment.group_set_id, made, generated=not typed)
         row = add_grouping(assignment, group)
-        seat(row, me.id, Status.INVITER)
+        seat(viewer, row, me.id, Status.INVITER)
         history.note(course_id, viewer.access_id, "grouping_started", made, row.id, group_id=group.id, member_id=me.id)
     return _changes(assignment, group.id)
 
@@ -120,10 +108,10 @@ def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (),
                 refused.append((member.name, code))
                 continue
             counted += 1
-            seat(held.row, member.id, Status.PENDING, invited_by=me.id)
+            seat(viewer, held.row, member.id, Status.PENDING, invited_by=me.id)
             invited.append(member)
-            _note(viewer, held, "invited", member.name, member.id)
-        _tell(held, [member.id for member in invited], "invited", person=me.name)
+            note_act(viewer, held.row, "invited", member.name, member.id)
+        tell_about(held.assignment, held.row, [member.id for member in invited], "invited", person=me.name)
     return Invited(_changes(held.assignment, count=len(invited)), [member.name for member in invited], refused)
 
 
@@ -140,11 +128,17 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
 
 def come_in(viewer: Viewer, held: Held, member_id: UUID, name: str) -> None:
     """Seat somebody who may come in, tell the others, and let a generated name follow; in the caller's transaction."""
-    seat(held.row, member_id, Status.ACCEPTED)
+    seat(viewer, held.row, member_id, Status.ACCEPTED)
     if held.row.group_id is not None:
         follow_members(viewer, {held.row.group_id})
-    _note(viewer, held, "joined", name, member_id)
-    _tell(held, [other for other in held.state.committed if other != member_id], "joined", person=name)
+    note_act(viewer, held.row, "joined", name, member_id)
+    tell_about(
+        held.assignment,
+        held.row,
+        [other for other in held.state.committed if other != member_id],
+        "joined",
+        person=name,
+    )
 
 
 def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
@@ -153,9 +147,9 @@ def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_refusal(held.state, me.id)
-        seat(held.row, me.id, Status.REJECTED)
-        _note(viewer, held, "refused", me.name, me.id)
-        _tell(held, _inviter(held.state.seats), "refused", person=me.name)
+        seat(viewer, held.row, me.id, Status.REJECTED)
+        note_act(viewer, held.row, "refused", me.name, me.id)
+        tell_about(held.assignment, held.row, _inviter(held.state.seats), "refused", person=me.name)
         tell_if_invalid(held)
     return _changes(held.assignment)
 
@@ -176,7 +170,7 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
         held = hold_grouping(viewer.course.id, grouping_id)
         require(held.state, _student(viewer).id, member_id)
         unseat(held.row, [member_id])
-        _note(viewer, held, action, _name_of(member_id), member_id)
+        note_act(viewer, held.row, action, names_of([member_id]).get(member_id, ""), member_id)
         if action == "invitation_cancelled":
             tell_if_invalid(held)
     return _changes(held.assignment)
@@ -191,8 +185,14 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
         unseat(held.row, [me.id])
         if held.row.group_id is not None:
             follow_members(viewer, {held.row.group_id})
-        _note(viewer, held, "left", me.name, me.id)
-        _tell(held, [other for other in held.state.committed if other != me.id], "left", person=me.name)
+        note_act(viewer, held.row, "left", me.name, me.id)
+        tell_about(
+            held.assignment,
+            held.row,
+            [other for other in held.state.committed if other != me.id],
+            "left",
+            person=me.name,
+        )
         tell_if_invalid(held)
     return _changes(held.assignment, held.row.group_id)
 
@@ -204,23 +204,18 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
         me = _student(viewer)
         rules_.require_breaking_up(held.rules, now(), held.state, me.id)
         group_id = held.row.group_id
+        names = names_of([one.member_id for one in held.state.seats])
         for one in held.state.seats:
             action = "broken_up" if one.status in COMMITTED else "invitation_ended"
-            _note(viewer, held, action, _name_of(one.member_id), one.member_id)
+            note_act(viewer, held.row, action, names[one.member_id], one.member_id)
         others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
-        _tell(held, others, "broken_up", person=me.name)
+        tell_about(held.assignment, held.row, others, "broken_up", person=me.name)
         gone = end_grouping(held.row)
     return _changes(held.assignment, group_id if gone is None else None, gone=gone)
 
 
 def _student(viewer: Viewer) -> RosterMember:
-    """Return the person's own row; raise RuleViolation("students_only") for anybody who is no active student."""
-    member = db.session.get(RosterMember, viewer.actor.member_id) if viewer.actor.member_id else None
-    if member is None or member.course_id != viewer.course.id or member.status != MemberStatus.ACTIVE:
-        raise RuleViolation("students_only")
-    if member.enrollment_type != EnrollmentType.STUDENT:
-        raise RuleViolation("students_only")
-    return member
+    return find_student(viewer.course.id, viewer.actor.member_id)
 
 
 def _require_start(assignment: Assignment, me: RosterMember, *, alone: bool) -> None:
@@ -240,27 +235,5 @@ def _changes(
     )
 
 
-def _note(viewer: Viewer, held: Held, action: str, subject: str, member_id: UUID) -> None:
-    course_id, group_id = viewer.course.id, held.row.group_id
-    history.note(course_id, viewer.access_id, action, subject, held.row.id, group_id=group_id, member_id=member_id)
-
-
-def _tell(held: Held, member_ids: Collection[UUID], kind: str, **facts: str) -> None:
-    assignment = held.assignment
-    facts |= {"group": held.row.group_name, "assignment": assignment.name}
-    tell(assignment.course_id, member_ids, kind, group_id=held.row.group_id, assignment_id=assignment.id, **facts)
-
-
-def tell_if_invalid(held: Held) -> None:
-    """Tell everybody in it when a grouping that was valid is so no more (FORM-30)."""
-    after = read_states([held.row.id])[held.row.id]
-    if validity(held.rules, held.state).valid and not validity(held.rules, after).valid:
-        _tell(held, after.committed, "invalid", missing=str(validity(held.rules, after).missing))
-
-
 def _inviter(seats: Sequence[Seat]) -> list[UUID]:
     return [one.member_id for one in seats if one.status is Status.INVITER]
-
-
-def _name_of(member_id: UUID) -> str:
-    return db.session.scalar(select(RosterMember.name).where(RosterMember.id == member_id)) or ""

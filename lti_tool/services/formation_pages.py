@@ -15,6 +15,7 @@ from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, Ros
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.invitees import list_free_classmates
+from lti_tool.services.people import names_of
 
 ACTS = ("alone", "start", "invite", "leave", "break_up")
 
@@ -77,7 +78,7 @@ def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> For
     rules, at = rules_of(row), now()
     mine = _groupings_of(assignment_id, member_id)
     states = read_states([grouping.id for grouping, _ in mine])
-    names = _names([seat.member_id for state in states.values() for seat in state.seats])
+    names = names_of([seat.member_id for state in states.values() for seat in state.seats])
     joined = [(grouping, name) for grouping, name in mine if member_id in states[grouping.id].committed]
     own = next((_own(rules, row_, name, states[row_.id], (member_id, names)) for row_, name in joined), None)
     invitations = [
@@ -151,8 +152,3 @@ def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID
         except RuleViolation as error:
             refused[act] = error.code
     return refused
-
-
-def _names(member_ids: Sequence[UUID]) -> dict[UUID, str]:
-    rows = db.session.execute(select(RosterMember.id, RosterMember.name).where(RosterMember.id.in_(set(member_ids))))
-    return {key: text for key, text in rows}  # noqa: C416 - typed rows on SQLAlchemy 2.0 too

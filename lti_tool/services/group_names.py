@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Editor, clean_name, clean_text, numbered_names, require_free_name
-from lti_tool.domain.naming import edited_name, free_name, generated_name, normalize_group_name
+from lti_tool.domain.naming import edited_name, first_free_name, free_name, generated_name, normalize_group_name
 from lti_tool.models import Group, GroupSetEntry, RosterMember, db
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
@@ -90,22 +90,23 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
     members = read_members(list(following)) if following else {}
     if not members:
         return
-    names: dict[UUID, str] = {}
-    held: dict[UUID, list[UUID]] = {}
+    in_use: dict[UUID, set[str]] = {}  # by set: the names that groups keep, and those given by now
+    holders: dict[UUID, list[UUID]] = {}
     for set_id, group_id, name in names_in_their_sets(members):
-        held.setdefault(set_id, []).append(group_id)
-        if group_id not in members:
-            names[group_id] = name
-    order = dict.fromkeys(group_id for ids in held.values() for group_id in ids if group_id in members)
-    for group_id in order:
-        beside = {other for ids in held.values() if group_id in ids for other in ids}
-        people = [member.name for member in members[group_id]]
-        names[group_id] = free_name(generated_name(people), [names[other] for other in beside if other in names])
-        group = following[group_id]
-        if group.name != names[group_id]:
-            change = f"{group.name} → {names[group_id]}"
+        used = in_use.setdefault(set_id, set())
+        if group_id in members:
+            holders.setdefault(group_id, []).append(set_id)
+        else:
+            used.add(name.casefold())
+    for group_id, set_ids in holders.items():
+        group, taken = following[group_id], [in_use[set_id] for set_id in set_ids]
+        name = first_free_name(generated_name([member.name for member in members[group_id]]), taken)
+        for used in taken:
+            used.add(name.casefold())
+        if group.name != name:
+            change = f"{group.name} → {name}"
             history.note(viewer.course.id, viewer.access_id, "group_name_followed", change, group_id, group_id=group_id)
-            group.name = names[group_id]
+            group.name = name
 
 
 def names_in_their_sets(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:

@@ -17,15 +17,14 @@ from lti_tool.services.groupings import Held
 from lti_tool.services.held_groups import (
     HeldGroup,
     changes_of,
-    find_student,
     give_role,
     hold_group,
-    name_of,
     note,
     open_groupings,
     take_out,
     tell_people,
 )
+from lti_tool.services.people import find_student, names_of
 
 
 def set_roles(viewer: Viewer, group_id: UUID, roles: Mapping[UUID, GroupRole]) -> Changes:
@@ -44,9 +43,10 @@ def set_roles(viewer: Viewer, group_id: UUID, roles: Mapping[UUID, GroupRole]) -
             if role not in GIVEN_ROLES:
                 raise RuleViolation("role_not_given")
         changed = {member_id: role for member_id, role in roles.items() if held.roles[member_id] is not role}
+        names = names_of(changed)
         for member_id, role in changed.items():
             give_role(held, member_id, role)
-            note(held, "role_changed", f"{name_of(member_id)}: {held.roles[member_id]} → {role}", member_id)
+            note(held, "role_changed", f"{names[member_id]}: {held.roles[member_id]} → {role}", member_id)
             tell_people(held, [member_id], "role_changed", person=viewer.name, role=role)
     return changes_of(held, count=len(changed))
 
@@ -104,8 +104,9 @@ def remove_members(viewer: Viewer, group_id: UUID, member_ids: Collection[UUID])
                 raise RuleViolation("creator_not_removable")
             if member_id == viewer.actor.member_id:
                 raise RuleViolation("leave_instead")
+        names = names_of(people)
         for member_id in people:
-            take_out(held, member_id, name_of(member_id))
+            take_out(held, member_id, names[member_id])
     return changes_of(held, count=len(people))
 
 
@@ -124,7 +125,7 @@ def leave_group(viewer: Viewer, group_id: UUID) -> Changes:
             for one in open_groupings(held):
                 if one.state.status_of(me) is not None:
                     rules_.require_leaving(one.rules, now(), one.state, me)
-        take_out(held, me, name_of(me))
+        take_out(held, me, names_of([me])[me])
     return changes_of(held)
 
 

@@ -36,7 +36,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.roster import hold_roster
+from lti_tool.services.people import hold_roster
 from lti_tool.services.runs import require_edits
 
 

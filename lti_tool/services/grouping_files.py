@@ -1,17 +1,20 @@
 """Groupings as files: one line for each group, its name and then its people (MarkUs's own form, FORM-54)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.tables import decode, read_rows, write_rows
-from lti_tool.models import RosterMember
+from lti_tool.models import RosterMember, transaction
 from lti_tool.services import invitees
 from lti_tool.services.access import Viewer
+from lti_tool.services.groupings import lock_formation
 from lti_tool.services.groupings_page import read_groupings
-from lti_tool.services.staff_groupings import create_grouping
+from lti_tool.services.new_groupings import Wanted, make_groupings
+from lti_tool.services.runs import require_edits
+from lti_tool.services.staff_groupings import changes_of
 
 
 @dataclass(frozen=True)
@@ -38,39 +41,36 @@ def import_groupings(viewer: Viewer, assignment_id: UUID, data: bytes) -> Import
     People are named by e-mail, name or student number; the first of a line is the inviter. Raise RuleViolation for a
     file that cannot be read or has nothing in it.
     """
-    rows = read_rows(decode(data))
-    if not rows:
+    lines = read_rows(decode(data))
+    if not lines:
         raise RuleViolation("table_empty")
-    made, refused = Changes(), []
-    for line, cells in rows:
-        name, words = cells[0], [word for word in cells[1:] if word]
-        try:
-            ids = [_one(viewer.course.id, word).id for word in words]
-            done = create_grouping(viewer, assignment_id, name, ids)
-        except (RuleViolation, NotFound) as error:
-            people = error.facts.get("people") or error.facts.get("member") or error.facts.get("word") or ""
-            whom = ", ".join(people) if isinstance(people, list) else str(people)
-            refused.append((line, name, error.code, whom))
-            continue
-        made = _joined(made, done.changes)
-    return Imported(made, refused)
+    with transaction():
+        require_edits(viewer.course.id)
+        assignment = lock_formation(viewer.course.id, assignment_id)
+        known = invitees.by_word(viewer.course.id)
+        wanted: list[tuple[int, Wanted]] = []
+        refused: list[tuple[int, str, RuleViolation]] = []
+        for line, cells in lines:
+            try:
+                wanted.append((line, Wanted(cells[0], _people(known, cells[1:]))))
+            except RuleViolation as error:
+                refused.append((line, cells[0], error))
+        made = make_groupings(viewer, assignment, [one for _, one in wanted])
+        refused += [(wanted[place][0], wanted[place][1].name, error) for place, error in made.refused.items()]
+    changes = changes_of(assignment, *(row.group_id for row in made.rows), count=len(made.rows))
+    told = [(line, name, error.code, _whom(error)) for line, name, error in refused]
+    return Imported(changes, sorted(told))
 
 
-def _one(course_id: UUID, word: str) -> RosterMember:
-    found, refused = invitees.find(course_id, (), word.replace(",", " "))
-    if len(found) != 1 or refused:
-        code = refused[0][1] if refused else "invite_unknown"
-        raise RuleViolation(code, word=word)
-    return found[0]
+def _people(known: Mapping[str, Sequence[RosterMember]], cells: Sequence[str]) -> list[RosterMember]:
+    """Return whom the cells name, each once; a comma in a cell parts last and first name as blanks do."""
+    found = (invitees.meant_by(known, " ".join(cell.replace(",", " ").split())) for cell in cells if cell)
+    return list({member.id: member for member in found}.values())
 
 
-def _joined(one: Changes, other: Changes) -> Changes:
-    return Changes(
-        group_sets=one.group_sets | other.group_sets,
-        groups=one.groups | other.groups,
-        assignments=one.assignments | other.assignments,
-        count=one.count + 1,
-    )
+def _whom(error: RuleViolation) -> str:
+    people = error.facts.get("people") or error.facts.get("member") or error.facts.get("word") or ""
+    return ", ".join(people) if isinstance(people, list) else str(people)
 
 
 def _identifier(member: RosterMember) -> str:

@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status, Validity, is_over_full, validity
+from lti_tool.domain.groups import set_is_editable
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, RosterMember, db
 from lti_tool.services.assignments import get_assignment
-from lti_tool.services.group_sets import active_students
+from lti_tool.services.group_sets import active_students, connection_of, get_set
 from lti_tool.services.groupings import rules_of
 
 
@@ -47,6 +48,7 @@ class GroupingsPage:
     rules: Rules
     groupings: Sequence[StaffGrouping]
     ungrouped: Sequence[RosterMember]
+    fillable: bool  # whether the tool may put groups into the assignment's set
     inactive: Sequence[RosterMember] = ()
 
     @property
@@ -65,6 +67,7 @@ def read_groupings(course_id: UUID, assignment_id: UUID, *, inactive: bool = Fal
         row=row,
         rules=rules,
         groupings=sorted(found, key=lambda one: one.validity.valid),
+        fillable=set_is_editable(connection_of(get_set(course_id, row.group_set_id))),
         ungrouped=[member for member in active_students(course_id) if member.id not in grouped],
         inactive=_inactive(course_id) if inactive else (),
     )

@@ -3,13 +3,12 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, select
 
 from lti_tool.domain import allocation
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
     LMS_CONNECTIONS,
@@ -23,9 +22,9 @@ from lti_tool.domain.groups import (
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
-from lti_tool.services import history
+from lti_tool.services import history, local_groups
 from lti_tool.services.access import Viewer
-from lti_tool.services.formed_groups import require_not_formed
+from lti_tool.services.formed_groups import read_formed, require_not_formed
 from lti_tool.services.group_names import follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
@@ -138,22 +137,8 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
 
 def add_local_groups(viewer: Viewer, set_id: UUID, names: Sequence[str], *, generated: bool = False) -> list[UUID]:
     """Store local groups at the end of a locked set and return their ids, inside the caller's transaction."""
-    session = db.session
-    end = session.scalar(select(func.max(GroupSetEntry.position)).where(GroupSetEntry.group_set_id == set_id))
-    first = 0 if end is None else end + 1
-    ids = [uuid4() for _ in names]
-    fixed = {
-        "course_id": viewer.course.id,
-        "name_generated": generated,
-        "origin": Origin.LOCAL,
-        "description": "",
-        "created_at": now(),
-    }
-    session.execute(insert(Group), [{"id": i, "name": n, **fixed} for i, n in zip(ids, names, strict=True)])
-    session.execute(
-        insert(GroupSetEntry),
-        [{"group_set_id": set_id, "group_id": i, "position": first + n} for n, i in enumerate(ids)],
-    )
+    stored = local_groups.store_groups(viewer.course.id, set_id, [(name, generated) for name in names])
+    ids = [group.id for group in stored]
     only = ids[0] if len(ids) == 1 else None
     history.note(viewer.course.id, viewer.access_id, "groups_created", ", ".join(names), set_id, group_id=only)
     return ids
@@ -247,10 +232,13 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
 
 
 def draw(course_id: UUID, set_id: UUID, seed: int) -> Draw:
-    """Show where chance (the same for the same seed) would put the students who are in no group of the set."""
+    """Show where chance (the same for the same seed) would put the students who are in no group of the set.
+
+    Groups that work on an assignment take nobody: their people come and go there.
+    """
     row = get_set(course_id, set_id)
-    every = read_groups(set_id)
-    groups = [group for group in every if group.origin == _drawn_origin(row)]
+    every, formed = read_groups(set_id), read_formed(set_id)
+    groups = [group for group in every if group.origin == _drawn_origin(row) and group.id not in formed]
     members = read_members([group.id for group in every])
     grouped = {member.id for people in members.values() for member in people}
     waiting = {

@@ -12,8 +12,6 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import Status
 from lti_tool.domain.group_rights import GroupRole
-from lti_tool.domain.roles import EnrollmentType
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.signup import Signup, SignupRules, require_open, require_room, require_section
 from lti_tool.models import (
     Assignment,
@@ -29,10 +27,12 @@ from lti_tool.services import formation, history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.groupings import Held, committed_of, read_states, rules_of, seat, sections_of, unseat
+from lti_tool.services.grouping_news import tell_if_invalid
+from lti_tool.services.groupings import Held, committed_of, lock_sets, read_states, rules_of, sections_of
 from lti_tool.services.memberships import append_members
 from lti_tool.services.notices import tell
-from lti_tool.services.roster import hold_roster
+from lti_tool.services.runs import require_edits
+from lti_tool.services.seats import seat, unseat
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,11 @@ def signup_of(row: GroupSet) -> SignupRules:
     )
 
 
-def lock_sets(course_id: UUID, set_ids: Collection[UUID]) -> None:
-    """Lock sets of a course until the transaction ends, in one order everywhere, and raise their revisions."""
-    hold_roster(course_id)
-    for set_id in sorted(set_ids):
-        raised = update(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id)
-        values = raised.values(revision=GroupSet.revision + 1)
-        db.session.execute(values.execution_options(synchronize_session=False))
-
-
 def hold_group(viewer: Viewer, group_id: UUID) -> HeldGroup:
     """Lock a group with the sets that hold it and those of its assignments; raise NotFound.
 
-    Whoever joins it in whatever way, or is put into it by staff, waits for one of these rows.
+    Whoever joins it in whatever way, or is put into it by staff, waits for one of these rows. Staff are kept from
+    editing it as from editing its sets: raise Conflict as `runs.require_edits` does.
     """
     holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)
     used = (
@@ -91,6 +83,8 @@ def hold_group(viewer: Viewer, group_id: UUID) -> HeldGroup:
     lock_sets(viewer.course.id, {*db.session.scalars(holders), *db.session.scalars(used)})
     db.session.execute(select(Group.id).where(Group.id == group_id).with_for_update(key_share=True))
     access = read_group_access(viewer, group_id)
+    if access.actor.is_staff:
+        require_edits(viewer.course.id, *(row.id for row in access.sets))
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.role)
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)
@@ -111,16 +105,6 @@ def _live_groupings(group_id: UUID) -> list[Held]:
     ).all()
     states = read_states([row.id for row, _ in rows])
     return [Held(assignment, rules_of(assignment), row, states[row.id]) for row, assignment in rows]
-
-
-def find_student(course_id: UUID, member_id: UUID | None) -> RosterMember:
-    """Return an active student of a course; raise RuleViolation("students_only") for anybody else."""
-    member = db.session.get(RosterMember, member_id) if member_id else None
-    if member is None or member.course_id != course_id or member.status != MemberStatus.ACTIVE:
-        raise RuleViolation("students_only")
-    if member.enrollment_type != EnrollmentType.STUDENT:
-        raise RuleViolation("students_only")
-    return member
 
 
 def require_entry(held: HeldGroup, member: RosterMember) -> None:
@@ -189,7 +173,7 @@ def enter(held: HeldGroup, member: RosterMember) -> None:
         first, *others = open_groupings(held)
         formation.come_in(viewer, first, member.id, member.name)
         for one in others:
-            seat(one.row, member.id, Status.ACCEPTED)
+            seat(viewer, one.row, member.id, Status.ACCEPTED)
         return
     append_members([(group_id, member.id)])
     follow_members(viewer, {group_id})
@@ -207,7 +191,7 @@ def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
     elif held.groupings:
         for one in open_groupings(held):
             unseat(one.row, [member_id])
-            formation.tell_if_invalid(one)
+            tell_if_invalid(one)
     else:
         require_open([signup_of(row) for row in held.access.sets], now())
     of_person = (GroupMembership.group_id == held.row.id, GroupMembership.member_id == member_id)
@@ -237,11 +221,6 @@ def give_role(held: HeldGroup, member_id: UUID, role: GroupRole) -> None:
     """Write a member's role down; who decides that it may be given is the caller."""
     of_person = (GroupMembership.group_id == held.row.id, GroupMembership.member_id == member_id)
     db.session.execute(update(GroupMembership).where(*of_person).values(role=role))
-
-
-def name_of(member_id: UUID) -> str:
-    """Return a member's name."""
-    return db.session.scalar(select(RosterMember.name).where(RosterMember.id == member_id)) or ""
 
 
 def note(held: HeldGroup, action: str, subject: str, member_id: UUID | None = None) -> None:

@@ -1,10 +1,11 @@
 """Finds the classmates whom a student means: chosen from a list, or typed as e-mails, names and student numbers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 
+from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import typed_invitees
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -23,16 +24,24 @@ def find(course_id: UUID, member_ids: Collection[UUID], typed: str) -> tuple[lis
     found = {member.id: member for member in chosen}
     refused = [("", "invite_unknown")] * (len(set(member_ids)) - len(found))
     words = typed_invitees(typed)
-    known = _by_word(course_id, words)
+    known = _typed(course_id, words)
     for word in words:
-        people = known.get(word.casefold(), [])
-        if len(people) == 1:
-            found[people[0].id] = people[0]
-        elif people:
-            refused.append((word, "invite_ambiguous"))
-        else:
-            refused.append((word, "invite_unknown_email" if "@" in word else "invite_unknown"))
+        try:
+            member = meant_by(known, word)
+            found[member.id] = member
+        except RuleViolation as error:
+            refused.append((word, error.code))
     return list(found.values()), refused
+
+
+def meant_by(known: Mapping[str, Sequence[RosterMember]], word: str) -> RosterMember:
+    """Return whom a word means; raise RuleViolation with the `word` for nobody ("invite_unknown") and for several."""
+    people = known.get(word.casefold(), ())
+    if len(people) == 1:
+        return people[0]
+    if people:
+        raise RuleViolation("invite_ambiguous", word=word)
+    raise RuleViolation("invite_unknown_email" if "@" in word else "invite_unknown", word=word)
 
 
 def list_free_classmates(course_id: UUID, assignment_id: UUID, me: UUID, *, same_section: bool) -> list[RosterMember]:
@@ -47,7 +56,12 @@ def list_free_classmates(course_id: UUID, assignment_id: UUID, me: UUID, *, same
     return [member for member in free if sections[me] & sections[member.id]]
 
 
-def _by_word(course_id: UUID, words: Sequence[str]) -> dict[str, list[RosterMember]]:
+def by_word(course_id: UUID) -> dict[str, list[RosterMember]]:
+    """Return the students of a course by everything that may mean them, as `find` compares it; in one query."""
+    return _by_word(_students(course_id))
+
+
+def _typed(course_id: UUID, words: Sequence[str]) -> dict[str, list[RosterMember]]:
     folded = [word.casefold() for word in words]
     if not folded:
         return {}
@@ -59,10 +73,13 @@ def _by_word(course_id: UUID, words: Sequence[str]) -> dict[str, list[RosterMemb
             func.lower(RosterMember.student_number).in_(folded),
         ),
     )
+    return _by_word(people)
+
+
+def _by_word(people: Sequence[RosterMember]) -> dict[str, list[RosterMember]]:
     found: dict[str, list[RosterMember]] = {}
     for member in people:
-        names = {text.casefold() for text in (member.email, member.name, member.student_number) if text}
-        for word in names.intersection(folded):
+        for word in {text.casefold() for text in (member.email, member.name, member.student_number) if text}:
             found.setdefault(word, []).append(member)
     return {word: _prefer_active(members) for word, members in found.items()}
 

@@ -18,7 +18,8 @@ from lti_tool.domain.roster import MemberSource, MemberStatus
 from lti_tool.models import Course, Group, GroupMembership, RosterMember, db, transaction
 from lti_tool.services import history, publication, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.roster import lock_roster
+from lti_tool.services.departures import depart
+from lti_tool.services.people import lock_roster
 from lti_tool.services.sections import read_section_names
 from lti_tool.services.system_sets import ensure_system_group_sets
 
@@ -111,6 +112,8 @@ def edit_member(viewer: Viewer, member_id: UUID, values: MemberValues, seen: str
 def delete_member(viewer: Viewer, member_id: UUID) -> Changes:
     """Delete a person for good, out of every group of every origin; the groups stay (MODEL-64, MODEL-78).
 
+    What students formed and nobody is left in ends, as when somebody leaves the course (`departures.depart`).
+
     Raise NotFound, RuleViolation("member_not_deletable") for whom the LMS still lists, Conflict("run_open").
     """
     course_id = viewer.course.id
@@ -120,10 +123,13 @@ def delete_member(viewer: Viewer, member_id: UUID) -> Changes:
         if not is_deletable(MemberSource(row.source), MemberStatus(row.status)):
             raise RuleViolation("member_not_deletable", member=row.name)
         history.note(course_id, viewer.access_id, "member_deleted", row.name, member_id, member_id=member_id)
-        held = session.scalars(select(GroupMembership.group_id).where(GroupMembership.member_id == member_id)).all()
-        session.execute(delete(RosterMember).where(RosterMember.id == member_id))  # memberships go with the row
+        departed = depart(course_id, GroupMembership.member_id == member_id)
+        session.execute(
+            delete(RosterMember).where(RosterMember.id == member_id)
+        )  # the seats of the past go with the row
         after = bring_in_step(course_id)
-    return replace(after, groups=(after.groups | set(held)) - after.deleted_groups)
+    gone = after.deleted_groups | departed.gone
+    return replace(after, groups=(after.groups | departed.left) - gone, deleted_groups=gone)
 
 
 def new_local_row(course_id: UUID, values: MemberValues) -> RosterMember:

@@ -61,8 +61,8 @@ def clean_message(text: str) -> str:
 def post_message(viewer: Viewer, group_id: UUID, key: UUID, text: str) -> UUID:
     """Store a message and return its id; the same form sent twice (`key`) stores it once.
 
-    The other members are told, unless a notice of this group's messages is unread with them already. Raise
-    RuleViolation as `clean_message` does, and as `space.hold_space` does.
+    The other members are told, unless a notice of this group's messages is unread with them already; whoever writes
+    has read. Raise RuleViolation as `clean_message` does, and as `space.hold_space` does.
     """
     body = clean_message(text)
     message_id = form_id(viewer, group_id, key, body)
@@ -83,6 +83,7 @@ def post_message(viewer: Viewer, group_id: UUID, key: UUID, text: str) -> UUID:
                 )
             )
             _tell_others(viewer, group_id, access.row.name)
+        _take_as_read(viewer, group_id)
     return message_id
 
 
@@ -104,18 +105,22 @@ def read_new_messages(group_id: UUID, after: UUID | None) -> MessageBlock:
     return MessageBlock([ShownMessage(row, author_type) for row, author_type in db.session.execute(query)])
 
 
-def mark_read(viewer: Viewer, group_id: UUID) -> None:
-    """Take the viewer's notices of this group's messages as read; without one, nothing is written."""
-    unread = _unread(group_id).where(Notice.member_id == viewer.actor.member_id)
-    if db.session.scalar(unread.limit(1)) is None:
-        return
-    with transaction() as session:
-        session.execute(
-            update(Notice)
-            .where(Notice.group_id == group_id, Notice.kind == KIND, Notice.member_id == viewer.actor.member_id)
-            .where(Notice.read_at.is_(None))
-            .values(read_at=now())
-        )
+def has_unread(viewer: Viewer, group_id: UUID) -> bool:
+    """Say whether a notice of this group's messages is unread with the viewer."""
+    return db.session.scalar(_unread(group_id).where(Notice.member_id == viewer.actor.member_id).limit(1)) is not None
+
+
+def mark_read(viewer: Viewer, group_id: UUID) -> int:
+    """Take the viewer's notices of this group's messages as read, and return how many there were."""
+    with transaction():
+        return _take_as_read(viewer, group_id)
+
+
+def _take_as_read(viewer: Viewer, group_id: UUID) -> int:
+    unread = (Notice.group_id == group_id, Notice.kind == KIND, Notice.read_at.is_(None))
+    read = update(Notice).where(*unread, Notice.member_id == viewer.actor.member_id).values(read_at=now())
+    done = db.session.execute(read.execution_options(synchronize_session=False))
+    return done.rowcount  # type: ignore[attr-defined,no-any-return] # what an UPDATE gives has it
 
 
 def _query(group_id: UUID) -> Select[GroupMessage, str | None]:

@@ -1,7 +1,7 @@
 """Tells people what concerns them: notices inside the tool, and by e-mail where that is set up."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -49,6 +49,16 @@ class NoticePage:
     wants_mail: bool
 
 
+@dataclass(frozen=True)
+class Told:
+    """Some people who are told the same: about which group and assignment, and the facts of the sentence."""
+
+    member_ids: Collection[UUID]
+    group_id: UUID | None
+    assignment_id: UUID | None
+    facts: Mapping[str, str]
+
+
 def tell(
     course_id: UUID,
     member_ids: Collection[UUID],
@@ -62,20 +72,25 @@ def tell(
 
     Where e-mail is set up, a worker sends it after the commit.
     """
+    tell_each(course_id, [Told(member_ids, group_id, assignment_id, facts)], kind)
+
+
+def tell_each(course_id: UUID, told: Iterable[Told], kind: str) -> None:
+    """Write notices of one kind as `tell` does, to many people about many groups in one statement."""
     tool = cast("Tool", current_app.extensions["lti_tool"])
+    fixed = {"course_id": course_id, "kind": kind, "mail_state": "waiting" if tool.settings.smtp_url else "none"}
     rows = [
         {
+            **fixed,
             "id": uuid4(),
-            "course_id": course_id,
             "member_id": member_id,
-            "kind": kind,
-            "facts": json.dumps(facts),
-            "group_id": group_id,
-            "assignment_id": assignment_id,
+            "facts": json.dumps(one.facts),
+            "group_id": one.group_id,
+            "assignment_id": one.assignment_id,
             "created_at": now(),
-            "mail_state": "waiting" if tool.settings.smtp_url else "none",
         }
-        for member_id in dict.fromkeys(member_ids)
+        for one in told
+        for member_id in dict.fromkeys(one.member_ids)
     ]
     if rows:
         db.session.execute(insert(Notice), rows)

@@ -18,19 +18,20 @@ from lti_tool.services import history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import free_edited_name
 from lti_tool.services.group_sets import get_set, lock_set, read_groups
-from lti_tool.services.groupings import add_local_group, end_grouping
+from lti_tool.services.groupings import lock_sets
 from lti_tool.services.held_groups import (
     HeldGroup,
     changes_of,
-    find_student,
     hold_group,
-    lock_sets,
     note,
     open_groupings,
     require_no_other,
     signup_of,
     tell_people,
 )
+from lti_tool.services.local_groups import store_group
+from lti_tool.services.people import find_student
+from lti_tool.services.seats import end_grouping
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def create_own_group(viewer: Viewer, set_id: UUID, name: str, description: str, 
             require_free_name(made, taken)
         else:
             made = free_name(generated_name([me.name]), taken)
-        group = add_local_group(course_id, set_id, made, generated=not typed)
+        group = store_group(course_id, set_id, made, generated=not typed)
         group.description, group.privacy = clean_text(description), privacy
         session.add(GroupMembership(group_id=group.id, member_id=me.id, position=0, role=GroupRole.CREATOR))
         history.note(course_id, viewer.access_id, "group_started", made, group.id, group_id=group.id, member_id=me.id)

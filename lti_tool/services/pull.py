@@ -13,10 +13,11 @@ from lti_tool.domain.sync import PullPlan, Report, sets_to_store
 from lti_tool.models import Course, SyncRun, db, release, transaction
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.drift import note_drift
+from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
-from lti_tool.services.roster import Merged, hold_roster, merge_roster
+from lti_tool.services.roster import Merged, merge_roster
 from lti_tool.services.tool import Tool
 
 

@@ -17,9 +17,9 @@ from lti_tool.services import gateways, publication, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.lms_answers import read_known
+from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups
 from lti_tool.services.pulled_groups import read_known_groups, read_known_sets, read_people, store_plan
-from lti_tool.services.roster import hold_roster
 from lti_tool.services.tool import Tool
 
 

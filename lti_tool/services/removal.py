@@ -15,7 +15,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import release_sets
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import get_set, lock_set
-from lti_tool.services.roster import hold_roster
+from lti_tool.services.people import hold_roster
 from lti_tool.services.runs import require_edits, require_no_open_run
 
 

@@ -22,7 +22,8 @@ from lti_tool.domain.roster import (
     plan_merge,
 )
 from lti_tool.domain.sync import Report
-from lti_tool.models import Course, RosterMember, db
+from lti_tool.models import RosterMember, db
+from lti_tool.services.people import lock_roster
 from lti_tool.services.sections import apply_sections
 from lti_tool.services.system_sets import ensure_system_group_sets
 
@@ -81,20 +82,6 @@ def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
         select(RosterMember).where(RosterMember.course_id == course_id).order_by(RosterMember.created_at)
     )
     return plan_merge([KnownMember(row.id, _person(row), MemberSource(row.source)) for row in rows], roster)
-
-
-def lock_roster(course_id: UUID) -> Course:
-    """Lock the people of a course for the rest of the transaction, so that two writers decide one after the other."""
-    return db.session.execute(select(Course).where(Course.id == course_id).with_for_update()).scalar_one()
-
-
-def hold_roster(course_id: UUID) -> None:
-    """Keep the people of a course as they are until the transaction ends; those who hold do not wait for each other.
-
-    Called before any other row is locked: who puts people into groups, and who changes the people, then never wait
-    for each other crosswise, and nobody is put into a group while they leave the course.
-    """
-    db.session.execute(select(Course.id).where(Course.id == course_id).with_for_update(read=True, key_share=True))
 
 
 @dataclass(frozen=True)

@@ -262,14 +262,17 @@ def require_no_open_run(course_id: UUID) -> None:
         raise Conflict("run_open")
 
 
-def require_edits(course_id: UUID, set_id: UUID | None = None) -> None:
-    """Raise Conflict while a run keeps people from editing the course, or this set of it (see `Work.stops`).
+def require_edits(course_id: UUID, *set_ids: UUID) -> None:
+    """Raise Conflict while a run keeps people from editing the course, or one of these sets (see `Work.stops`).
 
     Every service that changes sets, groups or assignments for somebody asks this inside its transaction.
     """
     run = db.session.scalar(select(SyncRun).where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN)))
-    if run and (code := work_of(run).stops(set_id)):
-        raise Conflict(code)
+    if run is None:
+        return
+    for set_id in set_ids or (None,):
+        if code := work_of(run).stops(set_id):
+            raise Conflict(code)
 
 
 def work_of(run: SyncRun) -> Work:

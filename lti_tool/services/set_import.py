@@ -30,8 +30,8 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.people import hold_roster
 from lti_tool.services.removal import delete_orphans
-from lti_tool.services.roster import hold_roster
 from lti_tool.services.undo import What, undoable
 
 KIND = "groups"
@@ -74,7 +74,7 @@ def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None 
     Raise RuleViolation for a file that is no table, BadSpreadsheet with every problem for one that breaks rules,
     Conflict during a sync or a publication of the set: the preview would not be of what is there afterwards.
     """
-    runs.require_edits(viewer.course.id, set_id)
+    runs.require_edits(viewer.course.id, *([set_id] if set_id else ()))
     text = decode(data)
     if set_id:
         get_imported_set(viewer.course.id, set_id)

@@ -22,6 +22,7 @@ from lti_tool.models import (
     SyncRun,
     db,
 )
+from lti_tool.services.formed_groups import Formed, read_formed, require_not_formed
 from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, problem_of, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
@@ -35,24 +36,32 @@ CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines 
 class GroupCard:
     """A group with its members, staff marked by their enrollment type, and the names of the other sets that hold it.
 
-    `editable`: it is changed by whoever changes the set, and so on the set's page.
+    `editable`: it is changed by whoever changes the set, and so on the set's page; `formed`: it works on an
+    assignment, where its people are changed instead.
     """
 
     row: Group
     members: Sequence[RosterMember]
     elsewhere: Sequence[str] = ()
     editable: bool = False
+    formed: Formed | None = None
 
 
 @dataclass(frozen=True)
 class GroupLine:
-    """A group in brief: enough for a choice of groups; `editable` as in GroupCard."""
+    """A group in brief: enough for a choice of groups; `editable` and `formed` as in GroupCard."""
 
     id: UUID
     name: str
     origin: str
     members: int
     editable: bool
+    formed: Formed | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Say whether the group belongs to whoever changes the set."""
+        return self.editable or self.formed is not None
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ class ShownSet:
     @property
     def has_foreign_groups(self) -> bool:
         """Say whether some of its groups belong to somebody else than the set."""
-        return not all(group.editable for group in self.groups)
+        return not all(group.is_own for group in self.groups)
 
     @property
     def placed(self) -> int:
@@ -205,8 +214,9 @@ def read_namesakes(course_id: UUID) -> frozenset[str]:
 def read_lines(set_id: UUID, editor: Editor | None) -> list[GroupLine]:
     """Return the groups of a set that `editor` changes, in its order, each with the number of its people.
 
-    One query.
+    Two queries.
     """
+    formed = read_formed(set_id) if editor is Editor.TOOL else {}
     rows = db.session.execute(
         select(Group.id, Group.name, Group.origin, func.count(GroupMembership.member_id))
         .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
@@ -215,11 +225,14 @@ def read_lines(set_id: UUID, editor: Editor | None) -> list[GroupLine]:
         .group_by(Group.id, GroupSetEntry.position)
         .order_by(GroupSetEntry.position, Group.id)
     )
-    return [GroupLine(*values, _editable(values.origin, editor)) for values in rows]
+    return [
+        GroupLine(*values, _editable(values.origin, editor, formed.get(values.id)), formed.get(values.id))
+        for values in rows
+    ]
 
 
-def _editable(origin: str, editor: Editor | None) -> bool:
-    return editor is not None and editor_of_group(Origin(origin)) is editor
+def _editable(origin: str, editor: Editor | None, formed: Formed | None) -> bool:
+    return formed is None and editor is not None and editor_of_group(Origin(origin)) is editor
 
 
 def _editor(row: GroupSet) -> Editor | None:
@@ -231,14 +244,16 @@ def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
     row = get_set(course_id, set_id)
     group = get_group(set_id, group_id)
     members = read_members([group_id]).get(group_id, ())
-    card = GroupCard(group, members, editable=_editable(group.origin, _editor(row)))
+    formed = read_formed(set_id).get(group_id)
+    card = GroupCard(group, members, editable=_editable(group.origin, _editor(row), formed), formed=formed)
     return GroupPage(row, card, _waiting(course_id, set_id, None)[0], read_namesakes(course_id))
 
 
 def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
     """Return a person of a set and where the person may go: to groups that may be changed, without the person's own.
 
-    Raise NotFound, also for a person who is in no group of the set and may be in none.
+    Raise NotFound, also for a person who is in no group of the set and may be in none, and Conflict for one in a group
+    that works on an assignment.
     """
     row = get_set(course_id, set_id)
     member = db.session.scalar(
@@ -253,6 +268,7 @@ def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
     )
     if member is None or not (present or _may_be_placed(course_id, member_id)):
         raise NotFound("member_not_found")
+    require_not_formed(present)
     groups = [group for group in read_lines(set_id, _editor(row)) if group.editable and group.id not in present]
     return MovePage(row, member, groups)
 
@@ -276,7 +292,7 @@ def _cards(lines: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) ->
         held = members.setdefault(group.id, [])
         if member is not None:
             held.append(member)
-    return [GroupCard(groups[i.id], members[i.id], holders.get(i.id, ()), i.editable) for i in lines]
+    return [GroupCard(groups[i.id], members[i.id], holders.get(i.id, ()), i.editable, i.formed) for i in lines]
 
 
 def _other_holders(set_id: UUID) -> dict[UUID, list[str]]:
@@ -295,7 +311,7 @@ def _other_holders(set_id: UUID) -> dict[UUID, list[str]]:
 
 
 def _names_of_sharers(groups: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) -> list[str]:
-    names = (name for group in groups if group.editable for name in holders.get(group.id, ()))
+    names = (name for group in groups if group.is_own for name in holders.get(group.id, ()))
     return list(dict.fromkeys(names))
 
 

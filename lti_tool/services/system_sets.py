@@ -1,10 +1,10 @@
 """Keeps the sets that belong to the roster in step with it, and people who are not active out of all groups."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
@@ -21,14 +21,13 @@ from lti_tool.domain.system_sets import (
 )
 from lti_tool.models import (
     Group,
-    Grouping,
-    GroupingMembership,
     GroupMembership,
     GroupSet,
     GroupSetEntry,
     RosterMember,
     db,
 )
+from lti_tool.services.departures import Departed, depart
 from lti_tool.services.memberships import append_members
 
 
@@ -38,46 +37,32 @@ def ensure_system_group_sets(course_id: UUID) -> Changes:
     Whoever is not active leaves every group; each active student has a group of their own, and all active staff
     have one. A second call changes nothing. Return what changed.
     """
-    left = _remove_inactive_from_groups(course_id)
+    departed = depart(course_id, _inactive_in_groups(course_id))
     plan = plan_system_sets(system_sets(course_id, _active_people(course_id)), _stored(course_id))
-    changes = _changes_of(plan, left)
+    changes = _changes_of(plan, departed)
     _apply(course_id, plan)
     return changes
 
 
-def _remove_inactive_from_groups(course_id: UUID) -> set[UUID]:
-    """Take them out, and return the groups that they were in."""
-    inactive = GroupMembership.member_id.in_(
-        select(RosterMember.id).where(RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE)
-    )
-    left = set(db.session.scalars(select(GroupMembership.group_id).where(inactive)))
-    if left:
-        db.session.execute(delete(GroupMembership).where(inactive))
-        _end_seats(course_id)
-    return left
+def _inactive_in_groups(course_id: UUID) -> ColumnElement[bool]:
+    """Return the condition on memberships of people who are not active."""
+    of_course = (RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE)
+    return GroupMembership.member_id.in_(select(RosterMember.id).where(*of_course))
 
 
-def _end_seats(course_id: UUID) -> None:
-    """End the seats of people who left, as their memberships: who comes back is free, in groups and groupings alike."""
-    gone = select(RosterMember.id).where(
-        RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE
-    )
-    live = (GroupingMembership.member_id.in_(gone), GroupingMembership.ended_at.is_(None))
-    seats = select(GroupingMembership.grouping_id).where(*live)
-    alone = (Grouping.id.in_(seats), Grouping.alone, Grouping.ended_at.is_(None))
-    db.session.execute(update(Grouping).where(*alone).values(ended_at=now()))
-    db.session.execute(update(GroupingMembership).where(*live).values(ended_at=now()))
-
-
-def _changes_of(plan: SystemPlan, left: Collection[UUID]) -> Changes:
-    """Return the sets and groups that a plan changes, copies that lose a group included; `left`: groups left before."""
+def _changes_of(plan: SystemPlan, departed: Departed) -> Changes:
+    """Return the sets and groups that a plan changes, copies that lose a group among them, and what people left."""
     sets = {group_set.id for group_set in plan.add_sets} | {set_id for set_id, _, _ in plan.add_entries}
     if plan.remove_groups:
         holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(plan.remove_groups))
         sets.update(db.session.scalars(holders))
-    groups = {*left, *(group.id for group in plan.add_groups), *(group_id for group_id, _ in plan.rename_groups)}
+    groups = {
+        *departed.left,
+        *(group.id for group in plan.add_groups),
+        *(group_id for group_id, _ in plan.rename_groups),
+    }
     groups.update(group_id for group_id, _ in (*plan.add_members, *plan.remove_members))
-    gone = frozenset(plan.remove_groups)
+    gone = frozenset(plan.remove_groups) | departed.gone
     return Changes(group_sets=frozenset(sets), groups=frozenset(groups) - gone, deleted_groups=gone)
 
 

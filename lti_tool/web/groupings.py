@@ -11,7 +11,7 @@ from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import clone_groupings as clones
-from lti_tool.services import grouping_files
+from lti_tool.services import grouping_batches, grouping_files, new_groupings
 from lti_tool.services import staff_groupings as staff
 from lti_tool.services.groupings_page import read_groupings
 from lti_tool.services.publication import push_after_change
@@ -89,7 +89,9 @@ def create_grouping(course_id: UUID, assignment_id: UUID) -> Response:
     if form.validate():
         ids = form.member_ids.data or []
         return _done(
-            assignment_id, staff.create_grouping(viewer(), assignment_id, form.name.data or "", ids), "grouping_made"
+            assignment_id,
+            new_groupings.create_grouping(viewer(), assignment_id, form.name.data or "", ids),
+            "grouping_made",
         )
     return _show(course_id, assignment_id, 422, new_form=form)
 
@@ -98,7 +100,7 @@ def create_grouping(course_id: UUID, assignment_id: UUID) -> Response:
 @requires(Permission.EDIT_ASSIGNMENTS)
 def create_individual_groupings(course_id: UUID, assignment_id: UUID) -> Response:
     """Give every ungrouped student a grouping of their own."""
-    return _done(assignment_id, staff.create_individual(viewer(), assignment_id), "individual_made")
+    return _done(assignment_id, grouping_batches.create_individual(viewer(), assignment_id), "individual_made")
 
 
 @blueprint.post(f"{ONE}/members")

@@ -29,7 +29,7 @@ def unread_badge(course_id: UUID) -> Response:
     """Show the number of new notices, or nothing (204) when it is as the page has it."""
     if request.args.get("seen", type=int) == viewer().unread:
         return make_response("", 204)
-    return _badge(viewer().unread)
+    return show_badge(viewer().unread)
 
 
 @blueprint.post("/read")
@@ -38,7 +38,7 @@ def mark_notices_read(course_id: UUID) -> Response:
     """Mark what the page shows as read; what came since stays new."""
     services.mark_read(viewer(), request.form.get("newest", type=as_uuid))
     if wants_fragment():
-        return _badge(0)  # what came meanwhile is counted by the next question, because the badge says 0
+        return show_badge(0)  # what came meanwhile is counted by the next question, because the badge says 0
     return see_other("notices.notices")
 
 
@@ -50,7 +50,8 @@ def choose_notice_mail(course_id: UUID) -> Response:
     return see_other("notices.notices", notice="mail_chosen")
 
 
-def _badge(unread: int) -> Response:
+def show_badge(unread: int) -> Response:
+    """Answer with the number of new notices, for its place in the navigation."""
     return make_response(render_template("notices/badge.html", unread=unread))
 
 

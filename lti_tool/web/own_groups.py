@@ -210,7 +210,11 @@ def done(changes: Changes, notice: str, endpoint: str = "own_groups.group", **va
 @blueprint.errorhandler(RuleViolation)
 @blueprint.errorhandler(Conflict)
 def show_refusal(error: ToolError) -> Response:
-    """Answer a refused act with the reason and the group's page, for whoever may see it; else with one's own groups."""
+    """Answer a refused act with the reason and the group's page, for whoever may see it; else with one's own groups.
+
+    The page that seed 002 goes back to is the answer itself, under the status of the refusal (TEAM-14, TEAM-58): a
+    redirect is what an act that was done is answered, and programs could not tell the two apart.
+    """
     if prefers_json():
         return answer_error(error)
     log.info("refused", code=error.code, status=status_of(error), endpoint=request.endpoint)

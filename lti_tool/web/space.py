@@ -18,6 +18,7 @@ from lti_tool.services import documents
 from lti_tool.services.messages import (
     MESSAGE_LENGTH,
     MessageBlock,
+    has_unread,
     mark_read,
     read_messages,
     read_new_messages,
@@ -30,6 +31,7 @@ from lti_tool.web.access import requires, takes_documents, tool, viewer
 from lti_tool.web.downloads import download
 from lti_tool.web.forms import Form, UploadedFile, as_uuid
 from lti_tool.web.group_access import group_access, requires_in_group
+from lti_tool.web.notices import show_badge
 from lti_tool.web.pages import page, see_other, wants_fragment
 
 blueprint = Blueprint("space", __name__, url_prefix="/courses/<uuid:course_id>/groups/<uuid:group_id>/space")
@@ -75,9 +77,12 @@ class DocumentForm(Form):
 @requires(Permission.VIEW_COURSE)
 @requires_in_group(GroupPermission.SPACE)
 def space(course_id: UUID, group_id: UUID) -> Response:
-    """Show a group's messages, newest last, and its documents; with `before` the messages before one of them."""
+    """Show a group's messages, newest last, and its documents; with `before` the messages before one of them.
+
+    Looking changes nothing for the person: the page sends a POST that takes the messages as read. That staff look is
+    written down, as a log is (RFC 9110, 9.2.1).
+    """
     note_visit(viewer(), group_access())
-    mark_read(viewer(), group_id)
     return _show(group_id)
 
 
@@ -90,12 +95,23 @@ def more_messages(course_id: UUID, group_id: UUID) -> Response:
         return see_other("space.space", group_id=group_id, before=request.args.get("before"))
     if "before" in request.args:
         block = read_messages(group_id, before=_cursor("before"))
-        return page("space/more.html", block=block, group=group_access().row, later=False)
+        return page("space/more.html", block=block, group=group_access().row, later=False, unread=False)
     block = read_new_messages(group_id, _cursor("after"))
     if not block.messages:
         return make_response("", 204)
-    mark_read(viewer(), group_id)
-    return page("space/more.html", block=block, group=group_access().row, later=True)
+    unread = has_unread(viewer(), group_id)
+    return page("space/more.html", block=block, group=group_access().row, later=True, unread=unread)
+
+
+@blueprint.post("/read")
+@requires(Permission.VIEW_COURSE)
+@requires_in_group(GroupPermission.SPACE)
+def mark_messages_read(course_id: UUID, group_id: UUID) -> Response:
+    """Take the group's messages as read, which the page asks for by itself; give the new count of notices."""
+    left = viewer().unread - mark_read(viewer(), group_id)
+    if wants_fragment():
+        return show_badge(max(0, left))
+    return see_other("space.space", group_id=group_id)
 
 
 @blueprint.post("/messages")
@@ -211,6 +227,7 @@ def _show(group_id: UUID, status: int = 200, **forms: Form) -> Response:
         group=access.row,
         block=block,
         is_newest=before is None,
+        unread=before is None and has_unread(viewer(), group_id),
         documents=shown,
         deletable={row.id for row in shown if documents.may_delete(viewer(), access, row)},
         limits=documents.limits_of(tool().settings),

@@ -11,9 +11,13 @@ from sqlalchemy import select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.formation import Status
+from lti_tool.domain.permissions import Actor
+from lti_tool.domain.roles import EnrollmentType
 from lti_tool.models import Assignment, Course, GroupSet, Notice, Registration, RosterMember, db, transaction
 from lti_tool.services import deadlines
-from lti_tool.services.groupings import add_group, add_grouping, seat
+from lti_tool.services.access import CourseFacts, Viewer
+from lti_tool.services.local_groups import store_group
+from lti_tool.services.seats import Place, add_grouping, seat_all
 
 SOON, FAR = timedelta(hours=5), timedelta(days=3)
 
@@ -70,12 +74,12 @@ def assignment(people: dict[str, UUID], **values: Any) -> Assignment:
         )
         session.add(row)
         session.flush()
-        made = add_grouping(row, add_group(row, "one", generated=True))
-        seat(made, people["ana"], Status.INVITER)
-        seat(made, people["bo"], Status.ACCEPTED)
-        seat(made, people["cleo"], Status.PENDING)
-        lone = add_grouping(row, add_group(row, "two", generated=True))
-        seat(lone, people["dan"], Status.INVITER)
+        course = CourseFacts(people["course"], "B", "B", "canvas")
+        staff = Viewer(uuid4(), "Staff", course, Actor(EnrollmentType.TEACHER))
+        one, two = (add_grouping(row, store_group(course.id, set_row.id, name)) for name in ("one", "two"))
+        seats = {"ana": (one, Status.INVITER), "bo": (one, Status.ACCEPTED), "cleo": (one, Status.PENDING)}
+        seats["dan"] = (two, Status.INVITER)
+        seat_all(staff, row.id, [Place(made, people[name], status) for name, (made, status) in seats.items()])
     return row
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.domain.clock import now
@@ -144,7 +144,7 @@ def routes(app: Flask, method: str, permissions: Any = EDITS) -> set[str]:
     return {r.endpoint for r in rules if getattr(views[r.endpoint], "permission", None) in permissions}
 
 
-def address(world: Any, endpoint: str) -> str:
+def address(world: Any, endpoint: str, **more: UUID) -> str:
     """Return the address of an edit of what the course has."""
     (rule, *_) = world.app.url_map.iter_rules(endpoint)
     values = {
@@ -156,6 +156,7 @@ def address(world: Any, endpoint: str) -> str:
         "grouping_id": world.groupings[0],
         "change_id": world.change,
         "draft_id": world.drafts[endpoint in REIMPORTS],
+        **more,
     }
     with world.app.test_request_context():
         return str(world.app.url_map.bind("").build(endpoint, {key: values[key] for key in rule.arguments}))
@@ -203,6 +204,40 @@ def test_a_sync_of_groups_refuses_every_edit(busy: Any, endpoint: str, kind: str
     page = busy.teacher.post(address(busy, endpoint), 409, fields=sent(busy, endpoint))
     assert "A sync is at work on this course" in page.main.text
     assert stored(busy) == before
+
+
+# Routes of a group that change nothing of it for staff: they leave none, and its space is no part of a set.
+NO_EDITS = {"own_groups.preview_name", "own_groups.leave_group"}
+
+
+def acts_on_groups(app: Flask) -> list[str]:
+    """Return the writes of a group's own pages, which ask for a right in the group."""
+    writes = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    found = {name for name in writes if hasattr(app.view_functions[name], "group_permission")}
+    return sorted(name for name in found - NO_EDITS if not name.startswith("space."))
+
+
+@pytest.mark.shows("MODEL-29")
+def test_a_sync_of_groups_holds_staffs_acts_on_a_group_back_and_no_students(busy: Any) -> None:
+    acts = acts_on_groups(busy.app)
+    assert {"own_groups.delete_group", "own_groups.transfer_group", "doors.accept_request"} <= set(acts)
+    busy.run("pull", "running")
+    before = stored(busy)
+    more = {"request_id": uuid4(), "invite_id": uuid4()}
+    fields = {"name": "New", "max_uses": "3", "member_id": str(busy.names["Ana López"])}
+    for endpoint in acts:
+        page = busy.teacher.post(
+            address(busy, endpoint, **more), 409, fields={**fields, "member_ids": fields["member_id"]}
+        )
+        assert "A sync is at work on this course" in page.main.text, endpoint
+    assert stored(busy) == before
+    with busy.app.app_context():
+        ended = update(Grouping).values(ended_at=now())
+        db.session.execute(ended)
+        db.session.execute(update(GroupMembership).values(role="creator"))
+        db.session.commit()
+    student = busy.browser("student", name="Ana López", member=busy.names["Ana López"])
+    student.post(f"groups/{busy.names['team-1']}/edit", name="ours", privacy="listed")
 
 
 @pytest.mark.shows("MODEL-29")

@@ -46,7 +46,7 @@ def test_each_wrong_code_is_told_in_its_own_words(team: Team) -> None:
         code + "0": "exactly 12 characters",
         "abcdefghijk1": "case counts",
         "Z" * 12: "typing errors",
-        foreign.invite_code: "another course",
+        foreign.invite_code: "typing errors",  # nobody learns here that another course has it
         lms.invite_code: "come from Canvas",
     }
     for typed, said in wrongs.items():

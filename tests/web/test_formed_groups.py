@@ -10,6 +10,7 @@ from lti_tool.models import (
     GroupingMembership,
     GroupMembership,
     GroupSet,
+    HistoryEntry,
     RosterMember,
     transaction,
 )
@@ -54,6 +55,29 @@ def test_the_set_does_not_change_a_formed_group_past_its_grouping(course: Course
     assert course.people()["others"] == {"Cleo"}
     course.post(course.teacher, f"groupings/{row.id}/end")
     assert course.people() == {"others": {"Cleo"}}
+
+
+def test_the_sets_page_shows_a_formed_group_read_only_and_leads_to_where_it_is_changed(course: Course) -> None:
+    _, group = formed(course)
+    here = f"group-sets/{course.set_id}"
+    course.teacher.post(f"{here}/groups", name="others", count=1)
+    page = course.teacher.get(here)
+    card, other = page.select(".card.group")
+    assert words(card.h3).startswith(group.name)
+    assert not card.select("input, button")
+    links = [link["href"].partition("?")[0] for link in card.select("a")]
+    assert [link.rpartition("/")[2] for link in links] == ["edit", "groupings"], "its name alone is changed here"
+    assert [option.get_text() for option in page.select("#place-group option")] == ["others (0)"]
+    assert any(link["href"].partition("?")[0].endswith("/delete") for link in other.select("a"))
+    assert not course.teacher.get(f"{here}/groups/{group.id}/edit").select("#member_id")
+    course.teacher.get(f"{here}/members/{course.ids['Bo']}", 409)
+    observer = course.world.browser("observer")
+    assert "Works on A1" in words(observer.get(here))
+    drawn = course.teacher.get(f"{here}/random?seed=1")
+    assert [words(card.h3) for card in drawn.select(".card.group")] == ["others 3"]
+    fields = {field["name"]: field["value"] for field in drawn.select("form input[type=hidden]")}
+    course.teacher.post(f"{here}/random", fields=fields)
+    assert course.people() == {group.name: {"Ana", "Bo"}, "others": {"Cleo", "Dan", "Eve"}}
 
 
 def test_an_undo_does_not_take_people_out_of_what_was_formed_since(course: Course) -> None:
@@ -118,6 +142,9 @@ def test_groupings_write_nothing_into_sets_of_the_lms(course: Course) -> None:
     address = f"assignments/{assignment}/groupings"
     for name in ("Red", "Blue", ""):
         course.teacher.post(address, 422, member_ids=[course.ids["Bo"]], name=name)
+    page = course.teacher.get(address)
+    assert "choose a local set" in words(page)
+    assert not page.select("form[action$='/groupings'], form[action$='/import']"), "what would be refused"
     assert [row.name for row in world.stored(Group, course_id=world.course_id) if row.origin != "system"] == ["Red"]
     assert [one.member_id for one in world.stored(GroupMembership, group_id=red.id)] == [course.ids["Ana"]]
     assert not list(world.stored(Grouping, assignment_id=assignment))
@@ -147,6 +174,10 @@ def test_a_student_is_in_one_group_of_the_set_whatever_the_assignments(course: C
     mine = {name for name, people in course.people().items() if "Bo" in people}
     assert len(mine) == 1
     assert mine != {group.name}
+    (left,) = course.world.stored(HistoryEntry, action="moved_on")
+    assert (left.group_id, left.member_id) == (group.id, course.ids["Bo"])
+    (renamed,) = course.world.stored(Group, id=group.id)
+    assert (group.name, renamed.name) == ("berg-chen", "ana_berg"), "a generated name follows who is left"
     assert course.statuses(row.id) == {"Ana": "inviter", "Bo": "accepted"}  # of the earlier assignment
     here = f"group-sets/{course.set_id}"
     course.teacher.post(f"{here}/groups", name="reds", count=1)

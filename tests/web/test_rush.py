@@ -3,11 +3,13 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 
-from lti_tool.models import Group, GroupInvite, GroupMembership, InviteUse, db
+from lti_tool.domain.clock import now
+from lti_tool.models import Assignment, Group, Grouping, GroupInvite, GroupMembership, InviteUse, db
 from tests.web.conftest import Browser, World
 
 WORKERS = 10
@@ -98,3 +100,33 @@ def test_one_person_in_two_tabs_comes_into_one_group_of_the_set(rush: World) -> 
 
     assert Counter(at_once(tabs, join)) == {303: 1, 422: 9}
     assert len(rush.stored(GroupMembership)) == 1
+
+
+def test_clones_that_cross_each_other_wait_and_none_works_on_what_changed(rush: World) -> None:
+    ids = [rush.member(f"S{n} Doe", email=f"s{n}@x.example") for n in range(4)]
+    works = {name: uuid4() for name in "AB"}
+    for key, name in zip(works.values(), works, strict=True):
+        row = {"id": key, "course_id": rush.course_id, "name": name, "created_at": now(), "formed_by": "staff"}
+        rush._add(Assignment(**row, min_size=1, group_set_id=rush.group_set(f"Set {name}")))
+    teacher, both = rush.browser(), list(works.values())
+    for number, member_id in enumerate(ids):
+        path = f"assignments/{both[number % 2]}/groupings"
+        teacher.post(path, name=f"g{number}", member_ids=member_id)
+    wanted = {}
+    staff = [rush.browser() for _ in range(WORKERS)]
+    for number, person in enumerate(staff):
+        target, source = both[:: 1 if number % 2 else -1]
+        page = person.get(f"assignments/{target}/groupings/clone?source_id={source}")
+        wanted[person.token] = target, {"source_id": str(source), "seen": page.select_one("input[name=seen]")["value"]}
+
+    def clone(person: Browser) -> int:
+        target, sent = wanted[person.token]
+        path = f"/courses/{rush.course_id}/assignments/{target}/groupings/clone"
+        return person.client.post(path, data={"csrf_token": person.token, **sent}).status_code
+
+    answers = Counter(at_once(staff, clone))
+    assert answers.keys() == {303, 409}
+    assert answers[303] == 1, "whoever came first; what the others had been shown is no more"
+    live = rush.stored(Grouping, ended_at=None)
+    assert len(live) == 4
+    assert len({row.group_id for row in live}) == 2, "both assignments have the same groups now"

@@ -222,13 +222,20 @@ def test_the_others_are_told_once_until_they_have_looked(space: Space) -> None:
     space.say(space.ana, "two")
     assert told() == [(bo, True)]
     page = space.bo.get(space.at)
+    assert told() == [(bo, True)], "looking alone changes nothing: the page sends a POST"
+    read = page.select_one("form[hx-trigger^=load]")["hx-post"]
+    assert not space.bo.part(read).text.strip()  # the badge, without a number
     assert told() == [(bo, False)]
+    assert not space.bo.get(space.at).select("form[hx-trigger^=load]")
     space.say(space.ana, "three")
     assert told() == sorted([(bo, False), (bo, True)])
-    space.bo.fragment(page.select_one(".follow")["hx-get"])
+    part, _ = space.bo.fragment(page.select_one(".follow")["hx-get"])
+    space.bo.post(part.select_one("form[hx-trigger^=load]")["action"])
     assert told() == [(bo, False)] * 2
     space.say(space.teacher, "four")
     assert told() == sorted([(ana, True), (bo, False), (bo, False), (bo, True)])
+    space.say(space.bo, "five")  # whoever writes has read
+    assert told() == sorted([(ana, True), *[(bo, False)] * 3])
 
 
 def test_who_dropped_the_course_is_told_nothing(space: Space) -> None:

@@ -1,0 +1,53 @@
+"""Hands groups on whose inviter or creator is gone: somebody is always there to invite, to answer and to break up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import tuple_, update
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.formation import Status
+from lti_tool.domain.group_rights import GroupRole
+from lti_tool.models import Assignment, Grouping, GroupingMembership, GroupMembership, db
+from lti_tool.services import history, notices
+from lti_tool.services.grouping_news import told_about
+from lti_tool.services.people import names_of
+
+
+@dataclass(frozen=True)
+class Heir:
+    """Who becomes the inviter of a grouping, and the name of the one until now."""
+
+    assignment: Assignment
+    row: Grouping
+    member_id: UUID
+    follows: str
+
+
+def hand_on(course_id: UUID, actor_id: UUID | None, heirs: Sequence[Heir]) -> None:
+    """Make each heir the inviter of the grouping and the creator of its group, written down and told (ruling C8).
+
+    `actor_id` as in `history.note`. In the caller's transaction, in the order of who `domain.formation.successor` says.
+    """
+    if not heirs:
+        return
+    seats = [(one.row.id, one.member_id) for one in heirs]
+    of_seat = tuple_(GroupingMembership.grouping_id, GroupingMembership.member_id)
+    inviters = update(GroupingMembership).where(of_seat.in_(seats)).values(status=Status.INVITER, changed_at=now())
+    db.session.execute(inviters.execution_options(synchronize_session=False))
+    make_creators({one.row.group_id: one.member_id for one in heirs if one.row.group_id and not one.row.alone})
+    names = names_of([one.member_id for one in heirs])
+    for one in heirs:
+        about = {"group_id": one.row.group_id, "member_id": one.member_id}
+        history.note(course_id, actor_id, "became_inviter", names[one.member_id], one.row.id, **about)
+    told = [told_about(one.assignment, one.row, [one.member_id], person=one.follows) for one in heirs]
+    notices.tell_each(course_id, told, "became_inviter")
+
+
+def make_creators(creators: Mapping[UUID, UUID]) -> None:
+    """Make somebody the creator of each group, by group."""
+    if creators:
+        of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
+        made = update(GroupMembership).where(of_pair.in_(list(creators.items()))).values(role=GroupRole.CREATOR)
+        db.session.execute(made.execution_options(synchronize_session=False))

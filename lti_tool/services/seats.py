@@ -1,0 +1,249 @@
+"""Seats in groupings: taken, left and ended, in step with who is in the groups; many cost as many queries as one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Exists, delete, exists, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.formation import COMMITTED, Status
+from lti_tool.domain.groups import Origin
+from lti_tool.models import (
+    Assignment,
+    Group,
+    Grouping,
+    GroupingMembership,
+    GroupMembership,
+    GroupSet,
+    GroupSetEntry,
+    db,
+)
+from lti_tool.services import history
+from lti_tool.services.access import Viewer
+from lti_tool.services.group_names import follow_members
+from lti_tool.services.memberships import append_members
+from lti_tool.services.people import names_of
+
+
+@dataclass(frozen=True)
+class Place:
+    """A seat that somebody takes, or the status that they get on theirs."""
+
+    row: Grouping
+    member_id: UUID
+    status: Status
+    invited_by: UUID | None = None
+
+
+def add_grouping(assignment: Assignment, group: Group, *, alone: bool = False) -> Grouping:
+    """Store a grouping of a group on an assignment; raise RuleViolation("group_used") when it has one already."""
+    (row,) = add_groupings(assignment, [group], alone=alone)
+    return row
+
+
+def add_groupings(assignment: Assignment, groups: Sequence[Group], *, alone: bool = False) -> list[Grouping]:
+    """Store a grouping of each group, in their order; raise as `add_grouping` does."""
+    rows = [
+        Grouping(
+            id=uuid4(),
+            assignment_id=assignment.id,
+            group_id=group.id,
+            group_name=group.name,
+            alone=alone,
+            approved=False,
+            created_at=now(),
+        )
+        for group in groups
+    ]
+    try:
+        with db.session.begin_nested():
+            db.session.add_all(rows)
+    except IntegrityError:
+        raise RuleViolation("group_used", name=groups[0].name) from None
+    return rows
+
+
+def seat(viewer: Viewer, row: Grouping, member_id: UUID, status: Status, *, invited_by: UUID | None = None) -> None:
+    """Give somebody a seat in a grouping, or another status there; see `seat_all`."""
+    seat_all(viewer, row.assignment_id, [Place(row, member_id, status, invited_by)])
+
+
+def seat_all(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> None:
+    """Give people seats in groupings of one assignment, or another status there, in the caller's transaction.
+
+    Who is in for good is put into the group too, as its creator or as a member, and their other invitations to the
+    assignment become refusals (FORM-43; ruling C9). Raise RuleViolation("already_grouped") when the database finds
+    somebody in another grouping, and "already_in_set" for who is in a group of the set that no assignment formed.
+    """
+    try:
+        with db.session.begin_nested():
+            _write_seats(assignment_id, places)
+    except IntegrityError:
+        raise RuleViolation("already_grouped") from None
+    committed = [place for place in places if place.status in COMMITTED]
+    if committed:
+        _refuse_others(assignment_id, [place.member_id for place in committed])
+        _enter_groups(viewer, assignment_id, committed)
+
+
+def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
+    rows = db.session.execute(
+        select(GroupingMembership.id, GroupingMembership.grouping_id, GroupingMembership.member_id).where(
+            GroupingMembership.grouping_id.in_({place.row.id for place in places}),
+            GroupingMembership.member_id.in_({place.member_id for place in places}),
+        )
+    )
+    known = {(grouping_id, member_id): key for key, grouping_id, member_id in rows}
+    at, changed, new = now(), [], []
+    for place in places:
+        values = {"status": place.status, "changed_at": at, "ended_at": None}
+        key = known.get((place.row.id, place.member_id))
+        if key is None:
+            fixed = {"id": uuid4(), "grouping_id": place.row.id, "assignment_id": assignment_id, "created_at": at}
+            new.append({**fixed, **values, "member_id": place.member_id, "invited_by": place.invited_by})
+        else:  # who invited stays written down, unless somebody else does now
+            changed.append({"id": key, **values, **({"invited_by": place.invited_by} if place.invited_by else {})})
+    if changed:
+        db.session.execute(update(GroupingMembership), changed)
+    if new:
+        db.session.execute(insert(GroupingMembership), new)
+
+
+def _refuse_others(assignment_id: UUID, member_ids: Collection[UUID]) -> None:
+    """Refuse the invitations of people who have a seat for good now."""
+    db.session.execute(
+        update(GroupingMembership)
+        .where(
+            GroupingMembership.assignment_id == assignment_id,
+            GroupingMembership.member_id.in_(member_ids),
+            GroupingMembership.ended_at.is_(None),
+            GroupingMembership.status == Status.PENDING,
+        )
+        .values(status=Status.REJECTED, changed_at=now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> None:
+    """Put people into the groups of their groupings; who works alone is in the group of the roster anyhow."""
+    pairs = {(one.row.group_id, one.member_id): one for one in places if one.row.group_id and not one.row.alone}
+    if not pairs:
+        return
+    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
+    present = {
+        (group_id, member_id)
+        for group_id, member_id in db.session.execute(
+            select(GroupMembership.group_id, GroupMembership.member_id).where(
+                GroupMembership.group_id.in_({group_id for group_id, _ in pairs}),
+                GroupMembership.member_id.in_({member_id for _, member_id in pairs}),
+            )
+        )
+    }
+    coming = [
+        (group_id, member_id) for group_id, member_id in pairs if group_id and (group_id, member_id) not in present
+    ]
+    if coming:
+        _leave_other_groups(viewer, assignment_id, [member_id for _, member_id in coming])
+        append_members(coming)
+    creators = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
+    if creators:
+        made = update(GroupMembership).where(of_pair.in_(creators)).values(role="creator")
+        db.session.execute(made.execution_options(synchronize_session=False))
+
+
+def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collection[UUID]) -> None:
+    """Keep everybody in one group of the assignment's set (ruling C1).
+
+    A group of an earlier assignment is left, its grouping stays (FORM-7): that is written down, and a generated name
+    follows who is left. Any other group: RuleViolation("already_in_set").
+    """
+    of_set = select(Assignment.group_set_id).where(Assignment.id == assignment_id).scalar_subquery()
+    formed = exists().where(Grouping.group_id == Group.id, Grouping.ended_at.is_(None))
+    rows = db.session.execute(
+        select(Group.id, Group.name, GroupMembership.member_id, GroupSet.name, formed)
+        .join(GroupMembership, GroupMembership.group_id == Group.id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(GroupSet.id == of_set, GroupMembership.member_id.in_(member_ids), Group.origin != Origin.SYSTEM)
+    ).all()
+    for _, name, _, other, _ in (row for row in rows if not row[4]):
+        raise RuleViolation("already_in_set", name=name, other=other)
+    if not rows:
+        return
+    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
+    db.session.execute(delete(GroupMembership).where(of_pair.in_([(row[0], row[2]) for row in rows])))
+    people = names_of([row[2] for row in rows])
+    for group_id, _, member_id, _, _ in rows:
+        about = {"group_id": group_id, "member_id": member_id}
+        history.note(viewer.course.id, viewer.access_id, "moved_on", people[member_id], group_id, **about)
+    follow_members(viewer, {row[0] for row in rows})
+
+
+def unseat(row: Grouping, member_ids: Collection[UUID]) -> None:
+    """End the seats of these people in a grouping and take them out of its group; the rows stay as history.
+
+    Whom another assignment's live grouping of the same group holds stays in the group.
+    """
+    _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
+    if row.group_id is not None and not row.alone:
+        of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
+        db.session.execute(delete(GroupMembership).where(*of_group, ~_held_elsewhere([row.id])))
+
+
+def _end_seats(grouping_ids: Collection[UUID], *which: ColumnElement[bool]) -> None:
+    these = (GroupingMembership.grouping_id.in_(grouping_ids), GroupingMembership.ended_at.is_(None), *which)
+    ended = update(GroupingMembership).where(*these).values(ended_at=now())
+    db.session.execute(ended.execution_options(synchronize_session=False))
+
+
+def _held_elsewhere(besides: Collection[UUID]) -> Exists:
+    """Return the condition on a GroupMembership that a live grouping other than these holds the member for good."""
+    return (
+        exists()
+        .where(Grouping.id == GroupingMembership.grouping_id, Grouping.group_id == GroupMembership.group_id)
+        .where(Grouping.id.not_in(besides), Grouping.ended_at.is_(None))
+        .where(GroupingMembership.member_id == GroupMembership.member_id, GroupingMembership.ended_at.is_(None))
+        .where(GroupingMembership.status.in_(COMMITTED))
+        .correlate(GroupMembership)
+    )
+
+
+def end_grouping(row: Grouping) -> UUID | None:
+    """End a grouping and all seats in it; return its group's id when that goes too, because nothing else uses it."""
+    return next(iter(end_groupings([row])), None)
+
+
+def end_groupings(rows: Sequence[Grouping]) -> list[UUID]:
+    """End groupings and all seats in them; return the groups that go too, because nothing else uses them.
+
+    A group that another assignment's grouping uses stays, with whom that one holds, and so does a student's own group
+    of the roster.
+    """
+    ids = [row.id for row in rows]
+    _end_seats(ids)
+    at = now()
+    for row in rows:
+        row.ended_at = at
+    db.session.flush()
+    groups = {row.group_id for row in rows if row.group_id and not row.alone}
+    if not groups:
+        return []
+    live = select(Grouping.group_id).where(Grouping.group_id.in_(groups), Grouping.ended_at.is_(None))
+    used = set(db.session.scalars(live))
+    if used:
+        was_there = (
+            exists()
+            .where(Grouping.id == GroupingMembership.grouping_id, Grouping.group_id == GroupMembership.group_id)
+            .where(Grouping.id.in_(ids), GroupingMembership.member_id == GroupMembership.member_id)
+            .correlate(GroupMembership)
+        )
+        of_used = GroupMembership.group_id.in_(used)
+        leaving = delete(GroupMembership).where(of_used, was_there, ~_held_elsewhere(ids))
+        db.session.execute(leaving.execution_options(synchronize_session=False))
+    gone = [group_id for group_id in groups if group_id not in used]
+    if gone:
+        db.session.execute(delete(Group).where(Group.id.in_(gone), Group.origin == Origin.LOCAL))
+    return gone

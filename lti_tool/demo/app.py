@@ -16,6 +16,7 @@ from lti_tool.demo import (
     canvas_groups,
     canvas_lti,
     canvas_oauth,
+    canvas_registering,
     canvas_sets,
     control,
     course_groups,
@@ -23,9 +24,11 @@ from lti_tool.demo import (
     moodle_groups,
     moodle_lti,
     moodle_people,
+    moodle_registering,
     moodle_ws,
     nrps,
     pages,
+    registry,
     snapshot,
     tokens,
 )
@@ -49,10 +52,12 @@ BLUEPRINTS = (
     canvas_graphql.bp,
     canvas_lti.bp,
     canvas_oauth.bp,
+    canvas_registering.bp,
     control.bp,
     course_groups.canvas_bp,
     course_groups.moodle_bp,
     moodle_lti.bp,
+    moodle_registering.bp,
     moodle_ws.bp,
     nrps.canvas_bp,
     nrps.moodle_bp,
@@ -108,6 +113,9 @@ class DemoLms:
             tool = replace(tool, custom=CANVAS_CUSTOM)
         with self.hub.lock:
             self.hub.tools[flavour] = tool
+            self.hub.added[flavour][registry.OWN] = registry.AddedTool(
+                registry.OWN, "LTI Groups, as installed", tool, "on"
+            )
 
     def make_big_course(self, flavour: Flavour, students: int | None = None, groups: int = 400) -> str:
         """Return the LMS's id of the big course, made if it does not exist yet."""

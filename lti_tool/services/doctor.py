@@ -127,6 +127,14 @@ def _mail(tool: Tool) -> Finding:
 def _registration(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
     registration = get_registration(registration_id)
     label = f"{registration.name} ({registration.family})"
+    if not registration.confirmed:
+        yield Finding(
+            f"{label}: registration",
+            Verdict.FAILED,
+            f"unconfirmed: {registration.issuer} registered itself by a link for nobody certain",
+            f"if you know it: lti-tool registration confirm {registration.id}",
+        )
+        return
     if not registration.is_active:
         yield Finding(
             f"{label}: registration",

@@ -105,6 +105,23 @@ def update_registration(registration_id: UUID, **fields: str | None) -> Registra
     return registration
 
 
+def set_rules(
+    registration_id: UUID, *, accepts_deployments: bool | None = None, manages_all: bool | None = None
+) -> None:
+    """Change what a registration's launches bring: placements at once, administrators for all; None: as it is.
+
+    Whether its administrators manage all is for the command line alone, since any platform may name its own. Raise
+    NotFound.
+    """
+    with transaction():
+        registration = get_registration(registration_id)
+        if accepts_deployments is not None:
+            registration.accepts_deployments = accepts_deployments
+        if manages_all is not None:
+            registration.manages_all = manages_all
+    forget_registrations()
+
+
 def list_registrations() -> Sequence[Registration]:
     """Return all registrations, oldest first."""
     return db.session.scalars(select(Registration).order_by(Registration.created_at)).all()
@@ -142,4 +159,4 @@ def add_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
         if row is None:
             session.add(_deployment(registration_id, lms_deployment_id))
         else:
-            row.active = True
+            row.active, row.refused_at = True, None

@@ -12,7 +12,6 @@ from lti_tool.models import Deployment, Registration
 from lti_tool.services import oauth_clients, registrations, tokens
 from lti_tool.services.tool import Tool
 
-
 YES_OR_NO = click.Choice(("yes", "no"))
 
 
@@ -187,6 +186,12 @@ def _print(facts: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        text = ("\n" + " " * 19 if key == "oauth_scopes" else ", ").join(value) if isinstance(value, list) else value
-        text = {True: "yes", False: "no"}.get(text, text) if isinstance(text, bool) else text
-        click.echo(f"{key.replace('_', ' '):18} {text or '—'}")
+        click.echo(f"{key.replace('_', ' '):18} {_text(key, value) or '—'}")
+
+
+def _text(key: str, value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ("\n" + " " * 19 if key == "oauth_scopes" else ", ").join(value)
+    return value

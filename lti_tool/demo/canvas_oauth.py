@@ -26,6 +26,8 @@ def ask() -> ResponseReturnValue:
         return jsonify(error="invalid_request", error_description=text), 400
     if request.args.get("response_type") != "code":
         return redirect(_back(target, {"error": "unsupported_response_type"}))
+    if set(request.args.get("scope", "").split()) & set(hub().faults.key_lacks.split()):
+        return redirect(_back(target, {"error": "invalid_scope"}))
     chosen = request.args.get("as", type=int)
     staff = {e.user for e in canvas().enrolments.values() if e.kind in ("TeacherEnrollment", "TaEnrollment")}
     people = [p for p in canvas().people.values() if p.admin or p.id in staff]

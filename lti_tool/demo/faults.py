@@ -32,6 +32,8 @@ class Faults:
     account: str = ""
     # What a Canvas user's settings make of an export: "semicolon", "bom" and "german", in any combination.
     export_form: str = ""
+    # Scopes that the API developer key lacks, separated by blanks.
+    key_lacks: str = ""
     # How many people of each page of Moodle's list the rights keep back, after the page was cut.
     withhold: int = 0
 
@@ -84,7 +86,7 @@ def _checked(name: str, value: Any, known: dict[str, Any]) -> Any:
         raise ValueError("web_services is empty, off or maintenance")
     if name == "account" and value not in ("", "expired", "suspended", "password"):
         raise ValueError("account is empty, expired, suspended or password")
-    if name in ("only_path", "lacks", "web_services", "account", "export_form"):
+    if name in ("only_path", "lacks", "web_services", "account", "export_form", "key_lacks"):
         return str(value)
     if name in ("strip_includes", "revoke_token"):
         return value in (True, 1, "1", "true", "on")

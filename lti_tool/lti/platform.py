@@ -67,7 +67,8 @@ def require_active_deployment(registration_id: UUID, lms_deployment_id: str) -> 
     """Raise LaunchError("deployment_unknown") or ("deployment_waiting") unless the placement may launch.
 
     A registration whose rule is to accept placements takes an unknown one at once: the launch that brings it is
-    signed by its platform (lti.md 6.3, deployment confusion). Only a yes is remembered, so that a placement works as soon as an admin has allowed it.
+    signed by its platform (lti.md 6.3, deployment confusion). Only a yes is remembered, so that a placement works as
+    soon as an admin has allowed it.
     """
     memory = _memory(registration_id)
     if lms_deployment_id in memory.deployments:

@@ -81,6 +81,13 @@ def redirect_uri(settings: Settings) -> str:
     return settings.base_url.rstrip("/") + CALLBACK_PATH
 
 
+def missing_scopes(tool: Tool, registration_id: UUID) -> tuple[str, ...]:
+    """Return the scopes that the key lacks; raise as `open_client` and `canvas_oauth.missing_scopes`."""
+    client = open_client(tool.settings, registration_id)
+    release()
+    return canvas_oauth.missing_scopes(tool.outbound, client, redirect_uri(tool.settings))
+
+
 def check_client(tool: Tool, registration_id: UUID) -> None:
     """Ask Canvas whether it knows the key; raise as `open_client` and `canvas_oauth.check_client`."""
     client = open_client(tool.settings, registration_id)

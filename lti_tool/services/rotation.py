@@ -7,11 +7,12 @@ from sqlalchemy import select
 
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.models import LmsGrant, OauthClient, ServiceToken, db, transaction
+from lti_tool.models.database import Base
 from lti_tool.services.sealing import UnsealError, is_sealed_now, seal, unseal
 from lti_tool.settings import Settings
 
 # Every column of the store that `sealing.seal` fills.
-SEALED = {
+SEALED: dict[type[Base], tuple[str, ...]] = {
     ServiceToken: ("ciphertext",),
     OauthClient: ("secret_ciphertext",),
     LmsGrant: ("access_ciphertext", "refresh_ciphertext"),
@@ -52,8 +53,8 @@ def rotate_secrets(settings: Settings) -> Rotation:
     return done
 
 
-def _sealed() -> Iterator[tuple[ServiceToken | OauthClient | LmsGrant, str]]:
+def _sealed() -> Iterator[tuple[Base, str]]:
     for kind, columns in SEALED.items():
-        for row in db.session.scalars(select(kind).with_for_update()):
+        for row in db.session.scalars(select(kind).with_for_update()).all():
             for column in columns:
                 yield row, column

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -18,12 +19,14 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
 from lti_tool.version import __version__
 
 USER_AGENT = f"LTI-Groups/{__version__}"
 CONNECT_SECONDS = 3.05
+TOTAL_SECONDS = 120
 MEBIBYTE = 1024 * 1024
 
 
@@ -123,15 +126,18 @@ class Outbound:
         data: Mapping[str, Any] | list[tuple[str, Any]] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         read_seconds: float = 10,
+        total_seconds: float = TOTAL_SECONDS,
         max_bytes: int = 16 * MEBIBYTE,
     ) -> Answer:
         """Make one call and return the whole answer, whatever its status; redirects are not followed.
 
+        `read_seconds`: the longest silence; `total_seconds`: until the end of the answer, however it trickles.
         Raise LmsUnavailable when the other side is silent or answers too much, LmsRefused("address_not_allowed")
         when the address is private and not allowed or is not https.
         """
         host = host_of(url)
-        self._require_scheme(url, host)
+        self.require_scheme(url)
+        until = time.monotonic() + total_seconds
         try:
             with self._session().request(
                 method,
@@ -143,11 +149,11 @@ class Outbound:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = self._read(response, host, max_bytes)
+                body = self._read(response, host, max_bytes, until)
                 return Answer(url, response.status_code, response.headers, body)
-        except requests.Timeout:
+        except (requests.Timeout, ReadTimeoutError):
             raise LmsUnavailable("lms_timeout", host=host) from None
-        except requests.RequestException:
+        except (requests.RequestException, HTTPError):
             raise LmsUnavailable("lms_unreachable", host=host) from None
 
     def _session(self) -> requests.Session:
@@ -163,19 +169,23 @@ class Outbound:
             self._local.session = session
         return session
 
-    def _require_scheme(self, url: str, host: str) -> None:
+    def require_scheme(self, url: str) -> None:
+        """Raise LmsRefused("address_not_allowed") unless an address is https, or http of a host that may be private."""
         parts = urlsplit(url)
         allowed_plain = (parts.hostname or "").casefold() in self._guard.allowed
         if parts.scheme != "https" and not (parts.scheme == "http" and allowed_plain):
-            raise LmsRefused("address_not_allowed", host=host)
+            raise LmsRefused("address_not_allowed", host=host_of(url))
 
     @staticmethod
-    def _read(response: requests.Response, host: str, max_bytes: int) -> bytes:
+    def _read(response: requests.Response, host: str, max_bytes: int, until: float) -> bytes:
+        """Read the body as it comes: by whole blocks, an answer of a byte a second would be waited for without end."""
         body = bytearray()
-        for chunk in response.iter_content(64 * 1024):
+        while chunk := response.raw.read1(64 * 1024, decode_content=True):
             body += chunk
             if len(body) > max_bytes:
                 raise LmsUnavailable("lms_too_much", host=host)
+            if time.monotonic() > until:
+                raise LmsUnavailable("lms_timeout", host=host)
         return bytes(body)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import click
 
 from lti_tool.cli.context import opened
+from lti_tool.lti.addresses import tool_addresses
 from lti_tool.models import Deployment, Registration
 from lti_tool.services import oauth_clients, registrations, tokens
 from lti_tool.services.tool import Tool
@@ -149,7 +150,7 @@ def _state_of(row: Deployment) -> str:
 
 
 def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
-    base = f"{tool.settings.base_url}/lti/{row.id}"
+    addresses = tool_addresses(tool.settings, row.id)
     return {
         "id": str(row.id),
         "name": row.name,
@@ -157,10 +158,10 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
         "issuer": row.issuer,
         "client_id": row.client_id,
         "status": "active" if row.is_active else "pending",
-        "login_url": f"{base}/login",
-        "launch_url": f"{base}/launch",
-        "jwks_url": f"{base}/jwks.json",
-        "config_url": f"{base}/config.json",
+        "login_url": addresses.login,
+        "launch_url": addresses.launch,
+        "jwks_url": addresses.jwks,
+        "config_url": addresses.config,
         "lms_url": row.lms_url,
         "auth_login_url": row.auth_login_url,
         "auth_token_url": row.auth_token_url,

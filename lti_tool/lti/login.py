@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from lti_tool.domain import clock
 from lti_tool.domain.errors import LaunchError
+from lti_tool.lti.addresses import tool_addresses
 from lti_tool.lti.platform import Platform, active
 from lti_tool.lti.state import COOKIE_PREFIX, LoginState, digest, seal
 from lti_tool.models import Registration
@@ -31,11 +32,6 @@ class LoginStart:
     cookie_value: str
 
 
-def launch_url(settings: Settings, registration: Registration) -> str:
-    """Return the one redirect address of a registration; no request has a say in it."""
-    return f"{settings.base_url}/lti/{registration.id}/launch"
-
-
 def start_login(
     settings: Settings, registration: Registration, params: Mapping[str, str], now: datetime | None = None
 ) -> LoginStart:
@@ -55,7 +51,7 @@ def start_login(
         "response_mode": "form_post",
         "prompt": "none",
         "client_id": platform.client_id,
-        "redirect_uri": launch_url(settings, registration),
+        "redirect_uri": tool_addresses(settings, registration.id).launch,  # no request has a say in it
         "login_hint": params["login_hint"],
         "state": sealed,
         "nonce": nonce,

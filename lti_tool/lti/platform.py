@@ -124,7 +124,12 @@ def forget_registrations() -> None:
 
 
 def active(registration: Registration) -> Platform:
-    """Return a registration's values; raise LaunchError("registration_pending") while some are still missing."""
+    """Return a registration's values.
+
+    Raise LaunchError("registration_unconfirmed"), or ("registration_pending") while some are still missing.
+    """
+    if not registration.confirmed:
+        raise LaunchError("registration_unconfirmed", 403)
     if not registration.is_active:
         raise LaunchError("registration_pending", 403)
     return Platform(

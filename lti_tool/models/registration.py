@@ -90,6 +90,7 @@ class RegistrationLink(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
     registration_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("registration.id", ondelete="SET NULL")
     )  # its fruit

@@ -31,6 +31,7 @@ def register(app: Flask) -> None:
         presets,
         publication,
         references,
+        registering,
         roster,
         roster_files,
         runs,
@@ -48,5 +49,5 @@ def register(app: Flask) -> None:
     of_assignments = (assignments, selection, formation, groupings)
     of_students = (own_groups, doors, space, notices, history)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
+    for module in (health, lti, registering, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)

@@ -176,6 +176,8 @@ def require_own_origin() -> None:
     """Refuse what the browser itself says to come from another site's page."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
+    if origin == "null" and site == "same-origin":
+        return  # a page of ours that sends no referrer tells no origin either (Fetch, "append a request Origin header")
     if (site is not None and site not in ("same-origin", "none")) or (
         origin is not None and origin != tool().settings.origin
     ):
@@ -185,7 +187,8 @@ def require_own_origin() -> None:
 def _send_headers(response: Response) -> Response:
     framed_by = None if g.get("framed_by_anybody") else tuple(g.get("frame_origins", ()))
     response.headers.setdefault("Content-Security-Policy", _content_policy(framed_by))
-    response.headers.extend(SAFETY)
+    for name, value in SAFETY:
+        response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column('created_at', TIME, nullable=False),
         sa.Column('expires_at', TIME, nullable=False),
         sa.Column('used_at', TIME, nullable=True),
+        sa.Column('withdrawn_at', TIME, nullable=True),
         sa.Column('registration_id', sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
             ['registration_id'],

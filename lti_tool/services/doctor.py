@@ -1,6 +1,6 @@
 """Checks everything that a launch and a sync need, one line each: ok, warning or failed, with what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -68,7 +68,14 @@ def examine_installation(tool: Tool) -> Iterator[Finding]:
         yield _queue()
 
 
-def sum_up(findings: Iterator[Finding]) -> Finding:
+def examine_for(tool: Tool, registration_id: UUID, *, whole: bool) -> list[Finding]:
+    """Check one registration for its administrators, and the installation: `whole`, or as one line."""
+    installation = list(examine_installation(tool))
+    shown = installation if whole else [sum_up(installation)]
+    return [*shown, *examine_registration(tool, registration_id)]
+
+
+def sum_up(findings: Iterable[Finding]) -> Finding:
     """Return the installation's checks as one line, for those whom its parts do not concern."""
     bad = [finding for finding in findings if finding.verdict is Verdict.FAILED]
     if not bad:

@@ -48,7 +48,7 @@ def add_registration(
     if family not in FAMILIES:
         raise RuleViolation("family_unknown", family=family)
     values = {**_usual(issuer, family, fields.get("lms_url")), **{k: v for k, v in fields.items() if v}}
-    _require_urls(values)
+    require_urls(values)
     registration = Registration(
         id=uuid4(),
         name=name or urlsplit(issuer).netloc or issuer,
@@ -73,7 +73,8 @@ def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
     return {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
 
 
-def _require_urls(values: dict[str, str]) -> None:
+def require_urls(values: dict[str, str]) -> None:
+    """Raise RuleViolation("url_invalid", field=…) for an address that is none."""
     for field in URL_FIELDS:
         value = values.get(field)
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
@@ -94,7 +95,7 @@ def update_registration(registration_id: UUID, **fields: str | None) -> Registra
     values = {key: value for key, value in fields.items() if value is not None}
     if "issuer" in values and not values["issuer"].strip():
         raise RuleViolation("issuer_required")
-    _require_urls(values)
+    require_urls(values)
     with transaction() as session:
         registration = session.get(Registration, registration_id)
         if registration is None:

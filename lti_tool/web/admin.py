@@ -9,7 +9,7 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.services import admin_pages, registration_edits, registration_links
 from lti_tool.services.registrations import add_registration
 from lti_tool.web.access import administrator, requires_administrator, tool
-from lti_tool.web.admin_forms import LinkForm, NewRegistrationForm, RegistrationForm, RemoveForm
+from lti_tool.web.admin_forms import FAMILY_WORDS, LinkForm, NewRegistrationForm, RegistrationForm, RemoveForm
 from lti_tool.web.pages import page, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
@@ -43,7 +43,7 @@ def add() -> Response:
             form.refuse(form.lms_url if error.facts.get("field") == "lms_url" else form.issuer, error)
         else:
             return see_other("admin.registration", registration_id=made.id, notice="registration_added")
-    return page("admin/new.html", 422 if form.errors else 200, form=form)
+    return page("admin/new.html", 422 if form.errors else 200, form=form, families=FAMILY_WORDS)
 
 
 @blueprint.route("/registrations/<uuid:registration_id>/edit", methods=["GET", "POST"])

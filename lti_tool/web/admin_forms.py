@@ -7,7 +7,6 @@ from wtforms import IntegerField, PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from lti_tool.domain.registration_links import DEFAULT_HOURS
-from lti_tool.services.registrations import FAMILIES
 from lti_tool.web.forms import Form
 
 LONGEST_NAME = 255
@@ -47,7 +46,7 @@ class RegistrationForm(Form):
 class NewRegistrationForm(Form):
     """A platform that is registered by hand; the usual addresses of its family are filled in."""
 
-    family = SelectField("Kind of LMS", choices=[(name, FAMILY_WORDS[name]) for name in FAMILIES])
+    family = SelectField("Kind of LMS", choices=list(FAMILY_WORDS))
     issuer = _text(
         "Issuer",
         "Canvas in the cloud: https://canvas.instructure.com. Moodle: its own address.",

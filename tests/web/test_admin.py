@@ -73,7 +73,6 @@ def test_an_unconfirmed_registration_is_confirmed_by_a_click(world: Any, admin: 
         name="New",
         family="moodle",
         issuer="https://m.example",
-        client_id="c",
         confirmed=False,
         created_at=now(),
         **complete,

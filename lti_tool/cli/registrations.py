@@ -8,9 +8,11 @@ from uuid import UUID
 import click
 
 from lti_tool.cli.context import opened
+from lti_tool.domain.registration_links import DEFAULT_HOURS
 from lti_tool.lti.addresses import tool_addresses
 from lti_tool.models import Deployment, Registration
-from lti_tool.services import oauth_clients, registrations, tokens
+from lti_tool.services import oauth_clients, registration_links, registrations, tokens
+from lti_tool.services.manual_registration import manual_fields
 from lti_tool.services.tool import Tool
 
 YES_OR_NO = click.Choice(("yes", "no"))
@@ -51,7 +53,7 @@ def add(issuer: str, family: str, name: str, deployments: tuple[str, ...], as_js
     """Register a platform and print the addresses to give it."""
     with opened() as tool:
         row = registrations.add_registration(issuer, family, name=name, deployments=deployments, **fields)
-        _print(_facts(tool, row), as_json)
+        _print_registration(tool, row, as_json)
 
 
 @registration.command("list")
@@ -73,7 +75,7 @@ def list_(as_json: bool) -> None:
 def show(registration_id: UUID, as_json: bool) -> None:
     """Show one registration with the addresses to give the platform."""
     with opened() as tool:
-        _print(_facts(tool, registrations.get_registration(registration_id)), as_json)
+        _print_registration(tool, registrations.get_registration(registration_id), as_json)
 
 
 @registration.command()
@@ -92,7 +94,34 @@ def update(
         registrations.set_rules(
             registration_id, accepts_deployments=_yes(accept_deployments), manages_all=_yes(manages_all)
         )
-        _print(_facts(tool, registrations.update_registration(registration_id, **fields)), as_json)
+        _print_registration(tool, registrations.update_registration(registration_id, **fields), as_json)
+
+
+@registration.command()
+@click.option("--expires-hours", default=DEFAULT_HOURS, show_default=True, help="How long the link may be used.")
+@click.option("--issuer", help="The platform that it is for; that one may launch without a confirmation.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def link(expires_hours: int, issuer: str | None, as_json: bool) -> None:
+    """Print a one-time address by which a platform registers itself (LTI Dynamic Registration)."""
+    with opened() as tool:
+        made = registration_links.create_registration_link(tool.settings, expires_hours, issuer)
+    until = made.expires_at.isoformat(timespec="seconds")
+    if as_json:
+        facts = {"id": str(made.id), "url": made.url, "issuer": made.issuer, "expires_at": until}
+        click.echo(json.dumps(facts, indent=2))
+        return
+    click.echo(made.url)
+    # On standard error, so that the address alone can be piped on.
+    click.echo(f"Paste it into the LMS before {until}; it works once. It is shown here only.", err=True)
+
+
+@registration.command()
+@click.argument("registration_id", type=click.UUID)
+def confirm(registration_id: UUID) -> None:
+    """Let a platform launch that registered itself by a link that did not name it."""
+    with opened():
+        row = registration_links.confirm_registration(registration_id)
+    click.echo(f"confirmed {row.name} ({row.issuer})")
 
 
 @registration.command()
@@ -157,7 +186,7 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
         "family": row.family,
         "issuer": row.issuer,
         "client_id": row.client_id,
-        "status": "active" if row.is_active else "pending",
+        "status": _status(row),
         "login_url": addresses.login,
         "launch_url": addresses.launch,
         "jwks_url": addresses.jwks,
@@ -173,6 +202,12 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
     }
 
 
+def _status(row: Registration) -> str:
+    if not row.confirmed:
+        return "unconfirmed"
+    return "active" if row.is_active else "pending"
+
+
 def _developer_key(tool: Tool, row: Registration) -> dict[str, Any]:
     """Return what Canvas's form of an API developer key asks for, and the id of the one that is stored."""
     return {
@@ -182,12 +217,17 @@ def _developer_key(tool: Tool, row: Registration) -> dict[str, Any]:
     }
 
 
-def _print(facts: dict[str, Any], as_json: bool) -> None:
+def _print_registration(tool: Tool, row: Registration, as_json: bool) -> None:
+    """Print what is known of a registration, and for people what the LMS's own form asks for."""
+    facts = _facts(tool, row)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
         click.echo(f"{key.replace('_', ' '):18} {_text(key, value) or '—'}")
+    click.echo("\nWhere the LMS's own form is filled in by hand:")
+    for field in manual_fields(tool.settings, row):
+        click.echo(f"  {field.label}: {field.value}")
 
 
 def _text(key: str, value: object) -> object:

@@ -138,32 +138,3 @@ def platform_claim() -> dict[str, str]:
 @bp.get("/api/lti/security/jwks")
 def jwks() -> ResponseReturnValue:
     return jsonify(keys.jwks(hub().pems["canvas"])), 200, {"Cache-Control": "max-age=864000, public"}
-
-
-@bp.get("/api/lti/security/openid-configuration")
-def openid_configuration() -> ResponseReturnValue:
-    issuer = hub().issuer("canvas")
-    return jsonify(
-        {
-            "issuer": issuer,
-            "authorization_endpoint": f"{issuer}/api/lti/authorize_redirect",
-            "registration_endpoint": f"{issuer}/api/lti/registrations",
-            "jwks_uri": f"{issuer}/api/lti/security/jwks",
-            "token_endpoint": f"{issuer}/login/oauth2/token",
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
-            "scopes_supported": ["openid", lti_messages.NRPS_SCOPE],
-            "response_types_supported": ["id_token"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "claims_supported": ["sub", "picture", "email", "name", "given_name", "family_name", "locale"],
-            "subject_types_supported": ["public"],
-            "https://purl.imsglobal.org/spec/lti-platform-configuration": {
-                "product_family_code": "canvas",
-                "version": "OpenSource",
-                "messages_supported": [{"type": "LtiResourceLinkRequest", "placements": ["course_navigation"]}],
-                "variables": ["Canvas.user.id", "Canvas.course.id", "Canvas.api.baseUrl"],
-                "https://canvas.instructure.com/lti/account_name": "Demo University (simulator)",
-                "https://canvas.instructure.com/lti/account_lti_guid": "demo-canvas",
-            },
-        }
-    )

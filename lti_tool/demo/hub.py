@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 
@@ -15,6 +15,9 @@ from lti_tool.demo.faults import Faults
 from lti_tool.demo.keys import new_pem
 from lti_tool.demo.seed import new_site
 from lti_tool.demo.site import Site
+
+if TYPE_CHECKING:
+    from lti_tool.demo.registry import AddedTool
 
 
 @dataclass
@@ -51,6 +54,8 @@ class Hub:
         self.lock = threading.RLock()
         self.faults = Faults()
         self.tools: dict[Flavour, ToolLink] = {}
+        self.added: dict[Flavour, dict[int, AddedTool]] = {"canvas": {}, "moodle": {}}  # by administrators
+        self.used_tokens: set[str] = set()
         self.pems: dict[Flavour, str] = {"canvas": new_pem("canvas"), "moodle": new_pem("moodle")}
         self.sites: dict[Flavour, Site] = {}
         self.calls: dict[Flavour, Counter[str]] = {"canvas": Counter(), "moodle": Counter()}

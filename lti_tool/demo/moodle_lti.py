@@ -157,30 +157,3 @@ def context_claim(course: Course) -> dict[str, Any]:
 @bp.get("/mod/lti/certs.php")
 def certs() -> ResponseReturnValue:
     return jsonify(keys.jwks(hub().pems["moodle"]))
-
-
-@bp.get("/mod/lti/openid-configuration.php")
-def openid_configuration() -> ResponseReturnValue:
-    root = hub().issuer("moodle") + "/mod/lti/"
-    return jsonify(
-        {
-            "issuer": hub().issuer("moodle"),
-            "token_endpoint": root + "token.php",
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
-            "jwks_uri": root + "certs.php",
-            "authorization_endpoint": root + "auth.php",
-            "registration_endpoint": root + "openid-registration.php",
-            "scopes_supported": [lti_messages.NRPS_SCOPE, "openid"],
-            "response_types_supported": ["id_token"],
-            "subject_types_supported": ["public", "pairwise"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "claims_supported": ["sub", "iss", "name", "given_name", "family_name", "email"],
-            "https://purl.imsglobal.org/spec/lti-platform-configuration": {
-                "product_family_code": "moodle",
-                "version": "4.5.6 (Build: 20250811)",
-                "messages_supported": [{"type": "LtiResourceLinkRequest"}],
-                "variables": ["Context.id", "User.id", "User.username", "Moodle.Person.userGroupIds"],
-            },
-        }
-    )

@@ -1,5 +1,6 @@
 """Platforms: registered, completed, listed, removed, and their tokens kept safe."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,8 @@ from uuid import UUID
 import pytest
 
 from lti_tool.cli.context import opened
+from lti_tool.domain.clock import now
+from lti_tool.models import Registration, transaction
 from lti_tool.services.tokens import read_service_token
 
 NOBODY = "00000000-0000-0000-0000-000000000001"
@@ -76,6 +79,9 @@ def test_deployments_are_allowed_once_each(tool: Any) -> None:
         (("registration", "add", "--issuer", " "), "issuer_required"),
         (("registration", "add", "--issuer", "x", "--key-set-url", "javascript:1"), "url_invalid"),
         (("token", "set", NOBODY), "registration_not_found"),
+        (("registration", "confirm", NOBODY), "registration_not_found"),
+        (("registration", "link", "--expires-hours", "0"), "registration_link_hours"),
+        (("registration", "link", "--issuer", "moodle"), "issuer_invalid"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(tool: Any, arguments: tuple[str, ...], code: str) -> None:
@@ -145,3 +151,38 @@ def test_only_a_canvas_has_a_developer_key(tool: Any) -> None:
     assert "oauth_client_id" not in row
     assert "oauth_unsupported" in tool.run("oauth-client", "set", row["id"], "--client-id", "17", stdin="s\n").err
     assert "registration_not_found" in tool.run("oauth-client", "set", NOBODY, "--client-id", "17", stdin="s\n").err
+
+
+def test_a_link_is_printed_once_and_lasts_for_the_hours_that_were_asked(tool: Any) -> None:
+    made = tool.ok("registration", "link", "--expires-hours", "2", "--issuer", "https://moodle.example.edu", "--json")
+    assert set(made.json) == {"id", "url", "issuer", "expires_at"}
+    assert made.json["url"].startswith("http://127.0.0.1:8000/lti/register?token=")
+    assert 1.9 < (datetime.fromisoformat(made.json["expires_at"]) - now()) / timedelta(hours=1) <= 2
+    plain = tool.ok("registration", "link")
+    assert plain.out.strip().startswith("http://127.0.0.1:8000/lti/register?token=")
+    assert "works once" in plain.err
+    secret = plain.out.strip().partition("token=")[2].encode()
+    files = [path for path in Path(tool.data).rglob("*") if path.is_file()]
+    assert not [path.name for path in files if secret in path.read_bytes()]
+
+
+def test_what_registered_itself_is_confirmed_by_its_id(tool: Any) -> None:
+    key = tool.ok(*CANVAS, "--client-id", "1").json["id"]
+    with opened(), transaction() as session:
+        session.get_one(Registration, UUID(key)).confirmed = False
+    assert tool.ok("registration", "show", key, "--json").json["status"] == "unconfirmed"
+    assert "canvas.example.edu" in tool.ok("registration", "confirm", key).out
+    assert tool.ok("registration", "show", key, "--json").json["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("family", "fields"),
+    [
+        ("moodle", ("Public keyset: http", "Initiate login URL: http", "Redirection URI(s): http")),
+        ("canvas", ("JSON URL: http", "Redirect URIs: http")),
+        ("other", ("Public keyset (JWKS): http", "Scope: https://purl.imsglobal.org/spec/lti-nrps/")),
+    ],
+)
+def test_the_fields_of_the_lmss_own_form_are_printed(tool: Any, family: str, fields: tuple[str, ...]) -> None:
+    said = tool.ok("registration", "add", "--issuer", "https://lms.example.edu", "--family", family).out
+    assert not [field for field in fields if field not in said]

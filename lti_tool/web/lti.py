@@ -95,9 +95,7 @@ def _opened(facts: LaunchFacts) -> Response:
         raise
     if recorded.refresh_run_id:
         tool().ring(recorded.refresh_run_id)
-    if recorded.course_id is None and facts.is_administrator:
-        response = _redirect(_landing_at(ADMINISTRATION, facts), 303)
-    elif recorded.course_id is None:
+    if recorded.course_id is None and not facts.is_administrator:
         response = make_response(render_template("lti/no_course.html", name=facts.name))
     else:
         response = _redirect(_landing(facts, recorded.course_id), 303)
@@ -122,13 +120,13 @@ def _finishing_page(error: BindingRequired, auth_url: str) -> Response:
     return make_response(page, error.status)
 
 
-def _landing(facts: LaunchFacts, course_id: UUID) -> str:
+def _landing(facts: LaunchFacts, course_id: UUID | None) -> str:
     """Return the address that looks whether the session's cookie came back before it goes on."""
     course = f"/courses/{course_id}/"
-    return _landing_at(facts.target_path if facts.target_path.startswith((course, "/invite/")) else course, facts)
-
-
-def _landing_at(to: str, facts: LaunchFacts) -> str:
+    if course_id is None or (facts.is_administrator and facts.enrollment_type is None):
+        to = ADMINISTRATION  # who administers the LMS and has no part in this course
+    else:
+        to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else course
     return f"/lti/landing?to={quote(to)}&frame={seal_origins(tool().settings, facts.platform_origins)}"
 
 

@@ -148,9 +148,8 @@ def test_a_token_is_stored_with_by_whom_and_never_shown_again(world: Any) -> Non
     assert "by Ada Admin" in page.main.text
     assert "very-secret-token" not in str(page)
     assert b"very-secret-token" not in world.stored(ServiceToken)[0].ciphertext
-    assert (
-        "None" in admin.follow(place(world, "/access/token/remove")).select_one(".badges .badge:not(.badge-good)").text
-    )
+    removed = admin.follow(place(world, "/access/token/remove"))
+    assert "None" in removed.select_one("#token-title + .badges").text
     admin.post(place(world, "/access/token/remove"), 404)
 
 
@@ -234,6 +233,7 @@ def test_the_doctor_is_asked_by_a_post_and_says_what_to_do(
 ) -> None:
     failed = Finding("key set", Verdict.FAILED, "no answer", "check it", LaunchError("token_rejected"), place="edit")
     monkeypatch.setattr(checks, "examine_registration", lambda *_: iter([failed, Finding("issuer", Verdict.OK)]))
+    monkeypatch.setattr(checks, "database_revision", lambda: ("1", "1"))
     with world.app.app_context():
         worker_signs.give_sign()
         worker_signs.give_sign()
@@ -248,7 +248,7 @@ def test_the_doctor_is_asked_by_a_post_and_says_what_to_do(
         db.session.get_one(Registration, world.registration_id).manages_all = False
     summed = own.post(place(world, "/doctor"), 200).main.text
     assert "this installation" in summed
-    assert "signing key" not in summed.replace("keys", "")
+    assert "signing key" not in summed
 
 
 @pytest.mark.parametrize("tail", ["", "/deployments", "/access", "/launches", "/runs"])

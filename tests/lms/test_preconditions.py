@@ -44,6 +44,13 @@ def test_moodle_names_each_right_that_fails_silently(moodle: Any, lacks: str, na
     assert missing(moodle.gateway()) == {name: code}
 
 
+def test_moodle_names_groups_that_it_hides(moodle: Any) -> None:
+    group = next(g for s in moodle.state()["group_sets"] for g in s["groups"] if g["members"])
+    moodle.gateway().client.update_groups([{"id": group["id"], "name": group["name"], "visibility": 3}])
+    moodle.faults(lacks="moodle/course:viewhiddengroups")
+    assert missing(moodle.gateway()) == {"moodle/course:viewhiddengroups": "groups_hidden"}
+
+
 def test_moodle_names_each_function_that_the_service_lacks(moodle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = moodle.gateway()
     held = gateway.client.get_functions() - {"core_group_delete_groups", "core_group_get_groupings"}

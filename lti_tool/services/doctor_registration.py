@@ -24,7 +24,7 @@ SIGNS = (
         "issuer",
         ("login_issuer", "issuer_mismatch"),
         "a launch came from another issuer than {issuer}",
-        "correct the issuer: it is the `iss` of the platform, letter by letter",
+        "correct the issuer: it is the iss of the platform's tokens, letter by letter",
     ),
     (
         "client id",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import structlog
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
@@ -22,6 +23,8 @@ from lti_tool.services.administration import find_administrator
 
 if TYPE_CHECKING:
     from lti_tool.services.tool import Tool
+
+log = structlog.get_logger(__name__)
 
 V = TypeVar("V", bound=Callable[..., object])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -137,7 +140,12 @@ def _admit() -> None:
         _require_same_origin()
     if isinstance(permission, AdminPermission):
         g.administrator = find_administrator(g.visitor)
-        require_administrator(g.administrator, permission, (request.view_args or {}).get("registration_id"))
+        about = (request.view_args or {}).get("registration_id")
+        require_administrator(g.administrator, permission, about)
+        if request.method not in SAFE_METHODS:
+            log.info(
+                "administration", endpoint=request.endpoint, registration=str(about), by=g.visitor.session_key[:12]
+            )
         return
     found = find_viewer(g.visitor, (request.view_args or {})["course_id"])
     if found is None:

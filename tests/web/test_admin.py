@@ -228,6 +228,21 @@ def test_a_flood_of_refusals_is_no_flood_of_writes_and_old_ones_go(world: Any, m
         assert set(db.session.scalars(select(LaunchRefusal.id))) == newest
 
 
+def test_the_worker_gives_a_sign_each_minute_and_forgets_old_refusals(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doorbell = world.app.extensions["lti_tool_doorbell"]
+    with world.app.app_context():
+        refusals.note_refusal(world.registration_id, LaunchError("launch_used"), "r")
+        assert worker_signs.last_sign() is None
+    doorbell._sweep()
+    monkeypatch.setattr(refusals, "KEPT_FOR", -refusals.KEPT_FOR)
+    doorbell._purge()
+    with world.app.app_context():
+        assert worker_signs.last_sign() is not None
+    assert not world.stored(LaunchRefusal)
+
+
 def test_the_doctor_is_asked_by_a_post_and_says_what_to_do(
     world: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,10 +30,7 @@ def create_app(settings: Settings) -> Flask:
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(make_url(settings.database_url)),
     )
-    doorbell = Doorbell(settings)
-    doorbell.serve(app)
-    app.extensions["lti_tool"] = build_tool(settings, doorbell.ring)
-    app.extensions["lti_tool_doorbell"] = doorbell
+    equip(app, settings)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(HERE / "migrations"), render_as_batch=True)
     if settings.trusted_proxies:
@@ -41,6 +38,14 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     web.register(app)
     return app
+
+
+def equip(app: Flask, settings: Settings) -> None:
+    """Give the application its collaborators for these settings, in place of those that it has."""
+    doorbell = Doorbell(settings)
+    doorbell.serve(app)
+    app.extensions["lti_tool"] = build_tool(settings, doorbell.ring)
+    app.extensions["lti_tool_doorbell"] = doorbell
 
 
 class _NoSession(SessionInterface):

@@ -53,7 +53,7 @@ class Answer:
         """Return the body's JSON; raise LmsUnavailable("lms_not_json") when it is something else."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise LmsUnavailable("lms_not_json", host=host_of(self.url), status=self.status) from None
 
     def next_url(self) -> str | None:

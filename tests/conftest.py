@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,10 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import text
 
 from lti_tool import create_app
+from lti_tool.app import equip
 from lti_tool.lms.advantage import Advantage
 from lti_tool.lms.canvas import CanvasGateway
 from lti_tool.lms.http import LmsHttp
@@ -68,11 +71,64 @@ def postgresql() -> Iterator[str]:
     server.cleanup()
 
 
+@dataclass
+class Installations:
+    """The applications of this test process, one for each database: emptied and equipped anew for each test.
+
+    A new one each time would compile its routes and its statements again, which took half of all tests' time.
+    """
+
+    folder: Path
+    server: Callable[[], str]
+    apps: dict[str, Flask] = field(default_factory=dict)
+
+    def url(self, kind: str) -> str:
+        """Return the address of the shared database of a kind."""
+        return f"sqlite:///{self.folder / 'test.db'}" if kind == "sqlite" else self.server()
+
+    def opened(self, settings: Settings) -> Flask:
+        """Return the application on its empty database, with collaborators of its own for these settings."""
+        application = self.apps.get(settings.database_url)
+        if application is None:
+            application = self.apps[settings.database_url] = create_app(settings)
+            with application.app_context():
+                db.create_all()
+            return application
+        equip(application, settings)
+        with application.app_context(), db.engine.begin() as connection:
+            if db.engine.dialect.name == "postgresql":
+                # A thread that was left behind with rows in its hands is a mistake of the test before: not waited for.
+                connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+            for table in reversed(db.metadata.sorted_tables):
+                connection.execute(table.delete())
+        return application
+
+    def close(self) -> None:
+        """Let go of the databases."""
+        for application in self.apps.values():
+            with application.app_context():
+                db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def installations(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installations]:
+    """The shared applications of this test process."""
+    found = Installations(tmp_path_factory.mktemp("store"), lambda: request.getfixturevalue("postgresql"))
+    yield found
+    found.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
+def database_url(request: pytest.FixtureRequest, installations: Installations) -> str:
+    """The shared database of each kind, which `app_on_both` empties."""
+    return installations.url(request.param)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind without a table."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
+        yield f"sqlite:///{tmp_path / 'new.db'}"
         return
     import psycopg
 
@@ -87,27 +143,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-def app(make_settings: Callable[..., Settings]) -> Iterator[Flask]:
+def app(make_settings: Callable[..., Settings], installations: Installations) -> Iterator[Flask]:
     """The application with its tables on SQLite."""
-    yield from _opened(make_settings())
-
-
-@pytest.fixture
-def app_on_both(make_settings: Callable[..., Settings], database_url: str) -> Iterator[Flask]:
-    """The application with its tables, on SQLite and on PostgreSQL in turn, inside its context."""
-    for application in _opened(make_settings(database_url=database_url)):
-        with application.app_context():
-            yield application
-
-
-def _opened(settings: Settings) -> Iterator[Flask]:
-    application = create_app(settings)
-    with application.app_context():
-        db.create_all()
+    application = installations.opened(make_settings(database_url=installations.url("sqlite")))
     yield application
     with application.app_context():
         db.session.remove()
-        db.engine.dispose()
+
+
+@pytest.fixture
+def app_on_both(
+    make_settings: Callable[..., Settings], installations: Installations, database_url: str
+) -> Iterator[Flask]:
+    """The application with its tables, on SQLite and on PostgreSQL in turn, inside its context."""
+    application = installations.opened(make_settings(database_url=database_url))
+    with application.app_context():
+        yield application
+        db.session.remove()
 
 
 @pytest.fixture(autouse=True)

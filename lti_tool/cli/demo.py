@@ -27,6 +27,7 @@ FAMILIES = ("canvas", "moodle")
 DEPLOYMENT = "1"
 DEVELOPER_KEY = ("demo-canvas-api", "demo-canvas-secret")
 START_SECONDS = 30
+CONFIG = "tool.toml"
 
 
 @click.command()
@@ -86,9 +87,24 @@ def prepare(settings: Settings, folder: Path, lms_url: str, students: int) -> Pa
             "moodle_token": "demo-moodle-token",
             "tools": {family: _tool_link(settings, row.id, family) for family, row in rows.items()},
         }
+    _write_settings(settings, folder)
     path = folder / "lms-config.json"
     path.write_text(json.dumps(config, indent=2), encoding="utf-8")
     return path
+
+
+def _write_settings(settings: Settings, folder: Path) -> None:
+    """Write the settings down, so that other commands work on the demo: LTI_TOOL_CONFIG names the file."""
+    values: dict[str, object] = {
+        "base_url": settings.base_url,
+        "data_dir": str(settings.data_dir),
+        "keys_dir": str(settings.keys_dir),
+        "secret_key": settings.secret_key,
+        "allowed_private_hosts": ", ".join(sorted(settings.allowed_private_hosts)),
+    }
+    path = folder / CONFIG
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()), encoding="utf-8")
 
 
 def _register(family: str, lms_url: str) -> Registration:
@@ -143,4 +159,5 @@ def _say_hello(lms_url: str, folder: Path) -> None:
     click.echo(
         f"\n  LTI Groups is running. Open the demo LMS and click on a person:\n\n      {lms_url}/\n\n"
         f"  Everything is kept in {folder}/ (--reset starts anew). Ctrl-C stops it.\n"
+        f"  Other commands work on it with LTI_TOOL_CONFIG={folder / CONFIG}\n"
     )

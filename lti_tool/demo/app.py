@@ -27,6 +27,7 @@ from lti_tool.demo import (
     moodle_ws,
     nrps,
     pages,
+    registry,
     snapshot,
     tokens,
 )
@@ -110,6 +111,9 @@ class DemoLms:
             tool = replace(tool, custom=CANVAS_CUSTOM)
         with self.hub.lock:
             self.hub.tools[flavour] = tool
+            self.hub.added[flavour][registry.OWN] = registry.AddedTool(
+                registry.OWN, "LTI Groups, as installed", tool, "on"
+            )
 
     def make_big_course(self, flavour: Flavour, students: int | None = None, groups: int = 400) -> str:
         """Return the LMS's id of the big course, made if it does not exist yet."""

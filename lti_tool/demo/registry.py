@@ -17,6 +17,7 @@ from lti_tool.demo.hub import Hub, hub
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 TOKEN_SECONDS = 3600
 FIRST_CLIENT = 10000000000100
+OWN = 1  # the tool with which the demo was started
 
 
 @dataclass
@@ -41,7 +42,7 @@ def added(flavour: Flavour) -> list[AddedTool]:
 
 def add(flavour: Flavour, name: str, link: ToolLink, state: str, facts: Mapping[str, str]) -> AddedTool:
     """Put a tool on a site's list."""
-    number = 1 + max([1, *hub().added[flavour]])
+    number = 1 + max([OWN, *hub().added[flavour]])
     tool = AddedTool(number, name, link, state, facts)
     hub().added[flavour][number] = tool
     return tool

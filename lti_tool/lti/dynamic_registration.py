@@ -146,7 +146,7 @@ def _reason(answer: Answer) -> str:
     """Return a platform's own words for its refusal, cut short and without anything but text; "" for a page."""
     try:
         said = _words(json.loads(answer.body))
-    except ValueError:
+    except (ValueError, RecursionError):
         said = "" if "<" in answer.text else answer.text
     return " ".join("".join(one if one.isprintable() else " " for one in said).split())[:LONGEST_REASON]
 

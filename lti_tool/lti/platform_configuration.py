@@ -81,7 +81,7 @@ def _claims(token: str) -> dict[str, Any]:
     try:
         middle = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 

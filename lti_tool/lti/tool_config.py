@@ -6,7 +6,7 @@ from lti_tool.lti.addresses import tool_addresses
 from lti_tool.models import Registration
 from lti_tool.settings import Settings
 
-TITLE = "Groups"
+TITLE = "LTI Groups"
 DESCRIPTION = "Rosters, group sets and groups in step with the course"
 TOOL_ID = "lti-groups"
 MEMBERSHIPS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"

@@ -69,8 +69,9 @@ def _findings(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
 
 def _unfinished(registration: Registration) -> Finding:
     if not registration.confirmed:
-        what = "not confirmed: it registered itself by a link that named no issuer"
-        return Finding("registration", Verdict.FAILED, what, "confirm it, if you know the platform", place="show")
+        what = f"unconfirmed: {registration.issuer} registered itself by a link for nobody certain"
+        advice = f"if you know it: lti-tool registration confirm {registration.id}"
+        return Finding("registration", Verdict.FAILED, what, advice, place="show")
     advice = f"lti-tool registration update {registration.id} --client-id …"
     what = "pending: a client id or an address is missing"
     return Finding("registration", Verdict.FAILED, what, advice, place="edit")

@@ -71,7 +71,7 @@ def register_platform(tool: Tool, token: str, configuration_url: str, registrati
         raise RuleViolation("platform_token_invalid")
     release()
     platform = fetch_configuration(tool.outbound, configuration_url, registration_token)
-    if issuer is not None and platform.issuer != issuer:
+    if issuer is not None and platform.issuer.rstrip("/") != issuer.rstrip("/"):
         raise Forbidden("registration_link_issuer", issuer=issuer, found=platform.issuer)
     registration_id = uuid4()  # its addresses have it, so it is known before the platform knows them
     with _taken(link_id):

@@ -23,7 +23,9 @@ def ask() -> Response:
     """Say who asks and what it will be asked for; nothing is fetched or stored before somebody agrees."""
     sent = _sent()
     found = read_platform_request(tool(), sent["token"], sent["openid_configuration"])
-    return _answer(make_response(render_template("registering/ask.html", found=found, sent=sent)))
+    return _answer(
+        make_response(render_template("registering/ask.html", found=found, sent=sent, here=tool().settings.origin))
+    )
 
 
 @blueprint.post("/lti/register")

@@ -56,6 +56,7 @@ class Demo:
 
     tool: str
     lms: str
+    folder: Path  # what it keeps
 
 
 @dataclass
@@ -209,7 +210,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}/readyz", process, folder / "output")
-        yield Demo(f"http://127.0.0.1:{port}", f"http://localhost:{lms_port}/")
+        yield Demo(f"http://127.0.0.1:{port}", f"http://localhost:{lms_port}/", folder)
     finally:
         process.send_signal(signal.SIGINT)
         try:

@@ -1,5 +1,6 @@
 """LTI Dynamic Registration 1.0: links that work once, platforms that say who they are, and what hostile ones try."""
 
+import base64
 import json
 import logging
 import socket
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,7 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):  # who waits no longer has closed the connection
+            self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -334,9 +337,10 @@ def raw(status: int = 200, body: bytes = b"{}", **headers: str) -> Callable[[], 
         (raw(200, b"<html>maintenance</html>"), "answered something unexpected"),
         (raw(200, b'["not", "an object"]'), "did not describe itself"),
         (raw(200, b"{}"), "did not describe itself"),
+        (raw(200, b"[" * 100_000), "answered something unexpected"),
         (raw(200, b"{", **{"Content-Length": "100"}), "cannot be reached"),
     ],
-    ids=["redirect", "status", "size", "page", "list", "empty", "half"],
+    ids=["redirect", "status", "size", "page", "list", "empty", "deep", "half"],
 )
 def test_a_configuration_that_is_none_is_refused_and_the_link_stays(
     registrar: Registrar, lms: PlayedPlatform, configuration: Any, said: str
@@ -473,6 +477,8 @@ def test_a_canvas_in_the_cloud_is_framed_by_its_school(registrar: Registrar) -> 
     hidden = registrar.open(token, openid_configuration=shared, registration_token="a.b.c")
     assert ancestors(hidden) == ["'self'", "https://*.instructure.com", "https://sso.canvaslms.com"]
     claims["root_account_domain"] = "x.example; script-src *"
+    deep = ".".join(("a", base64.urlsafe_b64encode(b"[" * 3000).decode(), "c"))
+    assert ancestors(registrar.open(token, openid_configuration=shared, registration_token=deep)) == ancestors(hidden)
     forged = registrar.open(
         token, openid_configuration=shared, registration_token=jwt.encode(claims, "k" * 32, algorithm="HS256")
     )
@@ -505,11 +511,11 @@ def test_another_site_cannot_press_the_button(registrar: Registrar, lms: PlayedP
 def test_links_are_listed_and_withdrawn(app: Flask, registrar: Registrar) -> None:
     token = registrar.link(hours=2)
     registrar.press(token)
-    other = registrar.link(issuer="https://moodle.example.edu")
+    other = registrar.link(issuer="https://listed.example.edu")
     with app.app_context():
         listed = {one.issuer: one for one in registration_links.list_registration_links()}
-        assert listed["https://moodle.example.edu"].status == "open"
-        registration_links.withdraw_registration_link(listed["https://moodle.example.edu"].id)
+        assert listed["https://listed.example.edu"].status == "open"
+        registration_links.withdraw_registration_link(listed["https://listed.example.edu"].id)
         newest = registration_links.list_registration_links()
         used = next(one for one in newest if one.status == "used" and one.registration_id)
         assert isinstance(used.registration_id, UUID)

@@ -215,4 +215,10 @@ def test_config_json_is_a_developer_key(school):
     assert config["custom_fields"]["student_view"] == "$com.instructure.User.student_view"
     (extension,) = config["extensions"]
     assert extension["domain"] == "tool.example"
-    assert extension["settings"]["placements"][0]["placement"] == "course_navigation"
+    placements = extension["settings"]["placements"]
+    assert {one["placement"]: one["message_type"] for one in placements} == {
+        "course_navigation": "LtiResourceLinkRequest",
+        "assignment_selection": "LtiDeepLinkingRequest",
+        "link_selection": "LtiDeepLinkingRequest",
+    }
+    assert {one["target_link_uri"] for one in placements} == {config["target_link_uri"]}

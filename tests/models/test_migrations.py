@@ -23,9 +23,9 @@ SHORT_LIVED = ("browser_session",)  # a launch opens it anew
 
 
 @pytest.fixture
-def empty(make_settings: Callable[..., Settings], database_url: str) -> Iterator[Flask]:
+def empty(make_settings: Callable[..., Settings], new_database_url: str) -> Iterator[Flask]:
     """The application on an empty database, inside its context."""
-    app = create_app(make_settings(database_url=database_url))
+    app = create_app(make_settings(database_url=new_database_url))
     with app.app_context():
         yield app
         db.session.remove()

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from lti_tool import create_app
 from lti_tool.domain.errors import Conflict, ToolError
 from lti_tool.domain.formation import Rules
 from lti_tool.domain.members import MemberValues
@@ -20,6 +21,7 @@ from lti_tool.models.database import bare_transaction
 from lti_tool.observability import without_rows
 from lti_tool.services import assignments, group_sets, groups, members, roster_file, set_import
 from lti_tool.services.groupings import lock_formation
+from lti_tool.settings import Settings
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
 
@@ -141,10 +143,11 @@ def test_a_transaction_within_a_transaction_is_a_mistake_and_no_endless_wait(app
         pass
 
 
-def test_a_queue_that_cannot_be_written_is_an_error_of_the_database(app: Flask, tmp_path: Path) -> None:
-    (tmp_path / "test.db-queue").unlink(missing_ok=True)
+def test_a_queue_that_cannot_be_written_is_an_error_of_the_database(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     (tmp_path / "test.db-queue").mkdir()
-    with app.app_context():
+    with create_app(make_settings()).app_context():
         for _ in range(2):
             with pytest.raises(OperationalError, match="directory"), transaction():
                 pass

@@ -1,6 +1,6 @@
 """Documents of a group by its page: taken with care, handed out to members only, and harmless whatever they are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,20 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.http import parse_options_header
 
-from lti_tool import create_app
 from lti_tool.domain.clock import now
 from lti_tool.domain.documents import MEGABYTE
 from lti_tool.models import Group, GroupDocument, GroupMembership, HistoryEntry, db
 from lti_tool.settings import Settings
+from tests.conftest import Installations
 from tests.web.conftest import World
 from tests.web.group_space import Space
 
 
 @pytest.fixture
-def app(make_settings: Callable[..., Settings]) -> Iterator[Flask]:
+def app(make_settings: Callable[..., Settings], installations: Installations) -> Flask:
     """An installation that lets groups keep little."""
-    application = create_app(make_settings(upload_megabytes=1, group_megabytes=2))
-    with application.app_context():
-        db.create_all()
-    yield application
-    with application.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    small = make_settings(upload_megabytes=1, group_megabytes=2, database_url=installations.url("sqlite"))
+    return installations.opened(small)
 
 
 @pytest.fixture

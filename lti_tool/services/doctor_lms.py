@@ -35,6 +35,8 @@ def examine_lms(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
     family = get_registration(registration_id).family
     if family == "canvas":
         yield from _developer_key(tool, registration_id)
+    if family == "other":
+        yield _nothing_written()
     launched = select(Course.id).where(Course.registration_id == registration_id).limit(1)
     if family != "other":
         launched = launched.where(Course.lms_course_id.is_not(None))
@@ -49,9 +51,16 @@ def examine_lms(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         yield _no_access(error, registration_id)
         return
     for right in Right:
-        yield _right(capabilities, right, family)
+        if not (right is Right.WRITE_GROUPS and family == "other"):
+            yield _right(capabilities, right, family)
     for precondition in preconditions:
         yield _precondition(precondition)
+
+
+def _nothing_written() -> Finding:
+    """Tell of the right to write on a platform of another make, which no launch and no token can give."""
+    advice = "keep groups in this tool, or change them on the platform: no set can be published there"
+    return Finding("write groups", Verdict.WARNING, "", advice, LmsRefused("groups_read_only"))
 
 
 def _no_access(error: LmsError, registration_id: UUID) -> Finding:

@@ -37,6 +37,7 @@ class Settings:
     database_url: str
     queue_url: str
     secret_key: str
+    old_secret_key: str = field(default="", repr=False)
     log_level: str = "INFO"
     trusted_proxies: int = 0
     allowed_private_hosts: frozenset[str] = frozenset()
@@ -100,6 +101,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
         database_url=_database_url(str(values["database_url"] or f"sqlite:///{data_dir / 'lti-tool.db'}")),
         queue_url=_queue_url(str(values["queue_url"] or "")),
         secret_key=_secret_key(str(values.get("secret_key", "")), base_url, data_dir),
+        old_secret_key=str(values["old_secret_key"] or ""),
         log_level=_log_level(str(values["log_level"])),
         trusted_proxies=_count("trusted_proxies", values["trusted_proxies"]),
         allowed_private_hosts=_hosts(values["allowed_private_hosts"]),

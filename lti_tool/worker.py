@@ -26,8 +26,10 @@ from lti_tool.services import (
     push,
     push_all,
     refresh,
+    refusals,
     runs,
     undo,
+    worker_signs,
 )
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings, SettingsError
@@ -98,6 +100,7 @@ class Doorbell:
 
     def _sweep(self) -> None:
         with self._context():
+            worker_signs.give_sign()
             runs.sweep(self.ring)
             publication.sweep(self.ring)
             lms_changes.sweep(self.ring)
@@ -108,6 +111,7 @@ class Doorbell:
             drafts.sweep()
             undo.sweep()
             consents.forget_expired()
+            refusals.purge()
             store = self._app.extensions["lti_tool"].documents  # type: ignore[union-attr] # checked in _context
             documents.clear_documents(store)
             documents.clear_left_behind(store)

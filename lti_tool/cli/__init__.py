@@ -9,7 +9,7 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
-from lti_tool.cli import courses, database, demo, doctor, keys, oauth_clients, registrations, serve
+from lti_tool.cli import courses, database, demo, doctor, keys, oauth_clients, registrations, secrets, serve
 from lti_tool.cli.errors import sentence
 from lti_tool.domain.errors import ToolError
 from lti_tool.settings import SettingsError
@@ -31,6 +31,7 @@ for command in (
     registrations.registration,
     registrations.token,
     oauth_clients.oauth_client,
+    secrets.secrets,
     courses.course,
     courses.sync,
     courses.publish,

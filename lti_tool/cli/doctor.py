@@ -8,7 +8,8 @@ import click
 
 from lti_tool.cli.context import opened
 from lti_tool.cli.errors import sentence
-from lti_tool.services.doctor import Finding, Verdict, examine
+from lti_tool.services.doctor import examine
+from lti_tool.services.findings import Finding, Verdict
 
 
 @click.command()
@@ -32,7 +33,7 @@ def doctor(registration_id: UUID | None, as_json: bool) -> None:
 def _facts(finding: Finding) -> dict[str, str]:
     said = (sentence(finding.error) if finding.error else "", finding.detail)
     return {
-        "check": finding.check,
+        "check": f"{finding.about}: {finding.check}" if finding.about else finding.check,
         "verdict": str(finding.verdict),
         "detail": ": ".join(part for part in said if part),
         "advice": finding.advice,

@@ -10,10 +10,16 @@ import click
 from lti_tool.cli.context import opened
 from lti_tool.domain.registration_links import DEFAULT_HOURS
 from lti_tool.lti.addresses import tool_addresses
-from lti_tool.models import Registration
+from lti_tool.models import Deployment, Registration
 from lti_tool.services import oauth_clients, registration_links, registrations, tokens
 from lti_tool.services.manual_registration import manual_fields
 from lti_tool.services.tool import Tool
+
+YES_OR_NO = click.Choice(("yes", "no"))
+
+
+def _yes(word: str | None) -> bool | None:
+    return None if word is None else word == "yes"
 
 
 @click.group()
@@ -77,10 +83,17 @@ def show(registration_id: UUID, as_json: bool) -> None:
 @click.option("--name")
 @click.option("--issuer")
 @_address_options
+@click.option("--accept-deployments", type=YES_OR_NO, help="Whether placements that launches bring are let in at once.")
+@click.option("--manages-all", type=YES_OR_NO, help="Whether its administrators see and change every registration.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def update(registration_id: UUID, as_json: bool, **fields: str | None) -> None:
+def update(
+    registration_id: UUID, as_json: bool, accept_deployments: str | None, manages_all: str | None, **fields: str | None
+) -> None:
     """Change what is given, for example the client id that Canvas handed out."""
     with opened() as tool:
+        registrations.set_rules(
+            registration_id, accepts_deployments=_yes(accept_deployments), manages_all=_yes(manages_all)
+        )
         _print_registration(tool, registrations.update_registration(registration_id, **fields), as_json)
 
 
@@ -139,10 +152,10 @@ def add_deployment(registration_id: UUID, deployment_id: str) -> None:
 @deployment.command("list")
 @click.argument("registration_id", type=click.UUID)
 def list_deployments(registration_id: UUID) -> None:
-    """List the placements: active ones, and waiting ones that a launch brought."""
+    """List the placements: active ones, refused ones, and waiting ones that a launch brought."""
     with opened():
         for row in registrations.get_registration(registration_id).deployments:
-            click.echo(f"{row.lms_deployment_id}  {'active' if row.active else 'waiting'}")
+            click.echo(f"{row.lms_deployment_id}  {_state_of(row)}")
 
 
 @click.group()
@@ -159,6 +172,10 @@ def set_token(registration_id: UUID) -> None:
         value = click.prompt("Token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
         tokens.set_service_token(tool.settings, registration_id, value)
     click.echo("stored")
+
+
+def _state_of(row: Deployment) -> str:
+    return "active" if row.active else "refused" if row.refused_at else "waiting"
 
 
 def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
@@ -178,6 +195,8 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
         "auth_login_url": row.auth_login_url,
         "auth_token_url": row.auth_token_url,
         "key_set_url": row.key_set_url,
+        "accepts_deployments": row.accepts_deployments,
+        "manages_all": row.manages_all,
         "deployments": [d.lms_deployment_id for d in row.deployments if d.active],
         **(_developer_key(tool, row) if row.family == "canvas" else {}),
     }
@@ -205,8 +224,15 @@ def _print_registration(tool: Tool, row: Registration, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        text = ("\n" + " " * 19 if key == "oauth_scopes" else ", ").join(value) if isinstance(value, list) else value
-        click.echo(f"{key.replace('_', ' '):18} {text or '—'}")
+        click.echo(f"{key.replace('_', ' '):18} {_text(key, value) or '—'}")
     click.echo("\nWhere the LMS's own form is filled in by hand:")
     for field in manual_fields(tool.settings, row):
         click.echo(f"  {field.label}: {field.value}")
+
+
+def _text(key: str, value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ("\n" + " " * 19 if key == "oauth_scopes" else ", ").join(value)
+    return value

@@ -27,7 +27,8 @@ def ask() -> ResponseReturnValue:
         return jsonify(error="invalid_request", error_description=text), 400
     if request.args.get("response_type") != "code":
         return redirect(_back(target, {"error": "unsupported_response_type"}))
-    if canvas_scopes.unknown(request.args.get("scope", "")):
+    scope = request.args.get("scope", "")
+    if canvas_scopes.unknown(scope) or set(scope.split()) & set(hub().faults.key_lacks.split()):
         text = "A requested scope is invalid, unknown, malformed, or exceeds the scope granted by the resource owner."
         return redirect(_back(target, {"error": "invalid_scope", "error_description": text}))
     chosen = request.args.get("as", type=int)

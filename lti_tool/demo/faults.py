@@ -34,6 +34,8 @@ class Faults:
     export_form: str = ""
     # How long Canvas takes for the members of one group when a list of groups includes them: a query for each.
     group_users_ms: int = 0
+    # Scopes that the API developer key lacks, separated by blanks.
+    key_lacks: str = ""
     # How many people of each page of Moodle's list the rights keep back, after the page was cut.
     withhold: int = 0
 
@@ -86,7 +88,7 @@ def _checked(name: str, value: Any, known: dict[str, Any]) -> Any:
         raise ValueError("web_services is empty, off or maintenance")
     if name == "account" and value not in ("", "expired", "suspended", "password"):
         raise ValueError("account is empty, expired, suspended or password")
-    if name in ("only_path", "lacks", "web_services", "account", "export_form"):
+    if name in ("only_path", "lacks", "web_services", "account", "export_form", "key_lacks"):
         return str(value)
     if name in ("strip_includes", "revoke_token"):
         return value in (True, 1, "1", "true", "on")

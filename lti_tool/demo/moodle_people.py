@@ -190,6 +190,8 @@ def _user(person: Person, row: Enrolment, groups: list[Group], wanted: list[str]
 
 @function("core_enrol_get_enrolled_users_with_capability")
 def with_capability(call: Call) -> Any:
+    if hub().faults.missing("moodle/role:review"):
+        raise MoodleError("nopermissions", "required_capability_exception")
     answer = []
     for entry in entries(call, "coursecapabilities"):
         course = course_id(entry.get("courseid"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from lti_tool.domain.errors import LmsChanged
+from lti_tool.domain.errors import LmsChanged, LmsError
 from lti_tool.domain.roster import RemoteRoster, storable
 
 
@@ -58,6 +58,18 @@ class Capabilities:
     def allows(self, right: Right) -> bool:
         """Say whether the access allows this."""
         return right in self.rights
+
+
+@dataclass(frozen=True)
+class Precondition:
+    """One thing that the LMS has to give: `name` is the LMS's own, `error` says why it is missing, None: it is there.
+
+    Without an `optional` one all else works.
+    """
+
+    name: str
+    error: LmsError | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,6 +220,9 @@ class LmsGateway(Protocol):
 
     def capabilities(self) -> Capabilities:
         """Ask the LMS what the present access allows (one or two calls)."""
+
+    def preconditions(self) -> tuple[Precondition, ...]:
+        """Ask for each single thing that the LMS has to give, for a diagnosis; this may read the whole course."""
 
     def pull(
         self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()

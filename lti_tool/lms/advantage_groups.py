@@ -10,6 +10,7 @@ from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
     Capabilities,
     GroupSetPush,
+    Precondition,
     Progress,
     RemoteCourse,
     RemoteGroup,
@@ -71,6 +72,10 @@ class AdvantageGateway:
         if groups_off := roster_off or self._refusal_of(GROUPS):
             missing[Right.READ_GROUPS] = groups_off
         return Capabilities(frozenset(Right) - frozenset(missing), missing)
+
+    def preconditions(self) -> tuple[Precondition, ...]:
+        """Ask nothing: the scopes of the services are all that there is, and `capabilities` tells them."""
+        return ()
 
     def _refusal_of(self, service: Service) -> str | None:
         try:

@@ -9,6 +9,7 @@ from lti_tool.domain.gateway import (
     Capabilities,
     GroupSetPush,
     NameClashes,
+    Precondition,
     Progress,
     RemoteCourse,
     RemoteGroups,
@@ -68,6 +69,25 @@ class CanvasGateway:
         }
         missing = {right: "right_missing" for right, held_too in fine.items() if not held_too}
         return Capabilities(frozenset(fine) - frozenset(missing), missing)
+
+    def preconditions(self) -> tuple[Precondition, ...]:
+        """Ask in two calls for each right that Canvas can be asked for, and for what it leaves out without a word.
+
+        Raise as `capabilities`.
+        """
+        held = self.client.get_permissions(self._course_id, ["read_roster", *WRITE_PERMISSIONS])
+        rights = [
+            Precondition(name, None if held.get(name) else LmsRefused("right_missing", call=name))
+            for name in ("read_roster", *WRITE_PERMISSIONS)
+        ]
+        return (*rights, Precondition("Allow Include Parameters", self._include_problem()))
+
+    def _include_problem(self) -> LmsRefused | None:
+        try:
+            canvas_people.require_keys(self.client.get_some_users(self._course_id, ["group_ids"]), "group_ids")
+        except LmsRefused as error:
+            return error
+        return None
 
     def pull(
         self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()

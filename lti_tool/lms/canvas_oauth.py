@@ -1,8 +1,9 @@
 """Speaks OAuth2 with Canvas for an API developer key: consent, tokens, their renewal and their end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from lti_tool.domain.errors import LmsError, LmsRefused, LmsUnavailable
 from lti_tool.lms.http import Form, is_page
@@ -64,17 +65,40 @@ class Tokens:
     user_id: str | None
 
 
-def consent_url(client: OauthClient, redirect_uri: str, state: str) -> str:
+def consent_url(client: OauthClient, redirect_uri: str, state: str, scopes: Sequence[str] = SCOPES) -> str:
     """Return where a person lends the tool their access (canvas.md 10.1, step 1)."""
     query = {
         "client_id": client.client_id,
         "response_type": "code",
         "redirect_uri": redirect_uri,
         "state": state,
-        "scope": " ".join(SCOPES),
+        "scope": " ".join(scopes),
         "purpose": "LTI Groups",
     }
     return f"{client.address('auth')}?{urlencode(query)}"
+
+
+def missing_scopes(outbound: Outbound, client: OauthClient, redirect_uri: str) -> tuple[str, ...]:
+    """Return which of the tool's scopes the key lacks: one call when it has all of them, else one for each.
+
+    Canvas refuses a consent that asks for too much before it asks anybody to sign in (canvas.md 10.1). Raise
+    LmsRefused("oauth_redirect_refused" | "oauth_client_refused"), LmsUnavailable.
+    """
+    if not _lacks(outbound, client, redirect_uri, SCOPES):
+        return ()
+    return tuple(scope for scope in SCOPES if _lacks(outbound, client, redirect_uri, (scope,)))
+
+
+def _lacks(outbound: Outbound, client: OauthClient, redirect_uri: str, scopes: Sequence[str]) -> bool:
+    answer = outbound.request("GET", consent_url(client, redirect_uri, "", scopes), read_seconds=READ_SECONDS)
+    host = host_of(answer.url)
+    if answer.status >= 500 or answer.status == 429:
+        raise LmsUnavailable("lms_failed", host=host, status=answer.status)
+    if answer.status >= 400:
+        wrong_address = "redirect_uri" in answer.text
+        raise LmsRefused("oauth_redirect_refused" if wrong_address else "oauth_client_refused", host=host)
+    sent_back = parse_qs(urlsplit(answer.headers.get("Location", "")).query)
+    return sent_back.get("error") == ["invalid_scope"]
 
 
 def redeem_code(outbound: Outbound, client: OauthClient, code: str, redirect_uri: str) -> Tokens:

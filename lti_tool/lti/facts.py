@@ -106,7 +106,8 @@ def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, tar
 
 def _context(claims: dict[str, Any]) -> ContextFacts | None:
     context = read.mapping(claims, f"{CLAIM}context")
-    if not context:
+    # Canvas calls an account a context too, where the tool stands in an account's navigation; it is no course.
+    if not context or context.get("type") == ["Account"]:
         return None
     return ContextFacts(context["id"], read.clean(context.get("title")), read.clean(context.get("label")))
 

@@ -5,18 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
-from uuid import UUID, uuid4
 
 from lti_tool.domain import clock
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti.claims import web_address
 from lti_tool.lti.facts import CLAIM, ContextFacts, LaunchFacts, gather
 from lti_tool.lti.message import StrictLaunch
-from lti_tool.lti.once import insert_once
-from lti_tool.lti.platform import active
+from lti_tool.lti.platform import active, note_deployment
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.lti.state import LoginState, digest
-from lti_tool.models import Deployment, Registration, transaction
+from lti_tool.models import Registration
 from lti_tool.settings import Settings
 
 __all__ = ["BindingRequired", "ContextFacts", "LaunchFacts", "note_deployment", "verify"]
@@ -43,8 +41,9 @@ def verify(
 ) -> LaunchFacts:
     """Return what a launch proves, after every check of lti.md 6.2; raise LaunchError and nothing else.
 
-    Nothing is stored and the launch is not used up. Raise BindingRequired when only the browser's secret is missing,
-    which comes from the login's cookie or from the form field `bind`.
+    The launch is not used up, and nothing is stored but a placement that the registration's rule accepts at once.
+    Raise BindingRequired when only the browser's secret is missing, which comes from the login's cookie or from the
+    form field `bind`.
     """
     platform = active(registration)
     if form.get("error"):
@@ -89,17 +88,3 @@ def _place(parts: SplitResult) -> tuple[str, str | None, int | None]:
         return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
     except ValueError:  # a port that is no number
         return parts.scheme, None, None
-
-
-def note_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
-    """Remember a placement that a launch brought unasked; it waits until an admin activates it."""
-    with transaction() as session:
-        insert_once(
-            session.connection(),
-            Deployment,
-            id=uuid4(),
-            registration_id=registration_id,
-            lms_deployment_id=lms_deployment_id,
-            active=False,
-            created_at=clock.now(),
-        )

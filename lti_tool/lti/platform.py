@@ -5,16 +5,19 @@ import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
+from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LaunchError
-from lti_tool.models import Deployment, Registration, db
+from lti_tool.lti.once import insert_once
+from lti_tool.models import Deployment, Registration, db, transaction
 
 # Strict, because it ends in a header: nothing of it may end the directive or widen it.
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 LONGEST_ORIGINS = 1024
+MOST_DEPLOYMENTS = 1000  # of one registration that launches bring; more can be added by hand
 REMEMBER_SECONDS = 5.0  # how long another process may launch by what an admin has just changed
 
 
@@ -63,7 +66,9 @@ def find_registration(registration_id: UUID) -> Registration:
 def require_active_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
     """Raise LaunchError("deployment_unknown") or ("deployment_waiting") unless the placement may launch.
 
-    Only a yes is remembered, so that a placement works as soon as an admin has allowed it.
+    A registration whose rule is to accept placements takes an unknown one at once: the launch that brings it is
+    signed by its platform (lti.md 6.3, deployment confusion). Only a yes is remembered, so that a placement works as
+    soon as an admin has allowed it.
     """
     memory = _memory(registration_id)
     if lms_deployment_id in memory.deployments:
@@ -71,10 +76,34 @@ def require_active_deployment(registration_id: UUID, lms_deployment_id: str) -> 
     given = {"registration_id": registration_id, "lms_deployment_id": lms_deployment_id}
     is_active = db.session.connection().scalar(DEPLOYMENT_ACTIVE, given)
     if is_active is None:
-        raise LaunchError("deployment_unknown", 403, deployment=lms_deployment_id)
+        accepts = memory.registration.accepts_deployments
+        if not accepts or not note_deployment(registration_id, lms_deployment_id, active=True):
+            raise LaunchError("deployment_unknown", 403, deployment=lms_deployment_id)
+        is_active = True
     if not is_active:
         raise LaunchError("deployment_waiting", 403, deployment=lms_deployment_id)
     memory.deployments.add(lms_deployment_id)
+
+
+def note_deployment(registration_id: UUID, lms_deployment_id: str, *, active: bool = False) -> bool:
+    """Remember a placement that a launch brought unasked: `active` by the registration's rule, else it waits.
+
+    Say whether it was stored: a hostile platform could bring any number, so there is a limit to them.
+    """
+    of_registration = Deployment.registration_id == registration_id
+    with transaction() as session:
+        if (session.scalar(select(func.count()).where(of_registration)) or 0) >= MOST_DEPLOYMENTS:
+            return False
+        insert_once(
+            session.connection(),
+            Deployment,
+            id=uuid4(),
+            registration_id=registration_id,
+            lms_deployment_id=lms_deployment_id,
+            active=active,
+            created_at=now(),
+        )
+    return True
 
 
 def _memory(registration_id: UUID) -> _Memory:

@@ -35,6 +35,7 @@ def open_session(connection: Connection, facts: LaunchFacts) -> str:
         registration_id=facts.registration_id,
         lti_user_id=facts.lti_user_id,
         frame_origins=" ".join(facts.platform_origins),
+        is_administrator=facts.is_administrator and not facts.is_test_user,
         created_at=created_at,
         expires_at=created_at + LIFETIME,
     )

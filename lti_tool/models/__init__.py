@@ -22,6 +22,7 @@ from lti_tool.models.registration import (
     Registration,
     RegistrationLink,
     ServiceToken,
+    WorkerSign,
 )
 from lti_tool.models.roster_member import RosterMember, Section, SectionMembership
 from lti_tool.models.session import BrowserSession
@@ -68,6 +69,7 @@ __all__ = [
     "ServiceToken",
     "SyncRun",
     "UndoStep",
+    "WorkerSign",
     "bare_transaction",
     "db",
     "release",

@@ -18,6 +18,7 @@ class OauthClient(Base):
     client_id: Mapped[str] = mapped_column(String(255))
     secret_ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     set_at: Mapped[datetime]
+    set_by: Mapped[str | None] = mapped_column(String(255))  # an administrator's name; None: the command line
 
 
 class OauthState(Base):

@@ -42,7 +42,7 @@ class Registration(Base):
 
 
 class Deployment(Base):
-    """One placement of a registration; one that a launch brought unasked waits (`active` false) for an admin."""
+    """One placement of a registration; one that a launch brought unasked waits until an administrator has decided."""
 
     __tablename__ = "deployment"
     __table_args__ = (UniqueConstraint("registration_id", "lms_deployment_id"),)
@@ -51,6 +51,8 @@ class Deployment(Base):
     registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"))
     lms_deployment_id: Mapped[str] = mapped_column(String(255))
     active: Mapped[bool]
+    # When an administrator refused or switched it off; None and not active: nobody has decided yet.
+    refused_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     registration: Mapped[Registration] = relationship(back_populates="deployments")
 
@@ -74,6 +76,7 @@ class ServiceToken(Base):
     registration_id: Mapped[UUID] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), primary_key=True)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     set_at: Mapped[datetime]
+    set_by: Mapped[str | None] = mapped_column(String(255))  # an administrator's name; None: the command line
 
 
 class RegistrationLink(Base):
@@ -105,3 +108,12 @@ class LaunchRefusal(Base):
     facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON object of texts, for the sentence
     reference: Mapped[str] = mapped_column(String(8))
     created_at: Mapped[datetime]
+
+
+class WorkerSign(Base):
+    """The last sign of life of the workers, which the doctor asks for; one row, and none before the first."""
+
+    __tablename__ = "worker_sign"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seen_at: Mapped[datetime]

@@ -26,6 +26,7 @@ class Visitor:
     registration_id: UUID
     lti_user_id: str
     frame_origins: tuple[str, ...]
+    is_administrator: bool = False  # of the platform, by the launch's own word
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,11 @@ def find_visitor(session_token: str | None) -> Visitor | None:
     if session is None:
         return None
     return Visitor(
-        session.token_hash, session.registration_id, session.lti_user_id, tuple(session.frame_origins.split())
+        session.token_hash,
+        session.registration_id,
+        session.lti_user_id,
+        tuple(session.frame_origins.split()),
+        session.is_administrator,
     )
 
 

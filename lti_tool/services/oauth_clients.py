@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+from sqlalchemy import delete
+
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused, NotFound, RuleViolation
 from lti_tool.lms import canvas_oauth
-from lti_tool.models import OauthClient, Registration, db, release, transaction
+from lti_tool.models import LmsGrant, OauthClient, Registration, db, release, transaction
 from lti_tool.services.sealing import UnsealError, seal, unseal
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings
@@ -14,8 +16,10 @@ CALLBACK_PATH = "/lms/oauth/callback"
 SCOPES = canvas_oauth.SCOPES  # what the key has to allow
 
 
-def set_oauth_client(settings: Settings, registration_id: UUID, client_id: str, secret: str) -> None:
-    """Store the key's id and, encrypted, its secret.
+def set_oauth_client(
+    settings: Settings, registration_id: UUID, client_id: str, secret: str, *, set_by: str | None = None
+) -> None:
+    """Store the key's id and, encrypted, its secret; `set_by`: an administrator's name, None: the command line.
 
     Raise NotFound, RuleViolation("oauth_client_required" | "oauth_secret_required" | "oauth_unsupported").
     """
@@ -32,8 +36,21 @@ def set_oauth_client(settings: Settings, registration_id: UUID, client_id: str, 
         row = session.get(OauthClient, registration_id) or OauthClient(registration_id=registration_id)
         row.client_id = client_id.strip()
         row.secret_ciphertext = seal(settings, secret.strip())
-        row.set_at = now()
+        row.set_at, row.set_by = now(), set_by
         session.add(row)
+
+
+def remove_oauth_client(registration_id: UUID) -> None:
+    """Forget the key, and what people lent by it, which is of no use without; raise NotFound("oauth_client_not_found").
+
+    Canvas ends what was lent when the key is deleted or switched off there.
+    """
+    with transaction() as session:
+        row = session.get(OauthClient, registration_id)
+        if row is None:
+            raise NotFound("oauth_client_not_found")
+        session.delete(row)
+        session.execute(delete(LmsGrant).where(LmsGrant.registration_id == registration_id))
 
 
 def find_client_id(registration_id: UUID) -> str | None:
@@ -62,6 +79,13 @@ def open_client(settings: Settings, registration_id: UUID) -> canvas_oauth.Oauth
 def redirect_uri(settings: Settings) -> str:
     """Return where Canvas sends a person back: fixed, because the developer key names it."""
     return settings.base_url.rstrip("/") + CALLBACK_PATH
+
+
+def missing_scopes(tool: Tool, registration_id: UUID) -> tuple[str, ...]:
+    """Return the scopes that the key lacks; raise as `open_client` and `canvas_oauth.missing_scopes`."""
+    client = open_client(tool.settings, registration_id)
+    release()
+    return canvas_oauth.missing_scopes(tool.outbound, client, redirect_uri(tool.settings))
 
 
 def check_client(tool: Tool, registration_id: UUID) -> None:

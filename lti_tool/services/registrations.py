@@ -48,7 +48,7 @@ def add_registration(
     if family not in FAMILIES:
         raise RuleViolation("family_unknown", family=family)
     values = {**_usual(issuer, family, fields.get("lms_url")), **{k: v for k, v in fields.items() if v}}
-    _require_urls(values)
+    require_urls(values)
     registration = Registration(
         id=uuid4(),
         name=name or urlsplit(issuer).netloc or issuer,
@@ -73,7 +73,8 @@ def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
     return {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
 
 
-def _require_urls(values: dict[str, str]) -> None:
+def require_urls(values: dict[str, str]) -> None:
+    """Raise RuleViolation("url_invalid", field=…) for an address that is none."""
     for field in URL_FIELDS:
         value = values.get(field)
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
@@ -94,7 +95,7 @@ def update_registration(registration_id: UUID, **fields: str | None) -> Registra
     values = {key: value for key, value in fields.items() if value is not None}
     if "issuer" in values and not values["issuer"].strip():
         raise RuleViolation("issuer_required")
-    _require_urls(values)
+    require_urls(values)
     with transaction() as session:
         registration = session.get(Registration, registration_id)
         if registration is None:
@@ -103,6 +104,23 @@ def update_registration(registration_id: UUID, **fields: str | None) -> Registra
             setattr(registration, field, value)
     forget_registrations()
     return registration
+
+
+def set_rules(
+    registration_id: UUID, *, accepts_deployments: bool | None = None, manages_all: bool | None = None
+) -> None:
+    """Change what a registration's launches bring: placements at once, administrators for all; None: as it is.
+
+    Whether its administrators manage all is for the command line alone, since any platform may name its own. Raise
+    NotFound.
+    """
+    with transaction():
+        registration = get_registration(registration_id)
+        if accepts_deployments is not None:
+            registration.accepts_deployments = accepts_deployments
+        if manages_all is not None:
+            registration.manages_all = manages_all
+    forget_registrations()
 
 
 def list_registrations() -> Sequence[Registration]:
@@ -142,4 +160,4 @@ def add_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
         if row is None:
             session.add(_deployment(registration_id, lms_deployment_id))
         else:
-            row.active = True
+            row.active, row.refused_at = True, None

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused
-from lti_tool.domain.gateway import Capabilities, LmsGateway, Right
+from lti_tool.domain.gateway import Capabilities, LmsGateway, Precondition, Right
 from lti_tool.models import Course, db, release, transaction
 from lti_tool.services import gateways, runs
 from lti_tool.services.tool import Tool
@@ -71,6 +71,18 @@ def read_capabilities(tool: Tool, course_id: UUID) -> Capabilities:
         return _advantage_only(course_id, error.code)
     release()
     return gateway.capabilities()
+
+
+def read_preconditions(tool: Tool, course_id: UUID) -> tuple[Precondition, ...]:
+    """Ask for each single thing that a sync of a course needs of its LMS; raise as `read_capabilities`."""
+    try:
+        gateway = gateways.open_gateway(tool, course_id)
+    except LmsRefused as error:
+        if error.code != "groups_unsupported":
+            raise
+        return ()
+    release()
+    return gateway.preconditions()
 
 
 def _advantage_only(course_id: UUID, code: str) -> Capabilities:

@@ -15,17 +15,28 @@ class UnsealError(Exception):
 
 def seal(settings: Settings, text: str) -> bytes:
     """Return a text encrypted."""
-    return _cipher(settings).encrypt(text.encode())
+    return _cipher(settings.secret_key).encrypt(text.encode())
 
 
 def unseal(settings: Settings, sealed: bytes) -> str:
-    """Return what was sealed; raise UnsealError when SECRET_KEY changed since."""
+    """Return what was sealed with the key, or with the one before while that is set; raise UnsealError for neither."""
+    for key in filter(None, (settings.secret_key, settings.old_secret_key)):
+        try:
+            return _cipher(key).decrypt(sealed).decode()
+        except InvalidToken:
+            continue
+    raise UnsealError
+
+
+def is_sealed_now(settings: Settings, sealed: bytes) -> bool:
+    """Say whether the present key alone reads what was sealed."""
     try:
-        return _cipher(settings).decrypt(sealed).decode()
+        _cipher(settings.secret_key).decrypt(sealed)
     except InvalidToken:
-        raise UnsealError from None
+        return False
+    return True
 
 
-def _cipher(settings: Settings) -> Fernet:
+def _cipher(key: str) -> Fernet:
     derived = HKDF(hashes.SHA256(), length=32, salt=None, info=b"lti-groups service tokens")
-    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.secret_key.encode())))
+    return Fernet(base64.urlsafe_b64encode(derived.derive(key.encode())))

@@ -8,6 +8,9 @@ from lti_tool.web import access, errors, pages, set_place
 def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
+        admin,
+        admin_access,
+        admin_activity,
         assignments,
         changes,
         connection,
@@ -48,6 +51,18 @@ def register(app: Flask) -> None:
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     of_assignments = (assignments, selection, formation, groupings)
     of_students = (own_groups, doors, space, notices, history)
+    of_administrators = (admin, admin_access, admin_activity)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, registering, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
+    for module in (
+        health,
+        lti,
+        registering,
+        home,
+        *of_people,
+        *of_sets,
+        *of_assignments,
+        *of_the_lms,
+        *of_students,
+        *of_administrators,
+    ):
         app.register_blueprint(module.blueprint)

@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import structlog
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
+from lti_tool.domain.administration import Administrator, AdminPermission, administers, require_administrator
 from lti_tool.domain.documents import MEGABYTE
 from lti_tool.domain.errors import Conflict, Forbidden, LaunchError, NotFound
 from lti_tool.domain.permissions import Permission, require
 from lti_tool.domain.work import holds_back
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.services.access import Viewer, Visitor, find_viewer, find_visitor
+from lti_tool.services.administration import find_administrator
 
 if TYPE_CHECKING:
     from lti_tool.services.tool import Tool
+
+log = structlog.get_logger(__name__)
 
 V = TypeVar("V", bound=Callable[..., object])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -40,6 +45,16 @@ def public(view: V) -> V:
 
 def requires(permission: Permission) -> Callable[[V], V]:
     """Declare the permission that a view of a course needs; its URL carries `course_id`."""
+
+    def mark(view: V) -> V:
+        view.permission = permission  # type: ignore[attr-defined] # a mark on the function itself
+        return view
+
+    return mark
+
+
+def requires_administrator(permission: AdminPermission) -> Callable[[V], V]:
+    """Declare the permission that an admin page needs; what it is about is the URL's `registration_id`, if any."""
 
     def mark(view: V) -> V:
         view.permission = permission  # type: ignore[attr-defined] # a mark on the function itself
@@ -79,6 +94,16 @@ def known_visitor() -> Visitor | None:
     return cast("Visitor | None", g.get("visitor"))
 
 
+def administrator() -> Administrator:
+    """Return who administers, on an admin page."""
+    return cast("Administrator", g.administrator)
+
+
+def may_administer(permission: str, registration_id: UUID | None = None) -> bool:
+    """Say whether the person of this request may do this on an admin page."""
+    return administers(g.get("administrator"), AdminPermission(permission), registration_id)
+
+
 def csrf_token() -> str:
     """Return the token that proves a form came from this session's own page."""
     person = visitor()
@@ -113,6 +138,15 @@ def _admit() -> None:
         raise LaunchError("no_session", 401)
     if request.method not in SAFE_METHODS:
         _require_same_origin()
+    if isinstance(permission, AdminPermission):
+        g.administrator = find_administrator(g.visitor)
+        about = (request.view_args or {}).get("registration_id")
+        require_administrator(g.administrator, permission, about)
+        if request.method not in SAFE_METHODS:
+            log.info(
+                "administration", endpoint=request.endpoint, registration=str(about), by=g.visitor.session_key[:12]
+            )
+        return
     found = find_viewer(g.visitor, (request.view_args or {})["course_id"])
     if found is None:
         raise NotFound("course_not_found")
@@ -131,11 +165,11 @@ def _require_text() -> None:
             raise BadRequest
 
 
-def _permission_of(view: Callable[..., object]) -> Permission | None:
+def _permission_of(view: Callable[..., object]) -> Permission | AdminPermission | None:
     """Return what a view declared, None for a public one; a view that declares nothing is a mistake of ours."""
     if not hasattr(view, "permission"):
         raise RuntimeError(f"the view {request.endpoint} declares no permission")
-    return cast("Permission | None", view.permission)
+    return cast("Permission | AdminPermission | None", view.permission)
 
 
 def _require_same_origin() -> None:

@@ -16,13 +16,15 @@ from lti_tool.lti.platform import find_registration, frame_origins, origins
 from lti_tool.lti.state import seal_origins, unseal_origins
 from lti_tool.lti.tool_config import canvas_developer_key
 from lti_tool.services import launch as launches
+from lti_tool.services.refusals import note_refusal
 from lti_tool.web.access import public, tool
 
 blueprint = Blueprint("lti", __name__)
 log = structlog.get_logger(__name__)
 
 LOGIN_PARAMETERS = ("iss", "client_id", "login_hint", "lti_message_hint", "target_link_uri", "lti_storage_target")
-INSIDE = ("/courses/", "/invite/")
+ADMINISTRATION = "/admin/"
+INSIDE = ("/courses/", "/invite/", ADMINISTRATION)
 
 
 @blueprint.route("/lti/<uuid:registration_id>/login", methods=["GET", "POST"])
@@ -93,7 +95,7 @@ def _opened(facts: LaunchFacts) -> Response:
         raise
     if recorded.refresh_run_id:
         tool().ring(recorded.refresh_run_id)
-    if recorded.course_id is None:
+    if recorded.course_id is None and not facts.is_administrator:
         response = make_response(render_template("lti/no_course.html", name=facts.name))
     else:
         response = _redirect(_landing(facts, recorded.course_id), 303)
@@ -118,10 +120,13 @@ def _finishing_page(error: BindingRequired, auth_url: str) -> Response:
     return make_response(page, error.status)
 
 
-def _landing(facts: LaunchFacts, course_id: UUID) -> str:
+def _landing(facts: LaunchFacts, course_id: UUID | None) -> str:
     """Return the address that looks whether the session's cookie came back before it goes on."""
     course = f"/courses/{course_id}/"
-    to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else course
+    if course_id is None or (facts.is_administrator and facts.enrollment_type is None):
+        to = ADMINISTRATION  # who administers the LMS and has no part in this course
+    else:
+        to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else course
     return f"/lti/landing?to={quote(to)}&frame={seal_origins(tool().settings, facts.platform_origins)}"
 
 
@@ -169,6 +174,8 @@ def refuse(error: LaunchError) -> Response:
         reference=reference,
         registration=str(registration_id) if registration_id else None,
     )
+    if registration_id:
+        note_refusal(registration_id, error, reference)
     page = render_template("lti/refused.html", code=error.code, facts=error.facts, reference=reference)
     return make_response(page, error.status)
 

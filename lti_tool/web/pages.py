@@ -12,14 +12,14 @@ from lti_tool.domain.permissions import Permission, allowed
 from lti_tool.domain.work import holds_back
 from lti_tool.services.access import Viewer
 from lti_tool.services.runs import as_text
-from lti_tool.web.access import csrf_token, subject_set
+from lti_tool.web.access import csrf_token, known_visitor, may_administer, subject_set
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def register(app: Flask) -> None:
     """Attach what templates ask, and the course of the present URL to every address that needs one."""
-    app.jinja_env.globals.update(can=can, csrf_token=csrf_token, whole=int)
+    app.jinja_env.globals.update(can=can, csrf_token=csrf_token, may_administer=may_administer, whole=int)
     app.jinja_env.filters.update(FILTERS)
     app.context_processor(_person)
     app.url_defaults(_stay_in_course)
@@ -94,7 +94,13 @@ def capital(sentence: str) -> str:
 def _person() -> dict[str, object]:
     viewer: Viewer | None = g.get("viewer")
     named = viewer and viewer.course.family in ("canvas", "moodle")
-    return {"viewer": viewer, "lms": viewer.course.lms_name if viewer and named else "the LMS"}
+    visitor = known_visitor()
+    is_administrator = visitor is not None and visitor.is_administrator
+    return {
+        "viewer": viewer,
+        "is_administrator": is_administrator,
+        "lms": viewer.course.lms_name if viewer and named else "the LMS",
+    }
 
 
 def _stay_in_course(endpoint: str, values: dict[str, Any]) -> None:

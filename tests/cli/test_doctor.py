@@ -1,10 +1,14 @@
 """The doctor: one line a check, what to do about it, and an exit status."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from lti_tool.cli.context import opened
 from lti_tool.demo import ToolLink
+from lti_tool.domain.clock import now
+from lti_tool.models import CourseAccess, LaunchRefusal, db, transaction
 from tests.smtp import mail_server
 
 
@@ -19,6 +23,10 @@ def test_all_is_well_after_a_launch(serving: Any, taught: Any) -> None:
     found = verdicts(ran)
     assert found["database"] == found["signing key"] == found["platform's keys"] == "ok"
     assert found["LTI services"] == "ok"
+    assert found["queue"] == "warning"  # no worker has given a sign of life yet
+    assert found["issuer"] == "warning"  # the course was stored without a launch
+    single = {"canvas": "manage_groups_add", "moodle": "core_group_create_groups"}
+    assert found[single[taught.family]] == "ok"
     assert found["read roster"] == found["read groups"] == found["write groups"] == "ok"
     assert found["base url"] == "warning"  # loopback: a demo
     lines = taught.tool.ok("doctor").out.splitlines()
@@ -111,6 +119,34 @@ def test_the_developer_key_is_asked_for(canvas: Any) -> None:
     known = line(1)
     assert known.startswith("ok")
     assert "/lms/oauth/callback" in known
+
+
+def test_each_scope_that_the_developer_key_lacks_is_named(canvas: Any) -> None:
+    scope = "url:PUT|/api/v1/groups/:group_id"
+    canvas.lms.faults({"key_lacks": scope})
+    set_key = ("oauth-client", "set", canvas.registration_id, "--client-id", "demo-canvas-api")
+    canvas.tool.ok(*set_key, stdin="demo-canvas-secret\n")
+    lines = canvas.tool.run("doctor", "--registration", canvas.registration_id).out.splitlines()
+    scopes = [line for line in lines if "url:" in line.partition("→")[0]]
+    assert len(scopes) > 20
+    assert [line for line in scopes if line.startswith("failed")] == [line for line in scopes if f"{scope}:" in line]
+
+
+def test_refused_launches_tell_what_is_wrong_until_one_succeeds(canvas: Any) -> None:
+    with opened(), transaction():
+        refused = {"code": "login_issuer", "facts": "{}", "reference": "abcdef01", "created_at": now()}
+        db.session.add(LaunchRefusal(registration_id=UUID(canvas.registration_id), **refused))
+
+    def issuer() -> str:
+        lines = canvas.tool.run("doctor", "--registration", canvas.registration_id).out.splitlines()
+        (found,) = [line for line in lines if ": issuer: " in line]
+        return found
+
+    assert issuer().startswith("failed")
+    with opened(), transaction() as session:
+        access = {"lti_user_id": "u", "name": "N", "enrollment_type": "teacher", "is_administrator": False}
+        session.add(CourseAccess(course_id=canvas.course_id, launched_at=now(), **access))
+    assert issuer().startswith("ok")
 
 
 def test_an_unknown_registration_is_one_line(tool: Any) -> None:

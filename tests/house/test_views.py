@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from flask import Flask
 
+from lti_tool.domain.administration import AdminPermission
 from lti_tool.domain.permissions import Permission
 
 Nothing = Callable[[Iterable[str], str], None]
@@ -33,7 +34,28 @@ def test_every_view_declares_its_permission(app: Flask, nothing: Nothing) -> Non
 
 def _lacks_course(app: Flask, endpoint: str, arguments: set[str]) -> bool:
     permission = getattr(app.view_functions[endpoint], "permission", None)
-    return permission is not None and "course_id" not in arguments
+    return isinstance(permission, Permission) and "course_id" not in arguments
+
+
+def test_every_admin_page_is_for_administrators(app: Flask, nothing: Nothing) -> None:
+    nothing(
+        (
+            f"{rule.rule}: {permission}"
+            for rule in app.url_map.iter_rules()
+            for permission in [getattr(app.view_functions[rule.endpoint], "permission", None)]
+            if rule.rule.startswith("/admin") != isinstance(permission, AdminPermission)
+        ),
+        "below /admin/ a view is marked with @requires_administrator(AdminPermission.…), and nowhere else",
+    )
+    nothing(
+        (
+            rule.rule
+            for rule in app.url_map.iter_rules()
+            if getattr(app.view_functions[rule.endpoint], "permission", None) is AdminPermission.MANAGE_REGISTRATION
+            and "registration_id" not in rule.arguments
+        ),
+        "a view that is about one registration finds it in its URL",
+    )
 
 
 def test_every_permission_is_asked_for(modules: Mapping[str, str], files: Mapping[str, str], nothing: Nothing) -> None:

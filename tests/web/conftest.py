@@ -371,6 +371,7 @@ class World:
         member: UUID | None = None,
         manages: bool | None = None,
         launched: bool = True,
+        administers: bool = False,
     ) -> Browser:
         """Sign a person in, as their launch into this course would have."""
         user, secret = uuid4().hex, uuid4().hex
@@ -381,6 +382,7 @@ class World:
                 registration_id=self.registration_id,
                 lti_user_id=user,
                 frame_origins="https://lms.example",
+                is_administrator=administers,
                 created_at=now(),
                 expires_at=now() + timedelta(hours=1),
             )

@@ -74,6 +74,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint('course_id', 'from_id', name=op.f('pk_link_target')),
     )
+    op.create_table(
+        'worker_sign',
+        sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column('seen_at', TIME, nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_worker_sign')),
+    )
     for name in ('assignment_id', 'group_set_id'):
         op.create_index(op.f(f'ix_link_target_{name}'), 'link_target', [name])
 
@@ -90,12 +96,15 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
         'course': (sa.Column('rights_asked_of', sa.Uuid(), nullable=True),),
+        'deployment': (sa.Column('refused_at', TIME, nullable=True),),
+        'service_token': (sa.Column('set_by', sa.String(length=255), nullable=True),),
+        'oauth_client': (sa.Column('set_by', sa.String(length=255), nullable=True),),
     }
 
 
 def downgrade() -> None:
     """Take this step back."""
-    for table in ('link_target', 'launch_refusal', 'registration_link'):
+    for table in ('worker_sign', 'link_target', 'launch_refusal', 'registration_link'):
         op.drop_table(table)
     for table, columns in _columns().items():
         for column in columns:

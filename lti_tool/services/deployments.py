@@ -1,0 +1,22 @@
+"""Placements of a platform that an administrator decides about: accepted, refused, switched off."""
+
+from uuid import UUID
+
+from lti_tool.domain.clock import now
+from lti_tool.domain.errors import NotFound
+from lti_tool.lti.platform import forget_registrations
+from lti_tool.models import Deployment, transaction
+
+
+def decide_deployment(registration_id: UUID, deployment_id: UUID, *, accept: bool) -> None:
+    """Let a placement launch, or not any more; raise NotFound("deployment_not_found").
+
+    One that is refused stays known, so that the next launch does not bring it as a new one.
+    """
+    with transaction() as session:
+        row = session.get(Deployment, deployment_id)
+        if row is None or row.registration_id != registration_id:
+            raise NotFound("deployment_not_found")
+        row.active = accept
+        row.refused_at = None if accept else now()
+    forget_registrations()

@@ -19,6 +19,8 @@ CANVAS_CUSTOM: Mapping[str, str] = {
     "context_history": "$Context.id.history",
 }
 
+MOODLE_CUSTOM: Mapping[str, str] = {"context_history": "$Context.id.history"}
+
 
 @dataclass(frozen=True)
 class ToolLink:

@@ -154,6 +154,12 @@ def test_other_ids_open_nothing(stocked: Any, name: str) -> None:
     assert page.select_one(f"main a[href='/courses/{stocked.course_id}/']")
 
 
+def test_a_placed_link_tried_without_a_launch_says_where_to_go(stocked: Any) -> None:
+    page = stocked.browser("student", member=stocked.bo).get(f"/open/{stocked.essay}")
+    assert page.h1.text.strip() == "Open LTI Groups from a course"
+    assert "Essay" not in page.text
+
+
 @dataclass
 class Old:
     """Another course, from which links came."""

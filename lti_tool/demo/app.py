@@ -28,12 +28,13 @@ from lti_tool.demo import (
     moodle_ws,
     nrps,
     pages,
+    placed_links,
     registry,
     snapshot,
     tokens,
 )
 from lti_tool.demo.big import make_big_course
-from lti_tool.demo.config import CANVAS_CUSTOM, FLAVOURS, Flavour, LmsConfig, ToolLink
+from lti_tool.demo.config import CANVAS_CUSTOM, FLAVOURS, MOODLE_CUSTOM, Flavour, LmsConfig, ToolLink
 from lti_tool.demo.faults import Faults
 from lti_tool.demo.hub import Hub
 
@@ -62,6 +63,7 @@ BLUEPRINTS = (
     nrps.canvas_bp,
     nrps.moodle_bp,
     pages.bp,
+    placed_links.bp,
     tokens.canvas_bp,
     tokens.moodle_bp,
 )
@@ -108,9 +110,9 @@ class DemoLms:
         return app
 
     def install_tool(self, flavour: Flavour, tool: ToolLink) -> None:
-        """Make a tool known to a site; on Canvas it gets the usual custom parameters if it names none."""
-        if flavour == "canvas" and not tool.custom:
-            tool = replace(tool, custom=CANVAS_CUSTOM)
+        """Make a tool known to a site; it gets the usual custom parameters if it names none."""
+        if not tool.custom:
+            tool = replace(tool, custom=CANVAS_CUSTOM if flavour == "canvas" else MOODLE_CUSTOM)
         with self.hub.lock:
             self.hub.tools[flavour] = tool
             self.hub.added[flavour][registry.OWN] = registry.AddedTool(

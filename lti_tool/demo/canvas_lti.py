@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import course_groups, keys, lti_messages
+from lti_tool.demo import course_groups, deep_linking, keys, lti_messages
 from lti_tool.demo.canvas_roles import expand, launch_roles
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import canvas, hub
@@ -37,7 +37,7 @@ def launch_start(tool: ToolLink, course: Course, person: Person) -> Response:
         "client_id": tool.client_id,
         "lti_deployment_id": tool.deployment_id,
         "deployment_id": tool.deployment_id,
-        "target_link_uri": tool.launch_url,
+        "target_link_uri": deep_linking.target_of(hint, tool),
         "lti_message_hint": hint.launch_id,
         "canvas_region": "demo",
         "canvas_environment": "prod",
@@ -64,7 +64,7 @@ def authorize() -> ResponseReturnValue:
     person, course = canvas().people[hint.user], canvas().courses[hint.course]
     if values["login_hint"] != person.lti_id:
         return error_form(tool.launch_url, "login_required", "Must have an active user session")
-    claims = id_token(tool, course, person) | {"nonce": values["nonce"]}
+    claims = deep_linking.as_asked(hint, id_token(tool, course, person)) | {"nonce": values["nonce"]}
     fields = {
         "id_token": keys.sign(hub().pems["canvas"], claims),
         "state": values.get("state", ""),

@@ -100,6 +100,7 @@ VARIABLES: dict[str, Callable[[Site, Course, Person], Any]] = {
     "$Canvas.membership.roles": lambda s, c, p: ",".join(active_types(s, c, p)),
     "$com.instructure.User.student_view": lambda s, c, p: "StudentViewEnrollment" in active_types(s, c, p),
     "$Canvas.group.contextIds": _own_groups,
+    "$Context.id.history": lambda s, c, p: ",".join(s.courses[number].lti_id for number in c.history),
     "$com.instructure.Course.groupIds": lambda s, c, p: ",".join(str(g.id) for g in s.course_groups(c.id)),
     "$Person.name.full": lambda s, c, p: p.name,
     "$Message.locale": lambda s, c, p: "en",

@@ -16,7 +16,10 @@ CANVAS_CUSTOM: Mapping[str, str] = {
     "canvas_section_ids": "$Canvas.course.sectionIds",
     "canvas_permissions": "$Canvas.membership.permissions<manage_groups_add,manage_groups_manage,manage_groups_delete>",
     "student_view": "$com.instructure.User.student_view",
+    "context_history": "$Context.id.history",
 }
+
+MOODLE_CUSTOM: Mapping[str, str] = {"context_history": "$Context.id.history"}
 
 
 @dataclass(frozen=True)

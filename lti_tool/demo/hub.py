@@ -44,6 +44,8 @@ class Hint:
     course: int
     launch_id: str
     made: float = field(default_factory=time.time)
+    link: int | None = None  # the placed link that was clicked; None: the tool itself
+    placing: bool = False  # whether the tool is asked for links
 
 
 class Hub:
@@ -62,6 +64,8 @@ class Hub:
         self.jobs: dict[int, Job] = {}
         self.hints: dict[str, Hint] = {}
         self.codes: dict[str, dict[str, Any]] = {}
+        # What requests for links said as "data", and what the tool must say again.
+        self.placings: dict[str, Hint] = {}
         self.counted = 0
         # How many calls of one token are at work, and the most that ever were: real LMSs refuse too many.
         self.at_once: Counter[tuple[Flavour, str]] = Counter()
@@ -77,7 +81,7 @@ class Hub:
             self.sites[flavour] = new_site(flavour)
             self.calls[flavour].clear()
         self.faults = Faults()
-        for table in (self.jobs, self.hints, self.codes):
+        for table in (self.jobs, self.hints, self.codes, self.placings):
             table.clear()
 
     def run_due_jobs(self) -> None:

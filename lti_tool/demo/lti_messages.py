@@ -35,6 +35,7 @@ def begin(lms: Hub, flavour: Flavour, user_id: int, course_id: int) -> Hint:
     while len(lms.hints) >= MAX_HINTS:
         del lms.hints[next(iter(lms.hints))]
     hint = Hint(flavour, user_id, course_id, secrets.token_urlsafe(140))
+    hint.link, hint.placing = request.args.get("link", type=int), "placing" in request.args
     lms.hints[hint.launch_id] = hint
     return hint
 

@@ -41,6 +41,20 @@ class Course:
     title: str
     lti_id: str
     sis_id: str | None = None
+    # The courses that it is a copy of, the latest first.
+    history: list[int] = field(default_factory=list)
+
+
+@dataclass
+class PlacedLink:
+    """A link of the tool in a course: a module item of Canvas, an activity of Moodle."""
+
+    id: int
+    course: int
+    title: str
+    url: str
+    text: str = ""
+    custom: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import course_groups, keys, lti_messages
+from lti_tool.demo import course_groups, deep_linking, keys, lti_messages
 from lti_tool.demo.config import ToolLink
 from lti_tool.demo.hub import Hint, hub, moodle
 from lti_tool.demo.lti_messages import CLAIM, INSTITUTION, MEMBERSHIP, SYSTEM, autopost, error_form
@@ -33,7 +33,7 @@ def launch_start(tool: ToolLink, course: Course, person: Person) -> Response:
     hint.launch_id = launch_id
     fields = {
         "iss": hub().issuer("moodle"),
-        "target_link_uri": tool.launch_url,
+        "target_link_uri": deep_linking.target_of(hint, tool),
         "login_hint": str(person.id),
         "lti_message_hint": json.dumps({"cmid": cmid_of(course), "launchid": launch_id}, separators=(",", ":")),
         "client_id": tool.client_id,
@@ -68,7 +68,7 @@ def authorize() -> ResponseReturnValue:
     if values["login_hint"] != str(hint.user):
         return error_form(tool.launch_url, "access_denied", "")
     person, course = moodle().people[hint.user], moodle().courses[hint.course]
-    claims = {"nonce": values["nonce"]} | id_token(tool, course, person)
+    claims = {"nonce": values["nonce"]} | deep_linking.as_asked(hint, id_token(tool, course, person))
     fields = {"id_token": keys.sign(hub().pems["moodle"], claims), "state": values.get("state", "")}
     return autopost(tool.launch_url, fields, "Signing in to the tool…")
 
@@ -100,6 +100,7 @@ def _custom(tool: ToolLink, course: Course, person: Person, memberships_url: str
         "$User.id": str(person.id),
         "$User.username": person.login,
         "$Context.id": str(course.id),
+        "$Context.id.history": ",".join(map(str, course.history)),
     }
     custom = {"context_memberships_url": memberships_url}
     for name, text in tool.custom.items():

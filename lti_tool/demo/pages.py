@@ -13,6 +13,7 @@ from lti_tool.demo.site import Site
 
 bp = Blueprint("pages", __name__)
 SHOWN_STUDENTS = 6
+EDITORS = ("TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "editingteacher", "manager")
 KIND_WORDS = {
     "TeacherEnrollment": "Teacher",
     "TaEnrollment": "TA",
@@ -99,6 +100,7 @@ def _who(flavour: Flavour, course_id: int) -> tuple[Site, Course, Person]:
 def _view(flavour: Flavour, course_id: int, page: str) -> str:
     site, course, person = _who(flavour, course_id)
     links = {name: course_url(site, course, person, name) for name in ("home", "people", "groups", "tool")}
+    asked = "".join(f"&{name}={request.args[name]}" for name in ("link", "placing") if request.args.get(name, type=int))
     return render_template(
         f"demo/{flavour}_course.html",
         site=site,
@@ -106,7 +108,9 @@ def _view(flavour: Flavour, course_id: int, page: str) -> str:
         person=person,
         page=page,
         links=links,
-        launch=launch_url(site, course, person),
+        launch=launch_url(site, course, person) + asked,
+        placed=[link for link in site.links.values() if link.course == course.id],
+        is_staff=person.admin or any(e.kind in EDITORS for e in site.enrolments_of(course.id, person.id)),
         people=people_by_role(site, course, 200) if page in ("people", "home") else {},
         sets=_sets(site, course) if page == "groups" else [],
         installed=flavour in hub().tools,

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lti_tool.demo.config import Flavour
-from lti_tool.demo.model import Course, Enrolment, Group, GroupSet, Membership, Person, Section, Token
+from lti_tool.demo.model import Course, Enrolment, Group, GroupSet, Membership, Person, PlacedLink, Section, Token
 
 # Kinds of rows start at different numbers, so that an id of one kind used as another is noticed.
 STARTS = {
     "canvas": {"people": 1001, "courses": 101, "sections": 301, "enrolments": 5001}
-    | {"sets": 21, "groups": 401, "memberships": 9001},
+    | {"sets": 21, "groups": 401, "memberships": 9001, "links": 71},
     "moodle": {"people": 2, "courses": 2, "sections": 1, "enrolments": 1}
-    | {"sets": 31, "groups": 61, "memberships": 1},
+    | {"sets": 31, "groups": 61, "memberships": 1, "links": 11},
 }
 
 
@@ -41,6 +41,7 @@ class Site:
         self.groups: dict[int, Group] = {}
         self.memberships: dict[int, dict[int, Membership]] = {}
         self.tokens: dict[str, Token] = {}
+        self.links: dict[int, PlacedLink] = {}
         self._by_course: dict[int, list[Enrolment]] = {}
         self._by_user: dict[tuple[int, int], list[Enrolment]] = {}
 
@@ -77,6 +78,11 @@ class Site:
         section = Section(self.new_id("sections"), course.id, name)
         self.sections[section.id] = section
         return section
+
+    def add_link(self, course_id: int, title: str, url: str, text: str, custom: dict[str, str]) -> PlacedLink:
+        row = PlacedLink(self.new_id("links"), course_id, title, url, text, custom)
+        self.links[row.id] = row
+        return row
 
     def enrol(self, course: Course, person: Person, kind: str, **more: Any) -> Enrolment:
         row = Enrolment(self.new_id("enrolments"), course.id, person.id, kind, **more)
@@ -178,6 +184,7 @@ class Site:
             "groups": self.groups.values(),
             "memberships": itertools.chain.from_iterable(m.values() for m in self.memberships.values()),
             "tokens": self.tokens.values(),
+            "links": self.links.values(),
         }
         return {"next_ids": dict(self.next_ids)} | {
             name: [dict(vars(row)) for row in rows] for name, rows in tables.items()
@@ -185,7 +192,7 @@ class Site:
 
     def load(self, rows: dict[str, Any]) -> None:
         """Take over data made by ``rows``."""
-        self.next_ids = dict(rows["next_ids"])
+        self.next_ids = STARTS[self.flavour] | rows["next_ids"]
         self.people = {row["id"]: Person(**row) for row in rows["people"]}
         self.courses = {row["id"]: Course(**row) for row in rows["courses"]}
         self.sections = {row["id"]: Section(**row) for row in rows["sections"]}
@@ -193,6 +200,7 @@ class Site:
         self.sets = {row["id"]: GroupSet(**row) for row in rows["sets"]}
         self.groups = {row["id"]: Group(**row) for row in rows["groups"]}
         self.tokens = {row["value"]: Token(**row) for row in rows["tokens"]}
+        self.links = {row["id"]: PlacedLink(**row) for row in rows.get("links", [])}
         self.memberships = {number: {} for number in self.groups}
         for row in rows["memberships"]:
             self.memberships[row["group"]][row["user"]] = Membership(**row)

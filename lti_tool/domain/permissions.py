@@ -25,6 +25,7 @@ class Permission(StrEnum):
     EDIT_GROUPS = "edit_groups"
     EDIT_ASSIGNMENTS = "edit_assignments"
     EDIT_ROSTER = "edit_roster"
+    PLACE_LINKS = "place_links"
     SYNC = "sync"
     PUBLISH = "publish"
     FORM_GROUPS = "form_groups"
@@ -83,6 +84,8 @@ RULES: Mapping[Permission, Callable[[Actor], bool]] = {
     Permission.EDIT_ROSTER: _manages_groups,
     Permission.EDIT_ASSIGNMENTS: _manages_groups,
     Permission.SYNC: _may_sync,
+    # It changes nothing here, and the LMS asked for it: whose right is not asked yet may place a link.
+    Permission.PLACE_LINKS: _may_sync,
     Permission.PUBLISH: _manages_groups,
     Permission.FORM_GROUPS: lambda actor: actor.enrollment_type is EnrollmentType.STUDENT,
     Permission.VIEW_NOTICES: lambda actor: actor.is_staff or actor.enrollment_type is EnrollmentType.STUDENT,

@@ -19,6 +19,7 @@ from lti_tool.lti.platform_configuration import (
 from lti_tool.lti.tool_config import (
     CANVAS_CUSTOM,
     CANVAS_PLACEMENTS,
+    CUSTOM,
     DEEP_LINK,
     DESCRIPTION,
     MEMBERSHIPS_SCOPE,
@@ -54,7 +55,7 @@ def build_request(settings: Settings, registration_id: UUID, platform: PlatformC
         "domain": tool_domain(settings),
         "description": DESCRIPTION,
         "target_link_uri": tool.launch,
-        "custom_parameters": CANVAS_CUSTOM if platform.family == "canvas" else {},
+        "custom_parameters": CANVAS_CUSTOM if platform.family == "canvas" else CUSTOM,
         "claims": list(CLAIMS),
         "messages": _messages(settings, tool.launch, platform),
     }

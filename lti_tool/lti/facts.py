@@ -9,6 +9,7 @@ from uuid import UUID
 
 from lti_tool.domain.roles import EnrollmentType, enrollment_type, is_administrator, is_test_user
 from lti_tool.lti import claims as read
+from lti_tool.lti.deep_linking import PlacingSettings
 from lti_tool.lti.platform import Platform
 from lti_tool.lti.state import LoginState, digest
 
@@ -18,6 +19,9 @@ GROUPS_SERVICE = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
 # Where Canvas writes a course's own id: in the address of its people, and in the one to return to.
 NRPS_COURSE = re.compile(r"/api/lti/courses/(\d+)/")
 RETURN_COURSE = re.compile(r"/courses/(\d+)(?:/|$)")
+# A placed link: what it opens stands in its address, and in a parameter where a platform keeps no addresses.
+LINK_PATH = re.compile(r"/open/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?")
+LINK_PARAMETER, HISTORY_PARAMETER = "open", "context_history"
 MANAGES_GROUPS = frozenset({"manage_groups_manage", "manage_groups_add"})
 
 
@@ -59,13 +63,24 @@ class LaunchFacts:
     bind_cookie: str = ""  # the login's cookie, now to be deleted
     groups_url: str | None = None  # Course Groups Service 1.0
     group_sets_url: str | None = None
+    placing: PlacingSettings | None = None  # it asks for links to place, and opens nothing
+    link_id: UUID | None = None  # what a placed link opens: a hint, to be looked up through the course
+    copied_from: str | None = None  # context ids, with commas
 
 
-def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, target_path: str) -> LaunchFacts:
+def gather(
+    platform: Platform,
+    claims: dict[str, Any],
+    state: LoginState,
+    *,
+    target_path: str,
+    placing: PlacingSettings | None = None,
+) -> LaunchFacts:
     """Return the facts of a message that was found valid (LTI Core 1.3, 5.3 and 5.4; canvas.md 11.3)."""
     canvas = platform.family == "canvas"
     # A Canvas tool's own parameters; elsewhere a teacher may have typed the same names into a link.
-    custom = read.custom(claims.get(f"{CLAIM}custom")) if canvas else {}
+    sent = read.custom(claims.get(f"{CLAIM}custom"))
+    custom = sent if canvas else {}
     presentation = read.mapping(claims, f"{CLAIM}launch_presentation")
     roles = tuple(claims[f"{CLAIM}roles"])
     context = _context(claims)
@@ -92,7 +107,7 @@ def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, tar
         custom=custom,
         target_path=target_path,
         locale=read.locale(presentation.get("locale")) or read.locale(claims.get("locale")),
-        platform_origins=platform.origins(return_url),
+        platform_origins=platform.origins(return_url, placing.return_url if placing else None),
         may_manage_groups=_may_manage_groups(custom),
         # Moodle's own ids are those of LTI, and of a platform that has LTI services only no others are known.
         lms_user_id=read.identifier(custom.get("canvas_user_id")) if canvas else claims["sub"],
@@ -101,7 +116,17 @@ def gather(platform: Platform, claims: dict[str, Any], state: LoginState, *, tar
         else (context.lti_context_id if context else None),
         groups_url=read.web_address(groups_service.get("context_groups_url")),
         group_sets_url=read.web_address(groups_service.get("context_group_sets_url")),
+        placing=placing,
+        link_id=_link_id(target_path, sent.get(LINK_PARAMETER)),
+        copied_from=sent.get(HISTORY_PARAMETER) or None,
     )
+
+
+def _link_id(target_path: str, told: str | None) -> UUID | None:
+    """Return what a placed link opens, by its address first: Canvas and Moodle keep it."""
+    path = urlsplit(target_path).path
+    found = LINK_PATH.fullmatch(path) or LINK_PATH.fullmatch(f"/open/{told}" if told else "")
+    return UUID(found[1]) if found else None
 
 
 def _context(claims: dict[str, Any]) -> ContextFacts | None:

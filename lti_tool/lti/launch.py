@@ -54,7 +54,8 @@ def verify(
         platform,
         launch.claims,
         launch.state,
-        target_path=_target_path(settings, web_address(launch.claims.get(f"{CLAIM}target_link_uri"))),
+        target_path=_destination(settings, launch),
+        placing=launch.placing,
     )
     _check_browser(launch.state, form, cookies, facts)
     return facts
@@ -67,6 +68,13 @@ def _check_browser(state: LoginState, form: Mapping[str, str], cookies: Mapping[
         raise BindingRequired(facts)
     if not any(hmac.compare_digest(digest(secret), state.bind_hash) for secret in secrets):
         raise LaunchError("browser_mismatch", 401)
+
+
+def _destination(settings: Settings, launch: StrictLaunch) -> str:
+    address = launch.claims.get(f"{CLAIM}target_link_uri")
+    if launch.placing and address is None:  # Deep Linking 2.0, 3.1: optional, and nothing hangs on it
+        return "/"
+    return _target_path(settings, web_address(address))
 
 
 @lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ from pylti1p3.tool_config.abstract import ToolConfAbstract
 
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti import claims as read
-from lti_tool.lti import token
+from lti_tool.lti import deep_linking, token
 from lti_tool.lti.facts import CLAIM
 from lti_tool.lti.platform import Platform, require_active_deployment
 from lti_tool.lti.platform_keys import PlatformKeys
@@ -26,7 +26,8 @@ from lti_tool.lti.state import LoginState, unseal
 from lti_tool.models import Registration
 from lti_tool.settings import Settings
 
-MESSAGE_TYPES = ["LtiResourceLinkRequest"]
+VERSION = "1.3.0"
+MESSAGE_TYPES = ["LtiResourceLinkRequest", deep_linking.REQUEST]
 
 
 class _Nothing:
@@ -43,6 +44,7 @@ class StrictLaunch(MessageLaunch[Request, ToolConfAbstract[Request], SessionServ
     """One launch on its way through the checks; `validate` raises LaunchError and nothing else."""
 
     state: LoginState
+    placing: deep_linking.PlacingSettings | None = None  # of a request for links
 
     def __init__(
         self,
@@ -129,14 +131,26 @@ class StrictLaunch(MessageLaunch[Request, ToolConfAbstract[Request], SessionServ
             read.identifier(subject) and subject.isascii(),
             read.identifier(claims.get(f"{CLAIM}deployment_id")),
             isinstance(roles, list) and all(isinstance(role, str) for role in roles),
-            isinstance(link, dict) and read.identifier(link.get("id")),
+            self._is_placing or (isinstance(link, dict) and read.identifier(link.get("id"))),
             not context or (isinstance(context, dict) and read.identifier(context.get("id"))),
         )
         if not all(sound):
             raise LaunchError("message_invalid")
+        if self._is_placing:
+            self.placing = deep_linking.read_settings(claims, self._settings.allowed_private_hosts)
+
+    @property
+    def _is_placing(self) -> bool:
+        return bool(self.claims.get(f"{CLAIM}message_type") == deep_linking.REQUEST)
 
     def validate_message(self) -> "StrictLaunch":
-        """Leave version and required claims to pylti1p3's validators (line 9)."""
+        """Leave version and required claims to pylti1p3's validators (line 9).
+
+        Its validator of requests for links refuses those that are to be answered with none: of these the version is
+        all that was not looked at yet.
+        """
+        if self._is_placing and self.claims.get(f"{CLAIM}version") == VERSION:
+            return self
         try:
             super().validate_message()
         except LtiException:

@@ -14,6 +14,8 @@ RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINK = "LtiDeepLinkingRequest"
 # Canvas's own names of places: where the tool stands, and from where a teacher places a link to one page of it.
 CANVAS_PLACEMENTS = {RESOURCE_LINK: ("course_navigation",), DEEP_LINK: ("assignment_selection", "link_selection")}
+# By which the links of a copied course are recognised, on any platform that tells it.
+CUSTOM = {"context_history": "$Context.id.history"}
 CANVAS_CUSTOM = {
     "canvas_user_id": "$Canvas.user.id",
     "canvas_course_id": "$Canvas.course.id",
@@ -21,6 +23,7 @@ CANVAS_CUSTOM = {
     "canvas_section_ids": "$Canvas.course.sectionIds",
     "canvas_permissions": "$Canvas.membership.permissions<manage_groups_add,manage_groups_manage,manage_groups_delete>",
     "student_view": "$com.instructure.User.student_view",
+    **CUSTOM,
 }
 
 

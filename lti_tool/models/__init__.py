@@ -14,6 +14,7 @@ from lti_tool.models.link_target import LinkTarget
 from lti_tool.models.lms_change import LmsChange
 from lti_tool.models.lms_grant import LmsGrant, OauthClient, OauthState
 from lti_tool.models.notice import Notice
+from lti_tool.models.placing import PlacingRequest
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
 from lti_tool.models.registration import (
     Deployment,
@@ -59,6 +60,7 @@ __all__ = [
     "Notice",
     "OauthClient",
     "OauthState",
+    "PlacingRequest",
     "PlatformKeySet",
     "Publication",
     "Registration",

@@ -26,6 +26,7 @@ class Course(Base):
     groups_url: Mapped[str | None] = mapped_column(Text)  # Course Groups Service 1.0, where the platform has it
     group_sets_url: Mapped[str | None] = mapped_column(Text)
     resource_link_id: Mapped[str | None] = mapped_column(String(255))  # lets NRPS expand custom parameters
+    copied_from: Mapped[str | None] = mapped_column(Text)  # context ids, with commas, by the LMS's word at a launch
     roster_connection: Mapped[str | None] = mapped_column(String(16))  # canvas | moodle | import; None: no source yet
     roster_filename: Mapped[str | None] = mapped_column(String(255))  # of the last import
     roster_updated_at: Mapped[datetime | None]  # by its connection, whichever

@@ -62,9 +62,12 @@ class Draw:
     people: int
 
 
-def list_own_groups(course_id: UUID, member_id: UUID) -> list[OwnGroup]:
-    """Return the groups that a person is in, with the people in them, by set; groups of the roster are no teams."""
-    rows = db.session.execute(
+def list_own_groups(course_id: UUID, member_id: UUID, set_id: UUID | None = None) -> list[OwnGroup]:
+    """Return the groups that a person is in, with the people in them, by set; groups of the roster are no teams.
+
+    With `set_id` only those of that set.
+    """
+    query = (
         select(GroupSet.name, Group)
         .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
         .join(Group, Group.id == GroupSetEntry.group_id)
@@ -75,7 +78,8 @@ def list_own_groups(course_id: UUID, member_id: UUID) -> list[OwnGroup]:
             Group.origin != Origin.SYSTEM,
         )
         .order_by(GroupSet.position, GroupSetEntry.position)
-    ).all()
+    )
+    rows = db.session.execute(query.where(GroupSet.id == set_id) if set_id else query).all()
     members = read_members([group.id for _, group in rows])
     return [OwnGroup(set_name, group, members.get(group.id, ())) for set_name, group in rows]
 

@@ -33,6 +33,7 @@ KNOWN: Select[*tuple[Any, ...]] = (
         Course.groups_url,
         Course.group_sets_url,
         Course.resource_link_id,
+        Course.copied_from,
         Course.roster_refreshed_at,
         CourseAccess.id.label("access_id"),
         CourseAccess.member_id,
@@ -151,6 +152,7 @@ def _course_values(facts: LaunchFacts, context: ContextFacts, known: Row[Any] | 
         "groups_url": facts.groups_url or (known.groups_url if known else None),
         "group_sets_url": facts.group_sets_url or (known.group_sets_url if known else None),
         "resource_link_id": facts.resource_link_id or (known.resource_link_id if known else None),
+        "copied_from": facts.copied_from or (known.copied_from if known else None),
     }
 
 
@@ -163,6 +165,7 @@ def _present_course(known: Row[Any]) -> dict[str, Any]:
         "groups_url": known.groups_url,
         "group_sets_url": known.group_sets_url,
         "resource_link_id": known.resource_link_id,
+        "copied_from": known.copied_from,
     }
 
 

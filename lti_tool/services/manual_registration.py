@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lti_tool.lti.addresses import ToolAddresses, tool_addresses
-from lti_tool.lti.tool_config import MEMBERSHIPS_SCOPE, TITLE
+from lti_tool.lti.tool_config import CUSTOM, MEMBERSHIPS_SCOPE, TITLE
 from lti_tool.models import Registration
 from lti_tool.settings import Settings
 
@@ -45,6 +45,7 @@ def _moodle(tool: ToolAddresses) -> list[ManualField]:
         ManualField("Public keyset", tool.jwks, copied=True),
         ManualField("Initiate login URL", tool.login, copied=True),
         ManualField("Redirection URI(s)", tool.launch, copied=True),
+        ManualField("Custom parameters", "\n".join(f"{name}={value}" for name, value in CUSTOM.items()), copied=True),
         ManualField("Tool configuration usage", "Show in activity chooser and as a preconfigured tool"),
         ManualField("Default launch container", "Embed, without blocks"),
         ManualField("Supports Deep Linking (Content-Item Message)", "ticked"),

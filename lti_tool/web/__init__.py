@@ -25,12 +25,14 @@ def register(app: Flask) -> None:
         history,
         home,
         imports,
+        links,
         lms_oauth,
         lti,
         matrix,
         members,
         notices,
         own_groups,
+        placing,
         presets,
         publication,
         references,
@@ -49,7 +51,7 @@ def register(app: Flask) -> None:
     set_place.register(app)
     of_people = (roster, members, roster_files)
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
-    of_assignments = (assignments, selection, formation, groupings)
+    of_assignments = (assignments, selection, formation, groupings, placing, links)
     of_students = (own_groups, doors, space, notices, history)
     of_administrators = (admin, admin_access, admin_activity)
     of_the_lms = (runs, changes, connection, lms_oauth)

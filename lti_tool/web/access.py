@@ -194,7 +194,8 @@ def require_own_origin() -> None:
 
 def _send_headers(response: Response) -> Response:
     framed_by = None if g.get("framed_by_anybody") else tuple(g.get("frame_origins", ()))
-    response.headers.setdefault("Content-Security-Policy", _content_policy(framed_by))
+    policy = _content_policy(framed_by, g.get("form_target", "'self'"))
+    response.headers.setdefault("Content-Security-Policy", policy)
     for name, value in SAFETY:
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
@@ -203,12 +204,12 @@ def _send_headers(response: Response) -> Response:
 
 
 @lru_cache(maxsize=1024)
-def _content_policy(framed_by: tuple[str, ...] | None) -> str:
-    """Return the policy of a page that these origins may frame; None: anybody may."""
+def _content_policy(framed_by: tuple[str, ...] | None, form_target: str) -> str:
+    """Return the policy of a page that these origins may frame (None: anybody may), whose forms go to one place."""
     ancestors = "*" if framed_by is None else " ".join(("'self'", *_origins(framed_by)))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
+        f"connect-src 'self'; form-action {form_target}; base-uri 'none'; object-src 'none'; "
         f"frame-ancestors {ancestors}"
     )
 

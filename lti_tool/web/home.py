@@ -67,7 +67,8 @@ def _staff_home(course_id: UUID) -> Response:
 
 
 @blueprint.get("/no-course")
+@blueprint.get("/open/<uuid:link_id>")  # a placed link, tried without a launch: only a launch says which course
 @public
-def no_course() -> Response:
+def no_course(link_id: UUID | None = None) -> Response:
     """Say that the tool is opened from a course."""
     return page("home/no_course.html")

@@ -16,6 +16,7 @@ from lti_tool.lti.platform import find_registration, frame_origins, origins
 from lti_tool.lti.state import seal_origins, unseal_origins
 from lti_tool.lti.tool_config import canvas_developer_key
 from lti_tool.services import launch as launches
+from lti_tool.services import placing
 from lti_tool.services.refusals import note_refusal
 from lti_tool.web.access import public, tool
 
@@ -123,8 +124,12 @@ def _finishing_page(error: BindingRequired, auth_url: str) -> Response:
 def _landing(facts: LaunchFacts, course_id: UUID | None) -> str:
     """Return the address that looks whether the session's cookie came back before it goes on."""
     course = f"/courses/{course_id}/"
-    if course_id is None or (facts.is_administrator and facts.enrollment_type is None):
+    if facts.placing and course_id is not None:
+        to = f"{course}placing/{placing.begin_placing(facts, course_id)}"
+    elif course_id is None or (facts.is_administrator and facts.enrollment_type is None):
         to = ADMINISTRATION  # who administers the LMS and has no part in this course
+    elif facts.link_id:
+        to = f"{course}open/{facts.link_id}"
     else:
         to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else course
     return f"/lti/landing?to={quote(to)}&frame={seal_origins(tool().settings, facts.platform_origins)}"

@@ -18,7 +18,7 @@ READ = {
     Permission.VIEW_HISTORY,
 }
 EDIT = {Permission.EDIT_GROUPS, Permission.EDIT_ROSTER, Permission.EDIT_ASSIGNMENTS}
-WRITE = {*EDIT, Permission.SYNC, Permission.LEND_ACCESS, Permission.PUBLISH}
+WRITE = {*EDIT, Permission.PLACE_LINKS, Permission.SYNC, Permission.LEND_ACCESS, Permission.PUBLISH}
 
 TABLE = [
     (None, None, set()),
@@ -55,7 +55,7 @@ def test_requiring_what_is_not_allowed_raises() -> None:
 @pytest.mark.parametrize(
     ("kind", "manages", "may"),
     [
-        ("teacher", None, READ | {Permission.SYNC, Permission.LEND_ACCESS}),
+        ("teacher", None, READ | {Permission.SYNC, Permission.LEND_ACCESS, Permission.PLACE_LINKS}),
         ("teacher", True, READ | WRITE),
         ("teacher", False, READ),
         ("ta", None, READ),

@@ -26,6 +26,7 @@ from lti_tool.models import (
     GroupSetEntry,
     ImportDraft,
     LeftOutGroupSet,
+    LinkTarget,
     LmsChange,
     RosterMember,
     db,
@@ -43,6 +44,7 @@ KEPT = (
     GroupSetEntry,
     ImportDraft,
     LeftOutGroupSet,
+    LinkTarget,
     LmsChange,
     RosterMember,
 )
@@ -79,6 +81,8 @@ WRITES: dict[str, dict[str, Any]] = {
     "groups.edit_group": {"name": "New", "description": "New"},
     "groups.random_assign_students": {"seed": "1", "revision": "0"},
     "groups.remove_student_from_group": {},
+    "links.connect_link": {"target": "<assignment>"},
+    "links.disconnect_link": {},
     "imports.confirm_import": {"name": "New"},
     "imports.confirm_reimport": {"revision": "0"},
     "imports.import_group_set": {"file": "<file>"},
@@ -106,6 +110,10 @@ def busy(world: Any) -> Any:
         LeftOutGroupSet(course_id=world.course_id, lms_group_set_id="left-1", name="Left"),
     )
     _add_students_work(world, ana)
+    world.link = uuid4()
+    world._add(
+        LinkTarget(course_id=world.course_id, from_id=world.link, assignment_id=world.assignment, created_at=now())
+    )
     with world.app.app_context():  # groups of the LMS may be written
         db.session.get_one(Course, world.course_id).rights_asked_at = now()
         db.session.commit()
@@ -155,6 +163,7 @@ def address(world: Any, endpoint: str, **more: UUID) -> str:
         "assignment_id": world.assignment,
         "grouping_id": world.groupings[0],
         "change_id": world.change,
+        "link_id": world.link,
         "draft_id": world.drafts[endpoint in REIMPORTS],
         **more,
     }
@@ -164,7 +173,7 @@ def address(world: Any, endpoint: str, **more: UUID) -> str:
 
 def sent(world: Any, endpoint: str) -> dict[str, Any]:
     ids = {"<waiting>": world.names["Bo Ek"], "<group>": world.names["team-2"], "<foreign>": world.names["Lab A"]}
-    ids |= {"<later>": world.later, "<grouping>": world.groupings[1]}
+    ids |= {"<later>": world.later, "<assignment>": world.assignment, "<grouping>": world.groupings[1]}
     given = WRITES[endpoint]
     return {key: _file() if value == "<file>" else str(ids.get(value, value)) for key, value in given.items()}
 

@@ -12,7 +12,8 @@ FIELDS = re.findall(
     r"\w+",
     "name description member_ids group_id group_ids member_id revision seed count pattern kind excluded group_set_id "
     "find q status section page upto all without lms_group_set_id where seen confirmed set_id names assignment_id "
-    "email student_number git_username git_username_status partly set body key file before after expires signature",
+    "email student_number git_username git_username_status partly set body key file before after expires signature "
+    "target chosen",
 )
 NONSENSE = ("a\0b", "9" * 5000, "-1", "x" * 70_000)
 

@@ -82,6 +82,29 @@ def upgrade() -> None:
     )
     for name in ('assignment_id', 'group_set_id'):
         op.create_index(op.f(f'ix_link_target_{name}'), 'link_target', [name])
+    _create_placing_request()
+
+
+def _create_placing_request() -> None:
+    op.create_table(
+        'placing_request',
+        sa.Column('id', sa.Uuid(), nullable=False),
+        sa.Column('access_id', sa.Uuid(), nullable=False),
+        sa.Column('nonce_hash', sa.String(length=64), nullable=False),
+        sa.Column('lms_deployment_id', sa.String(length=255), nullable=False),
+        sa.Column('return_url', sa.Text(), nullable=False),
+        sa.Column('data', sa.Text(), nullable=True),
+        sa.Column('accept_multiple', sa.Boolean(), nullable=False),
+        sa.Column('accepts_links', sa.Boolean(), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('expires_at', TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ['access_id'], ['course_access.id'], name=op.f('fk_placing_request_access_id'), ondelete='CASCADE'
+        ),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_placing_request')),
+        sa.UniqueConstraint('nonce_hash', name=op.f('uq_placing_request_nonce_hash')),
+    )
+    op.create_index(op.f('ix_placing_request_access_id'), 'placing_request', ['access_id'])
 
 
 def _columns() -> dict[str, tuple[sa.Column, ...]]:
@@ -92,6 +115,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('accepts_deployments', sa.Boolean(), server_default=sa.false(), nullable=False),
             sa.Column('manages_all', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
+        'course': (sa.Column('copied_from', sa.Text(), nullable=True),),
         'browser_session': (
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
@@ -104,7 +128,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
 
 def downgrade() -> None:
     """Take this step back."""
-    for table in ('worker_sign', 'link_target', 'launch_refusal', 'registration_link'):
+    for table in ('placing_request', 'worker_sign', 'link_target', 'launch_refusal', 'registration_link'):
         op.drop_table(table)
     for table, columns in _columns().items():
         for column in columns:

@@ -50,6 +50,12 @@ def find_session(token: str) -> BrowserSession | None:
     )
 
 
+def ended_frame(token: str) -> tuple[str, ...]:
+    """Return who might frame the pages of a session that has ended, as long as its row is kept."""
+    found = select(BrowserSession.frame_origins).where(BrowserSession.token_hash == digest(token))
+    return tuple((db.session.scalar(found) or "").split())
+
+
 def close_session(token: str) -> None:
     """End the session of a cookie's secret; its row stays a while, because the launch that opened it stays used."""
     with transaction() as session:

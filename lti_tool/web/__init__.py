@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from lti_tool.web import access, errors, pages, set_place
+from lti_tool.settings import Settings
+from lti_tool.web import access, errors, limits, pages, set_place
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, settings: Settings) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         assignments,
@@ -35,6 +36,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        sign_in,
         space,
         undo,
     )
@@ -48,5 +50,6 @@ def register(app: Flask) -> None:
     of_assignments = (assignments, selection, formation, groupings)
     of_students = (own_groups, doors, space, notices, history)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (health, lti, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
+    for module in (health, lti, sign_in, home, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)
+    limits.register(app, settings)

@@ -30,6 +30,7 @@ from lti_tool.web.access import requires, takes_documents, tool, viewer
 from lti_tool.web.downloads import download
 from lti_tool.web.forms import Form, UploadedFile, as_uuid
 from lti_tool.web.group_access import group_access, requires_in_group
+from lti_tool.web.limits import DOCUMENT, MESSAGE, limited
 from lti_tool.web.pages import page, see_other, wants_fragment
 
 blueprint = Blueprint("space", __name__, url_prefix="/courses/<uuid:course_id>/groups/<uuid:group_id>/space")
@@ -100,6 +101,7 @@ def more_messages(course_id: UUID, group_id: UUID) -> Response:
 
 @blueprint.post("/messages")
 @requires(Permission.VIEW_COURSE)
+@limited(MESSAGE)
 @requires_in_group(GroupPermission.SPACE)
 def post_message(course_id: UUID, group_id: UUID) -> Response:
     """Send a message to the group."""
@@ -116,6 +118,7 @@ def post_message(course_id: UUID, group_id: UUID) -> Response:
 @blueprint.post("/documents")
 @requires(Permission.VIEW_COURSE)
 @takes_documents
+@limited(DOCUMENT)
 @requires_in_group(GroupPermission.SPACE)
 def upload_document(course_id: UUID, group_id: UUID) -> Response:
     """Take a file for the group."""

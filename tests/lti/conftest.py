@@ -68,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.do_GET()  # the tokens of services
+
     def log_message(self, *args: object) -> None:
         pass
 

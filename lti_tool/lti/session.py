@@ -15,8 +15,9 @@ from lti_tool.models import BrowserSession, Course, db, transaction
 
 SESSION_COOKIE = "__Host-lti-session"
 LIFETIME = timedelta(hours=12)
-# A login's state is worth ten minutes, with some for clocks.
-LONGEST_LAUNCH = timedelta(hours=1)
+# How long a session's row and cookie outlive it: no launch that it used up is worth anything by then, and the page that
+# says that it ended knows meanwhile who may frame it.
+KEPT = timedelta(hours=12)
 
 
 def open_session(connection: Connection, facts: LaunchFacts) -> str:
@@ -67,7 +68,7 @@ def close_session(token: str) -> None:
 def purge_expired() -> None:
     """Remove sessions that ended, once the launches that opened them would be refused anyhow."""
     with transaction() as session:
-        session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now() - LONGEST_LAUNCH))
+        session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now() - KEPT))
 
 
 def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:

@@ -25,7 +25,12 @@
     return from !== location.origin && way?.type === "navigate";
   };
 
-  let taken = false;
+  // A cookie of no value to anybody: which person's page this browser loaded last. Partitioned, it works where a frame
+  // may use no other storage.
+  const COOKIE = "__Host-lti-person";
+  const setCookie = (value, rest) => (document.cookie = `${COOKIE}=${value}; Path=/; Secure; SameSite=None; Partitioned${rest}`);
+  const last = () => document.cookie.match(`${COOKIE}=([0-9a-f]+)`)?.[1];
+  const taken = () => Boolean(person && last() && last() !== person);
 
   function meet() {
     const known = using("sessionStorage", (store) => store.getItem(PERSON));
@@ -34,20 +39,32 @@
       return false;
     }
     using("sessionStorage", (store) => store.setItem(PERSON, person));
-    if ("BroadcastChannel" in window) {
-      const tabs = new BroadcastChannel(PERSON);
-      tabs.addEventListener("message", ({ data }) => {
-        taken = data !== person;
-        find("other-person").hidden = !taken;
-      });
-      tabs.postMessage(person);
-    }
+    setCookie(person, "");
     return true;
   }
 
-  // What another person's page would fetch by itself is theirs: it does not appear here.
+  function warn() {
+    if (person) find("other-person").hidden = !taken();
+  }
+
+  for (const event of ["focus", "pageshow"]) window.addEventListener(event, warn);
+  document.addEventListener("visibilitychange", warn);
+
+  // Where a page of the next person would come, the word comes that it is theirs; a form is answered by the server.
+  function stop(event) {
+    const link = event.type === "click" ? event.target.closest("a[href]:not([target])") : event.target.method === "get";
+    if (!link || !taken()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    location.assign(other);
+  }
+
+  document.addEventListener("click", stop, true);
+  document.addEventListener("submit", stop, true);
   document.addEventListener("htmx:before:request", (event) => {
-    if (taken && (event.detail.ctx.request?.method ?? "GET").toUpperCase() === "GET") event.preventDefault();
+    if (!taken() || (event.detail.ctx.request?.method ?? "GET").toUpperCase() !== "GET") return;
+    event.preventDefault();
+    warn();
   });
 
   function typed(form) {
@@ -146,6 +163,7 @@
     const was = using("sessionStorage", (store) => store.getItem(PERSON));
     forget(kept(was));
     using("sessionStorage", (store) => [PERSON, PENDING].forEach((name) => store.removeItem(name)));
+    setCookie("", "; Max-Age=0");
   }
 
   document.addEventListener("htmx:after:swap", settle);

@@ -98,7 +98,7 @@ def _opened(facts: LaunchFacts) -> Response:
         response = make_response(render_template("lti/no_course.html", name=facts.name))
     else:
         response = _redirect(_landing(facts, recorded.course_id), 303)
-    set_cookie(response, session.SESSION_COOKIE, recorded.token, session.LIFETIME)
+    set_cookie(response, session.SESSION_COOKIE, recorded.token, session.LIFETIME + session.KEPT)
     set_cookie(response, facts.bind_cookie, "", timedelta(0))
     return response
 

@@ -8,9 +8,9 @@ from flask import Flask
 from lti_tool.domain.permissions import Permission
 
 Nothing = Callable[[Iterable[str], str], None]
-# Reached without a session: the launch and its neighbours, the window of a consent, what a load balancer asks, and an
-# invite sent by a friend.
-PUBLIC = ("lti.", "lms_oauth.", "health.", "home.no_course", "doors.open_invite")
+# Reached without a session: the launch and its neighbours, the end of a session, the window of a consent, what a load
+# balancer asks, and an invite sent by a friend.
+PUBLIC = ("lti.", "sign_in.", "lms_oauth.", "health.", "home.no_course", "doors.open_invite")
 
 
 def test_every_view_declares_its_permission(app: Flask, nothing: Nothing) -> None:

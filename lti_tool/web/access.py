@@ -197,13 +197,12 @@ def require_own_form() -> None:
     """Refuse a write that another page sent: by the browser's own word first, then by the form's token."""
     require_own_origin()
     sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
-    if not sent:
-        raise Forbidden("cross_site")
     if _is_token(sent, visitor().session_key):
         return
     # The same person may have opened the tool in another tab since; anybody else gets to do nothing from this page.
-    if not any(_is_token(sent, key) for key in list_session_keys(visitor())):
-        raise Forbidden("session_changed")
+    if sent and any(_is_token(sent, key) for key in list_session_keys(visitor())):
+        return
+    raise Forbidden("session_changed" if sent and _is_known_from_here() else "cross_site")
 
 
 def _is_token(sent: str, session_key: str) -> bool:
@@ -220,6 +219,12 @@ def require_own_origin() -> None:
     """Refuse what the browser itself says to come from another site's page."""
     if not _is_from_here():
         raise Forbidden("cross_site")
+
+
+def _is_known_from_here() -> bool:
+    return request.headers.get("Origin") == tool().settings.origin or (
+        request.headers.get("Sec-Fetch-Site") == "same-origin"
+    )
 
 
 def _is_from_here() -> bool:

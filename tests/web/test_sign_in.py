@@ -83,8 +83,9 @@ def test_what_another_site_sends_is_not_shown(world: Any, sent: dict[str, str]) 
 def test_an_old_page_does_nothing_in_the_name_of_who_came_after(world: Any) -> None:
     first, second = world.browser(name="Tina Teacher"), world.browser(name="Ben Boss")
     first.client.set_cookie(SESSION_COOKIE, secret_of(second))
-    answer = send(first)
+    answer = send(first, **{"Sec-Fetch-Site": "same-origin"})
     assert kept(answer, 403) == [TYPED, "two\nlines"]
+    assert "<textarea" not in send(first).text
     assert "This page is of an earlier sign-in" in answer.text
     assert not world.stored(GroupSet)
     told = first.get(f"/other-person?course={world.course_id}")

@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> Flask:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
-    web.register(app)
+    web.register(app, settings)
     return app
 
 

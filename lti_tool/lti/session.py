@@ -15,8 +15,9 @@ from lti_tool.models import BrowserSession, Course, db, transaction
 
 SESSION_COOKIE = "__Host-lti-session"
 LIFETIME = timedelta(hours=12)
-# A login's state is worth ten minutes, with some for clocks.
-LONGEST_LAUNCH = timedelta(hours=1)
+# How long a session's row and cookie outlive it: no launch that it used up is worth anything by then, and the page that
+# says that it ended knows meanwhile who may frame it.
+KEPT = timedelta(hours=12)
 
 
 def open_session(connection: Connection, facts: LaunchFacts) -> str:
@@ -51,6 +52,12 @@ def find_session(token: str) -> BrowserSession | None:
     )
 
 
+def ended_frame(token: str) -> tuple[str, ...]:
+    """Return who might frame the pages of a session that has ended, as long as its row is kept."""
+    found = select(BrowserSession.frame_origins).where(BrowserSession.token_hash == digest(token))
+    return tuple((db.session.scalar(found) or "").split())
+
+
 def close_session(token: str) -> None:
     """End the session of a cookie's secret; its row stays a while, because the launch that opened it stays used."""
     with transaction() as session:
@@ -62,7 +69,7 @@ def close_session(token: str) -> None:
 def purge_expired() -> None:
     """Remove sessions that ended, once the launches that opened them would be refused anyhow."""
     with transaction() as session:
-        session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now() - LONGEST_LAUNCH))
+        session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now() - KEPT))
 
 
 def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:

@@ -12,7 +12,17 @@ from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.work import Work
 from lti_tool.lti.session import LIFETIME, find_session
-from lti_tool.models import Course, CourseAccess, Notice, Registration, RosterMember, ServiceToken, SyncRun, db
+from lti_tool.models import (
+    BrowserSession,
+    Course,
+    CourseAccess,
+    Notice,
+    Registration,
+    RosterMember,
+    ServiceToken,
+    SyncRun,
+    db,
+)
 from lti_tool.services.runs import OPEN, work_of
 
 LMS_NAMES = {"canvas": "Canvas", "moodle": "Moodle"}
@@ -120,6 +130,33 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
         actor,
         work_of(run) if run else None,
         unread=news,
+    )
+
+
+def opened_before(visitor: Visitor, course_id: UUID) -> bool:
+    """Say whether the visitor's last launch into a course was too long ago."""
+    launched_at = db.session.scalar(
+        select(CourseAccess.launched_at)
+        .join(Course, Course.id == CourseAccess.course_id)
+        .where(
+            Course.id == course_id,
+            Course.registration_id == visitor.registration_id,
+            CourseAccess.lti_user_id == visitor.lti_user_id,
+        )
+    )
+    return launched_at is not None and launched_at <= now() - LIFETIME
+
+
+def list_session_keys(visitor: Visitor) -> list[str]:
+    """Return the keys of all sessions of this person that have not ended."""
+    return list(
+        db.session.scalars(
+            select(BrowserSession.token_hash).where(
+                BrowserSession.registration_id == visitor.registration_id,
+                BrowserSession.lti_user_id == visitor.lti_user_id,
+                BrowserSession.expires_at > now(),
+            )
+        )
     )
 
 

@@ -4,6 +4,12 @@
   const PATIENCE = 2000; // milliseconds that a platform's storage may take
   const LIFETIME = 10 * 60 * 1000;
   const PREFIX = "__Host-lti-";
+  // Who comes by a launch is expected here, whoever used this tab before (sign_in.js).
+  try {
+    sessionStorage.removeItem("lti-person");
+  } catch {
+    // Blocked: then nothing is remembered either.
+  }
   const inFrame = window.top !== window.self;
 
   const show = (id) => {

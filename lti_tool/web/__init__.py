@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from lti_tool.web import access, errors, pages, set_place
+from lti_tool.settings import Settings
+from lti_tool.web import access, errors, limits, pages, set_place
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, settings: Settings) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
         admin,
@@ -41,6 +42,7 @@ def register(app: Flask) -> None:
         roster_files,
         runs,
         selection,
+        sign_in,
         space,
         undo,
     )
@@ -58,6 +60,7 @@ def register(app: Flask) -> None:
     for module in (
         health,
         lti,
+        sign_in,
         registering,
         home,
         *of_people,
@@ -68,3 +71,4 @@ def register(app: Flask) -> None:
         *of_administrators,
     ):
         app.register_blueprint(module.blueprint)
+    limits.register(app, settings)

@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,8 +18,16 @@ from lti_tool.domain.documents import MEGABYTE
 from lti_tool.domain.errors import Conflict, Forbidden, LaunchError, NotFound
 from lti_tool.domain.permissions import Permission, require
 from lti_tool.domain.work import holds_back
-from lti_tool.lti.session import SESSION_COOKIE
-from lti_tool.services.access import Viewer, Visitor, find_viewer, find_visitor
+from lti_tool.lti.platform import find_registration, frame_origins
+from lti_tool.lti.session import SESSION_COOKIE, ended_frame
+from lti_tool.services.access import (
+    Viewer,
+    Visitor,
+    find_viewer,
+    find_visitor,
+    list_session_keys,
+    opened_before,
+)
 from lti_tool.services.administration import find_administrator
 
 if TYPE_CHECKING:
@@ -35,6 +44,10 @@ SAFETY = (
 )
 CSRF_FIELD = "csrf_token"
 FORM_MEGABYTES = 1  # of a form beside its file
+# What of a form nobody typed: tokens, keys and what the page itself knew; and values such as ids and fingerprints.
+UNTYPED = re.compile(r"token|secret|password|^(key|kind|revision|seed|seen|confirmed|without|upto)$")
+MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}")
+MOST_TYPED = 50
 
 
 def public(view: V) -> V:
@@ -107,9 +120,15 @@ def may_administer(permission: str, registration_id: UUID | None = None) -> bool
 def csrf_token() -> str:
     """Return the token that proves a form came from this session's own page."""
     person = visitor()
-    secret = tool().settings.secret_key.encode()
-    text = f"csrf:{person.session_key if person else ''}"
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return _token(person.session_key if person else "")
+
+
+def _token(session_key: str) -> str:
+    return _sign(f"csrf:{session_key}")
+
+
+def _sign(text: str) -> str:
+    return hmac.new(tool().settings.secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def register(app: Flask) -> None:
@@ -119,25 +138,23 @@ def register(app: Flask) -> None:
 
 
 def _admit() -> None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or request.endpoint == "static":
+    if request.endpoint == "static":
         return
-    permission = _permission_of(view)
+    view = current_app.view_functions.get(request.endpoint or "")
     g.visitor = find_visitor(request.cookies.get(SESSION_COOKIE))
-    if g.visitor:
-        g.frame_origins = g.visitor.frame_origins
-        if hasattr(view, "takes_documents"):
-            request.max_content_length = (tool().settings.upload_megabytes + FORM_MEGABYTES) * MEGABYTE
+    g.frame_origins = _who_may_frame()
+    if view is None:
+        return  # a page that says so
+    permission = _permission_of(view)
+    if g.visitor and hasattr(view, "takes_documents"):
+        request.max_content_length = (tool().settings.upload_megabytes + FORM_MEGABYTES) * MEGABYTE
     _require_text()
     if permission is None:
         return
     if g.visitor is None:
-        # Nobody knows any more which LMS frames us. The page that says so shows nobody's data and has nothing to
-        # click, so anybody may frame it; else the browser would show an error of its own in its place.
-        g.framed_by_anybody = True
-        raise LaunchError("no_session", 401)
+        _ask_to_open()
     if request.method not in SAFE_METHODS:
-        _require_same_origin()
+        require_own_form()
     if isinstance(permission, AdminPermission):
         g.administrator = find_administrator(g.visitor)
         about = (request.view_args or {}).get("registration_id")
@@ -147,8 +164,11 @@ def _admit() -> None:
                 "administration", endpoint=request.endpoint, registration=str(about), by=g.visitor.session_key[:12]
             )
         return
-    found = find_viewer(g.visitor, (request.view_args or {})["course_id"])
+    course_id = (request.view_args or {})["course_id"]
+    found = find_viewer(g.visitor, course_id)
     if found is None:
+        if opened_before(g.visitor, course_id):
+            raise LaunchError("session_ended", 401)
         raise NotFound("course_not_found")
     g.viewer = found
     require(found.actor, permission)
@@ -172,24 +192,81 @@ def _permission_of(view: Callable[..., object]) -> Permission | AdminPermission 
     return cast("Permission | AdminPermission | None", view.permission)
 
 
-def _require_same_origin() -> None:
+def _who_may_frame() -> tuple[str, ...]:
+    """Return the origins of whose session this is or was, or of the platform whose launch this is."""
+    if g.visitor:
+        return cast("Visitor", g.visitor).frame_origins
+    if request.blueprint == "lti" and "registration_id" in (request.view_args or {}):
+        return frame_origins(find_registration((request.view_args or {})["registration_id"]))
+    ended = request.cookies.get(SESSION_COOKIE)
+    return ended_frame(ended) if ended else ()
+
+
+def _ask_to_open() -> NoReturn:
+    """Say that nobody is signed in, and show once more what was typed, to nobody but who sent it.
+
+    Where nobody knows any more which LMS frames us, anybody may frame a page that shows nothing and has nothing to
+    click; else the browser would show an error of its own in its place.
+    """
+    alone = request.headers.get("Sec-Fetch-Dest") == "document"
+    g.framed_by_anybody = not (g.frame_origins or (alone and request.method == "POST"))
+    raise LaunchError("session_ended" if SESSION_COOKIE in request.cookies else "no_session", 401)
+
+
+def typed_texts() -> list[tuple[str, str]]:
+    """Return the names and texts of what a person typed, for the page that did not take it; nothing of other sites."""
+    if request.method != "POST" or g.get("framed_by_anybody"):
+        return []
+    if not _is_from_here():
+        return []
+    fields = ((name, text) for name, texts in request.form.lists() for text in texts)
+    return [
+        (name.replace("_", " ").capitalize(), text)
+        for name, text in fields
+        if text.strip() and not UNTYPED.search(name) and not MADE.fullmatch(text)
+    ][:MOST_TYPED]
+
+
+def require_own_form() -> None:
     """Refuse a write that another page sent: by the browser's own word first, then by the form's token."""
     require_own_origin()
     sent = request.form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token", "")
-    if not hmac.compare_digest(sent.encode(), csrf_token().encode()):
-        raise Forbidden("cross_site")
+    if _is_token(sent, visitor().session_key):
+        return
+    # The same person may have opened the tool in another tab since; anybody else gets to do nothing from this page.
+    if sent and any(_is_token(sent, key) for key in list_session_keys(visitor())):
+        return
+    raise Forbidden("session_changed" if sent and _is_known_from_here() else "cross_site")
+
+
+def _is_token(sent: str, session_key: str) -> bool:
+    return hmac.compare_digest(sent.encode("utf-8", "replace"), _token(session_key).encode())
+
+
+def person_tag() -> str:
+    """Return what tells one person's pages from another's in the same browser, and nothing of who it is."""
+    person = visitor()
+    return _sign(f"person:{person.registration_id}:{person.lti_user_id}")[:16]
 
 
 def require_own_origin() -> None:
     """Refuse what the browser itself says to come from another site's page."""
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if origin == "null" and site == "same-origin":
-        return  # a page of ours that sends no referrer tells no origin either (Fetch, "append a request Origin header")
-    if (site is not None and site not in ("same-origin", "none")) or (
-        origin is not None and origin != tool().settings.origin
-    ):
+    if not _is_from_here():
         raise Forbidden("cross_site")
+
+
+def _is_known_from_here() -> bool:
+    return request.headers.get("Origin") == tool().settings.origin or (
+        request.headers.get("Sec-Fetch-Site") == "same-origin"
+    )
+
+
+def _is_from_here() -> bool:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if origin == "null" and site == "same-origin":
+        # A page of ours that sends no referrer tells no origin either (Fetch, "append a request Origin header").
+        return True
+    return site in (None, "same-origin", "none") and origin in (None, tool().settings.origin)
 
 
 def _send_headers(response: Response) -> Response:

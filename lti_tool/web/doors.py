@@ -12,6 +12,7 @@ from lti_tool.services import doors, invites
 from lti_tool.services.access import find_viewer
 from lti_tool.web.access import known_visitor, public, requires, tool, viewer
 from lti_tool.web.group_access import group_access, requires_in_group
+from lti_tool.web.limits import CODE, INVITE, JOIN, limited
 from lti_tool.web.own_group_forms import CodeForm, InviteForm
 from lti_tool.web.own_groups import done, show_refusal
 from lti_tool.web.pages import page, see_other
@@ -25,6 +26,7 @@ for kind in (Forbidden, RuleViolation, Conflict):
 
 @blueprint.route(f"{COURSE}/join", methods=["GET", "POST"])
 @requires(Permission.FORM_GROUPS)
+@limited(CODE)
 def join_via_code(course_id: UUID) -> Response:
     """Ask for a group's code, then come in by it; a pasted link leads to the link's own page."""
     form = CodeForm()
@@ -42,6 +44,7 @@ def join_via_code(course_id: UUID) -> Response:
 
 @blueprint.route(f"{COURSE}/invite/<uuid:token>", methods=["GET", "POST"])
 @requires(Permission.FORM_GROUPS)
+@limited(JOIN)
 def join_via_invite_link(course_id: UUID, token: UUID) -> Response:
     """Ask, then come in by an invite link; looking at it joins nobody."""
     if request.method == "POST":
@@ -70,6 +73,7 @@ def open_invite(token: UUID) -> Response:
 
 @blueprint.post(f"{GROUP}/join")
 @requires(Permission.FORM_GROUPS)
+@limited(JOIN)
 def join_listed(course_id: UUID, group_id: UUID) -> Response:
     """Join a group of the list, or ask to be let in where somebody has to say yes."""
     return _entered(doors.join_listed(viewer(), group_id))
@@ -111,6 +115,7 @@ def group_invites(course_id: UUID, group_id: UUID) -> Response:
 
 @blueprint.route(f"{GROUP}/invites/create", methods=["GET", "POST"])
 @requires(Permission.VIEW_COURSE)
+@limited(INVITE)
 @requires_in_group(GroupPermission.CREATE_INVITE)
 def create_invite_link(course_id: UUID, group_id: UUID) -> Response:
     """Make an invite link, with an end and a number of uses where wanted."""

@@ -2,9 +2,11 @@
 
 import secrets
 from contextlib import suppress
+from math import ceil
 
 import structlog
 from flask import Flask, Response, jsonify, make_response, request
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.domain.documents import MEGABYTE
@@ -20,14 +22,16 @@ from lti_tool.domain.errors import (
     StoreUnavailable,
     ToolError,
 )
-from lti_tool.web.access import FORM_MEGABYTES
+from lti_tool.web.access import FORM_MEGABYTES, typed_texts
 from lti_tool.web.answers import prefers_json
+from lti_tool.web.limits import seconds_to_wait
 from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
 
 BLOCK = 64 * 1024
 MOST_THROWN_AWAY = 256 * MEGABYTE
+UNSIGNED = ("no_session", "session_ended", "session_changed")  # a form was right, but not its sender's sign-in
 
 STATUS: tuple[tuple[type[ToolError], int], ...] = (
     (NotFound, 404),
@@ -65,6 +69,11 @@ def _http_error(error: HTTPException) -> Response:
     if error.code == 413:
         facts["limit"] = (request.max_content_length or 0) // MEGABYTE - FORM_MEGABYTES
         _take_rest()
+    if isinstance(error, RateLimitExceeded):
+        seconds = seconds_to_wait()
+        response = _page("http_429", 429, {"minutes": ceil(seconds / 60)})
+        response.headers["Retry-After"] = str(seconds)
+        return response
     response = _page(f"http_{error.code}", error.code or 500, facts)
     if error.code == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
@@ -90,4 +99,5 @@ def _page(code: str, status: int, facts: dict[str, object]) -> Response:
     log.info("refused", code=code, status=status, reference=reference, endpoint=request.endpoint)
     if prefers_json():
         return make_response(jsonify(error=code, reference=reference), status)
-    return page("error.html", status, code=code, facts=facts, status=status, reference=reference)
+    kept = typed_texts() if code in UNSIGNED else []
+    return page("error.html", status, code=code, facts=facts, status=status, reference=reference, kept=kept)

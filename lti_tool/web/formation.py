@@ -19,6 +19,7 @@ from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
+from lti_tool.web.limits import INVITE, limited
 from lti_tool.web.pages import fragment, page, wants_fragment
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ def work_alone(course_id: UUID, assignment_id: UUID) -> Response:
 
 @blueprint.post("/grouping/start")
 @requires(Permission.FORM_GROUPS)
+@limited(INVITE)
 def start_grouping(course_id: UUID, assignment_id: UUID) -> Response:
     """Start a group of one's own, whom one then invites others into."""
     form = StartForm()
@@ -83,6 +85,7 @@ def start_grouping(course_id: UUID, assignment_id: UUID) -> Response:
 
 @blueprint.post("/groupings/<uuid:grouping_id>/invite")
 @requires(Permission.FORM_GROUPS)
+@limited(INVITE)
 def invite_classmates(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
     """Invite classmates: the right ones are invited, and the others are named with the reason."""
     form = InviteForm()

@@ -22,6 +22,7 @@ from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.downloads import download
 from lti_tool.web.errors import answer_error
 from lti_tool.web.forms import Form, UploadedFile, as_uuid
+from lti_tool.web.limits import IMPORT, limited
 from lti_tool.web.pages import page
 
 blueprint = Blueprint("groupings", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
@@ -182,6 +183,7 @@ def export_groupings(course_id: UUID, assignment_id: UUID) -> Response:
 
 @blueprint.post("/groupings/import")
 @requires(Permission.EDIT_ASSIGNMENTS)
+@limited(IMPORT)
 def import_groupings(course_id: UUID, assignment_id: UUID) -> Response:
     """Make groupings of a file's lines; those that cannot be made are named with the reason."""
     form = FileForm()

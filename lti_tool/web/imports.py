@@ -16,6 +16,7 @@ from lti_tool.web.downloads import download
 from lti_tool.web.errors import status_of
 from lti_tool.web.forms import ImportForm, ReimportForm, UploadForm
 from lti_tool.web.group_sets import after_change
+from lti_tool.web.limits import IMPORT, limited
 from lti_tool.web.pages import page, see_other
 
 blueprint = Blueprint("imports", __name__, url_prefix="/courses/<uuid:course_id>/group-sets")
@@ -30,6 +31,7 @@ EXAMPLE = (
 
 @blueprint.route("/import", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
+@limited(IMPORT)
 def import_group_set(course_id: UUID) -> Response:
     """Take a file whose groups shall become a new set."""
     return _upload(course_id, None)
@@ -37,6 +39,7 @@ def import_group_set(course_id: UUID) -> Response:
 
 @blueprint.route("/<uuid:set_id>/import", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
+@limited(IMPORT)
 def reimport_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Take a file whose groups shall replace those of an imported set."""
     return _upload(course_id, set_id)

@@ -12,13 +12,14 @@ from lti_tool.domain.errors import LaunchError
 from lti_tool.lti import session
 from lti_tool.lti.launch import BindingRequired, LaunchFacts, note_deployment, verify
 from lti_tool.lti.login import LIFETIME, LoginStart, start_login, surplus_cookies
-from lti_tool.lti.platform import find_registration, frame_origins, origins
+from lti_tool.lti.platform import find_registration, origins
 from lti_tool.lti.state import seal_origins, unseal_origins
 from lti_tool.lti.tool_config import canvas_developer_key
 from lti_tool.services import launch as launches
 from lti_tool.services import placing
 from lti_tool.services.refusals import note_refusal
 from lti_tool.web.access import public, tool
+from lti_tool.web.limits import LAUNCH, LOGIN, limited
 
 blueprint = Blueprint("lti", __name__)
 log = structlog.get_logger(__name__)
@@ -30,16 +31,16 @@ INSIDE = ("/courses/", "/invite/", ADMINISTRATION)
 
 @blueprint.route("/lti/<uuid:registration_id>/login", methods=["GET", "POST"])
 @public
+@limited(LOGIN)
 def login(registration_id: UUID) -> Response:
     """Send the browser on to the platform, with a secret that shows later that it is the same browser."""
     registration = find_registration(registration_id)
-    g.frame_origins = frame_origins(registration)
     params = {name: request.values[name] for name in LOGIN_PARAMETERS if name in request.values}
     start = start_login(tool().settings, registration, params)
     response = _storing_page(start, params) if _needs_storage(params) else _redirect(start.auth_url, 302)
     for name in surplus_cookies(request.cookies):
-        _set_cookie(response, name, "", timedelta(0))
-    _set_cookie(response, start.cookie_name, start.cookie_value, LIFETIME)
+        set_cookie(response, name, "", timedelta(0))
+    set_cookie(response, start.cookie_name, start.cookie_value, LIFETIME)
     return response
 
 
@@ -69,10 +70,10 @@ def _storage(cookie_name: str, auth_url: str, target: str | None) -> dict[str, s
 
 @blueprint.post("/lti/<uuid:registration_id>/launch")
 @public
+@limited(LAUNCH)
 def launch(registration_id: UUID) -> Response:
     """Verify a launch, record it, and open the course in a session of its own."""
     registration = find_registration(registration_id)
-    g.frame_origins = frame_origins(registration)
     auth_url = registration.auth_login_url or ""
     try:
         facts = verify(tool().settings, tool().platform_keys, registration, request.form, request.cookies)
@@ -100,8 +101,8 @@ def _opened(facts: LaunchFacts) -> Response:
         response = make_response(render_template("lti/no_course.html", name=facts.name))
     else:
         response = _redirect(_landing(facts, recorded.course_id), 303)
-    _set_cookie(response, session.SESSION_COOKIE, recorded.token, session.LIFETIME)
-    _set_cookie(response, facts.bind_cookie, "", timedelta(0))
+    set_cookie(response, session.SESSION_COOKIE, recorded.token, session.LIFETIME + session.KEPT)
+    set_cookie(response, facts.bind_cookie, "", timedelta(0))
     return response
 
 
@@ -189,7 +190,7 @@ def _redirect(address: str, status: int) -> Response:
     return Response(status=status, headers={"Location": address})
 
 
-def _set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
+def set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
     """Set a cookie that works inside another site's frame; all cookies have the same attributes (lti.md 3.1)."""
     response.set_cookie(
         name, value, max_age=lifetime, path="/", secure=True, httponly=True, samesite="None", partitioned=True

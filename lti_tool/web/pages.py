@@ -12,14 +12,22 @@ from lti_tool.domain.permissions import Permission, allowed
 from lti_tool.domain.work import holds_back
 from lti_tool.services.access import Viewer
 from lti_tool.services.runs import as_text
-from lti_tool.web.access import csrf_token, known_visitor, may_administer, subject_set
+from lti_tool.web.access import csrf_token, known_visitor, may_administer, person_tag, subject_set
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def register(app: Flask) -> None:
     """Attach what templates ask, and the course of the present URL to every address that needs one."""
-    app.jinja_env.globals.update(can=can, csrf_token=csrf_token, may_administer=may_administer, whole=int)
+    asked = {
+        "can": can,
+        "csrf_token": csrf_token,
+        "person_tag": person_tag,
+        "known_visitor": known_visitor,
+        "may_administer": may_administer,
+        "whole": int,
+    }
+    app.jinja_env.globals.update(asked)
     app.jinja_env.filters.update(FILTERS)
     app.context_processor(_person)
     app.url_defaults(_stay_in_course)

@@ -12,6 +12,7 @@ from lti_tool.web.access import requires, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.downloads import download
 from lti_tool.web.forms import UploadForm
+from lti_tool.web.limits import IMPORT, limited
 from lti_tool.web.pages import page, see_other
 
 blueprint = Blueprint("roster_files", __name__, url_prefix="/courses/<uuid:course_id>/roster")
@@ -27,6 +28,7 @@ def export_roster(course_id: UUID) -> Response:
 
 @blueprint.route(f"/import/{KIND}", methods=["GET", "POST"])
 @requires(Permission.EDIT_ROSTER)
+@limited(IMPORT)
 def upload(course_id: UUID, kind: str) -> Response:
     """Take a file and show what it would change; nothing is stored in the roster yet."""
     form = UploadForm()

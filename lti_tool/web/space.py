@@ -31,6 +31,7 @@ from lti_tool.web.access import requires, takes_documents, tool, viewer
 from lti_tool.web.downloads import download
 from lti_tool.web.forms import Form, UploadedFile, as_uuid
 from lti_tool.web.group_access import group_access, requires_in_group
+from lti_tool.web.limits import DOCUMENT, MESSAGE, limited
 from lti_tool.web.notices import show_badge
 from lti_tool.web.pages import page, see_other, wants_fragment
 
@@ -116,6 +117,7 @@ def mark_messages_read(course_id: UUID, group_id: UUID) -> Response:
 
 @blueprint.post("/messages")
 @requires(Permission.VIEW_COURSE)
+@limited(MESSAGE)
 @requires_in_group(GroupPermission.SPACE)
 def post_message(course_id: UUID, group_id: UUID) -> Response:
     """Send a message to the group."""
@@ -132,6 +134,7 @@ def post_message(course_id: UUID, group_id: UUID) -> Response:
 @blueprint.post("/documents")
 @requires(Permission.VIEW_COURSE)
 @takes_documents
+@limited(DOCUMENT)
 @requires_in_group(GroupPermission.SPACE)
 def upload_document(course_id: UUID, group_id: UUID) -> Response:
     """Take a file for the group."""

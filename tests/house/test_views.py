@@ -9,9 +9,9 @@ from lti_tool.domain.administration import AdminPermission
 from lti_tool.domain.permissions import Permission
 
 Nothing = Callable[[Iterable[str], str], None]
-# Reached without a session: the launch and its neighbours, a platform that registers itself, the window of a consent,
-# what a load balancer asks, and an invite sent by a friend.
-PUBLIC = ("lti.", "registering.", "lms_oauth.", "health.", "home.no_course", "doors.open_invite")
+# Reached without a session: the launch and its neighbours, a platform that registers itself, the end of a session, the
+# window of a consent, what a load balancer asks, and an invite sent by a friend.
+PUBLIC = ("lti.", "registering.", "sign_in.", "lms_oauth.", "health.", "home.no_course", "doors.open_invite")
 
 
 def test_every_view_declares_its_permission(app: Flask, nothing: Nothing) -> None:

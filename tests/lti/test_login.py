@@ -106,7 +106,7 @@ def test_the_launch_takes_the_logins_cookie_back_and_gives_the_sessions(school):
     cookies = {cookie.split("=")[0]: cookie for cookie in answer.headers.getlist("Set-Cookie")}
     given = cookies.pop("__Host-lti-session")
     (taken,) = cookies.values()
-    assert attributes(given) >= {*ATTRIBUTES, "Max-Age=43200"}
+    assert attributes(given) >= {*ATTRIBUTES, "Max-Age=86400"}
     assert attributes(taken) >= {*ATTRIBUTES, "Max-Age=0"}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti.facts import LaunchFacts
 from lti_tool.lti.launch import note_deployment
-from lti_tool.lti.session import LONGEST_LAUNCH, close_session, find_session, open_session, purge_expired
+from lti_tool.lti.session import KEPT, close_session, find_session, open_session, purge_expired
 from lti_tool.models import BrowserSession, Deployment, Registration, db, transaction
 
 
@@ -76,7 +76,7 @@ def test_what_ended_is_purged_and_what_lives_stays(facts):
     with transaction() as session:
         ended, live = (open_session(session.connection(), replace(facts, nonce_hash=uuid4().hex)) for _ in range(2))
     with transaction():
-        find_session(ended).expires_at = datetime.now(UTC) - LONGEST_LAUNCH - timedelta(seconds=1)
+        find_session(ended).expires_at = datetime.now(UTC) - KEPT - timedelta(seconds=1)
     assert find_session(ended) is None
     purge_expired()
     assert find_session(live)

@@ -45,6 +45,11 @@ REFUSED = {
     "no audience": (drop("aud"), "audience_mismatch"),
     "empty audience": (put(aud=[]), "audience_mismatch"),
     "one audience more": (put(aud=["client-1", "client-2"]), "audience_mismatch"),
+    "one audience more and no authorized party": (
+        lambda claims: claims.update(aud=["client-1", "client-2"], azp=None),
+        "audience_mismatch",
+    ),
+    "one audience more, which is authorized": (put(aud=["client-1", "client-2"], azp="client-2"), "audience_mismatch"),
     "other audience first": (put(aud=["client-2", "client-1"]), "audience_mismatch"),
     "audience an object": (put(aud={"client-1": 1}), "audience_mismatch"),
     "other authorized party": (put(azp="client-2"), "audience_mismatch"),

@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 
+from lti_tool.models import Group, db
 from tests.web.conftest import World
 
 FIELDS = re.findall(
@@ -64,6 +66,31 @@ def test_no_address_breaks_on_nonsense(filled: Any, lms: Any, nonsense: str) -> 
         if response.status_code >= 500:
             wrong.append((method, address))
     assert not wrong
+
+
+EVIL = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("who", ["teacher", "student"])
+def test_names_are_text_on_every_page(world: Any, lms: Any, who: str) -> None:
+    """XSS by names: of people, courses, sets, groups and assignments, wherever they appear."""
+    course = World(world.app).open_course(title=EVIL)
+    evil = course.member(EVIL, email="a@b.example", git_username=None)
+    course.set_id = course.group_set(EVIL, {"Team 1": [evil], "Ben Ng": []})  # type: ignore[attr-defined]
+    course.member("Ben Ng")
+    made = course.browser().post("assignments/new", name=EVIL, group_set_id=str(course.set_id)).partition("?")[0]
+    with world.app.app_context():
+        db.session.get_one(Group, course.names["Team 1"]).name = EVIL
+        db.session.commit()
+    person = course.browser(who, name=EVIL, member=evil if who == "student" else None)
+    shown = 0
+    for method, address in addresses(course, made.rpartition("/")[2]):
+        answer = person.client.get(address) if method == "GET" else None
+        if answer and answer.mimetype == "text/html":
+            page = BeautifulSoup(answer.text, "html.parser")
+            assert not page.select("img, script:not([src]), [onerror]"), address
+            shown += EVIL in page.text
+    assert shown > (15 if who == "teacher" else 3)
 
 
 def test_a_revision_of_thousands_of_digits_is_no_revision(filled: Any) -> None:

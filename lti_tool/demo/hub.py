@@ -40,6 +40,7 @@ class Hint:
     user: int
     course: int
     launch_id: str
+    target: str = ""  # the tool's page to open; empty: its usual one
     made: float = field(default_factory=time.time)
 
 

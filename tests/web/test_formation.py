@@ -123,7 +123,7 @@ def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
 @pytest.mark.shows("FORM-38")
 def test_starting_refuses_the_own_invitations_and_is_said_before(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
-    assert "refuses the invitations above" in words(course.page(course.bo))
+    assert "refuses the invitation above" in words(course.page(course.bo))
     course.start(course.bo)
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "rejected"}
     assert "Leave it first" in words(course.post(course.bo, "grouping/start", 422))

@@ -164,7 +164,7 @@ def test_the_page_lists_who_is_in_none_the_invalid_first_and_the_inactive_on_req
     page = course.teacher.get(f"assignments/{course.id}/groupings")
     assert [h.get_text() for h in page.select(".cards h2")] == ["cleo_diaz", "berg-chen"]
     ungrouped = page.select_one("[aria-labelledby=ungrouped]")
-    assert words(ungrouped).startswith("In no group 2 Dan Eder Eve Fox")
+    assert words(ungrouped).startswith("In no group 2 Find a student Dan Eder Eve Fox")
     assert "Gus Hahn" not in words(page)
     assert "Gus Hahn Dropped" in words(course.teacher.get(f"assignments/{course.id}/groupings?inactive=1"))
 

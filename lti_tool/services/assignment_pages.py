@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
+from lti_tool.domain.clock import now
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -96,6 +97,12 @@ class OwnAssignment:
     groups: Sequence[tuple[str, Sequence[RosterMember]]]
     invitations: int = 0
     alone: bool = False
+
+    @property
+    def needs_action(self) -> bool:
+        """Say whether the student has something to answer or to begin, and still may."""
+        closed = self.row.last_invitation_at is not None and now() > self.row.last_invitation_at
+        return self.row.formed_by == "students" and bool(self.invitations or not (self.groups or closed))
 
 
 def list_assignments(course_id: UUID) -> list[AssignmentSummary]:

@@ -24,7 +24,7 @@ class InviteForm(Form):
 
     member_ids = SelectMultipleField("Classmates", coerce=as_uuid, validate_choice=False)
     typed = TextAreaField(
-        "Names, e-mails or student numbers",
+        "Or by name, e-mail or student number",
         [Length(max=DESCRIPTION_LENGTH, message="text_too_long")],
         description="Several with commas, or one on each line.",
         render_kw={"rows": 2},

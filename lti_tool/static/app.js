@@ -28,15 +28,28 @@
     for (const field of document.querySelectorAll("[data-filters]")) filter(field);
   }
 
+  // As people type what they look for: without case and accents, blanks for the hyphens of names.
+  function plain(text) {
+    const bare = text.normalize("NFD").replace(/\p{M}/gu, "");
+    return bare.toLocaleLowerCase().replace(/[\s_-]+/gu, " ").trim();
+  }
+
+  function shownText(one) {
+    if (!one.querySelector("details, form")) return one.textContent;
+    const copy = one.cloneNode(true); // without what is offered there: a choice of groups names them all
+    for (const offer of copy.querySelectorAll("details, form")) offer.remove();
+    return copy.textContent;
+  }
+
   // A long list is made short by a part of a name; what is ticked stays ticked, and is sent, though it is not in sight.
   function filter(field) {
     const list = document.getElementById(field.dataset.filters);
     if (!list) return;
     field.closest("[data-needs-script]").hidden = list.children.length < SHORT && !field.value;
-    const words = field.value.trim().toLocaleLowerCase();
+    const words = plain(field.value);
     let found = 0;
     for (const one of list.children) {
-      one.hidden = Boolean(words) && !one.textContent.toLocaleLowerCase().includes(words);
+      one.hidden = Boolean(words) && !plain(shownText(one)).includes(words);
       if (!one.hidden) found += 1;
     }
     const place = document.getElementById(`${field.id}-found`);

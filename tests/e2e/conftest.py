@@ -173,12 +173,16 @@ class Tool:
         assert course is not None
         frame.goto(course[0] + path)
 
-    def sync(self, flavour: str) -> None:
-        """Fetch everything from the LMS, once the refresh that a first launch begins has ended."""
+    def ready(self, flavour: str) -> Locator:
+        """Wait until the refresh that a first launch begins has ended; give the button that the home page has then."""
         expect(self.heading(COURSE[flavour])).to_be_visible(timeout=PATIENCE)
         button = self.at.get_by_role("button", name=f"Sync with {LMS_NAME[flavour]}")
         expect(button).to_be_visible(timeout=PATIENCE)
-        button.click()
+        return button
+
+    def sync(self, flavour: str) -> None:
+        """Fetch everything from the LMS."""
+        self.ready(flavour).click()
         expect(self.heading("Sync")).to_be_visible(timeout=PATIENCE)
         self.see("Sync: done.")
 

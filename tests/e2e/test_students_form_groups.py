@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.conftest import COURSE, PATIENCE, Tool, Visitor
+from tests.e2e.conftest import PATIENCE, Tool, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -67,9 +67,9 @@ def newcomer(new_visitor: Callable[..., Visitor], *name: str) -> Tool:
     return visitor.open_tool("canvas", *name)
 
 
-def test_optional_and_mandatory_groups(new_visitor: Callable[..., Visitor]) -> None:
+def test_optional_and_mandatory_groups(new_visitor: Callable[..., Visitor], broken_rules: Callable) -> None:
     teacher = newcomer(new_visitor)
-    teacher.sync("canvas")
+    teacher.ready("canvas")
     essay, project = make_assignment(teacher, "Essay", 1), make_assignment(teacher, "Project", 3)
     zoe, wei, jose, lukasz = students = [newcomer(new_visitor, name) for name in (ZOE, WEI, JOSE, LUKASZ)]
 
@@ -110,6 +110,8 @@ def test_optional_and_mandatory_groups(new_visitor: Callable[..., Visitor]) -> N
     expect(teacher.at.get_by_label("Name of the new group")).to_be_focused()
     expect(teacher.at.get_by_role("button", name="Import")).to_be_visible()
     expect(teacher.at.get_by_role("button", name=f"Take out of the group {WEI}")).to_be_visible()
+
+    assert [fault for tool in (teacher, zoe) for fault in broken_rules(tool.visitor.tool_frame())] == []
 
     # Mandatory: valid by its invitations, not after a refusal; the inviter asks somebody else, or breaks it up.
     look(teacher, "Groups of Project", f"{project}/groupings")
@@ -152,7 +154,7 @@ def test_optional_and_mandatory_groups(new_visitor: Callable[..., Visitor]) -> N
 def test_an_invite_link_is_resumed_by_one_button_that_launches_the_tool(new_visitor: Callable[..., Visitor]) -> None:
     """Ruling C7: a link that is opened outside the LMS leads into the course, and there to the invite."""
     teacher = new_visitor().open_tool("canvas")
-    expect(teacher.heading(COURSE["canvas"])).to_be_visible(timeout=PATIENCE)
+    teacher.ready("canvas")
     circles = teacher.send("group-sets/new", "group-sets/new", name="Circles")
     teacher.send("group-sets/new", f"{circles}/edit", name="Circles", signup="create")
     zoe = new_visitor().open_tool("canvas", ZOE)

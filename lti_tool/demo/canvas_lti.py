@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -28,9 +29,15 @@ NEEDED = [
 FIXED = {"scope": "openid", "response_type": "id_token", "response_mode": "form_post", "prompt": "none"}
 
 
-def launch_start(tool: ToolLink, course: Course, person: Person) -> Response:
-    """Return the page that sends the browser to the tool's login address."""
-    hint = lti_messages.begin(hub(), "canvas", person.id, course.id)
+def is_of_tool(tool: ToolLink, url: str) -> bool:
+    """Say whether an address is one of the tool's, as Canvas finds a tool by the address of a link."""
+    ours, asked = urlsplit(tool.launch_url), urlsplit(url)
+    return (asked.scheme, asked.netloc) == (ours.scheme, ours.netloc)
+
+
+def launch_start(tool: ToolLink, course: Course, person: Person, target: str = "") -> Response:
+    """Return the page that sends the browser to the tool's login address, for its usual page or for `target`."""
+    hint = lti_messages.begin(hub(), "canvas", person.id, course.id, target)
     fields = {
         "iss": hub().issuer("canvas"),
         "login_hint": person.lti_id,

@@ -14,7 +14,7 @@ REQUEST, RESPONSE = "LtiDeepLinkingRequest", "LtiDeepLinkingResponse"
 def target_of(hint: Hint, tool: ToolLink) -> str:
     """Return the address that a launch is meant for: a placed link's own, or the tool's."""
     link = hub().sites[hint.flavour].links.get(hint.link or 0)
-    return link.url if link else tool.launch_url
+    return link.url if link else hint.target or tool.launch_url
 
 
 def return_path(flavour: Flavour, course_id: int) -> str:
@@ -30,7 +30,7 @@ def as_asked(hint: Hint, claims: dict[str, Any]) -> dict[str, Any]:
     if hint.placing:
         return _request(hint, claims)
     if link is None or link.course != hint.course:
-        return claims
+        return claims | ({f"{CLAIM}target_link_uri": hint.target} if hint.target else {})
     custom = claims[f"{CLAIM}custom"]
     # A link's own parameters win on Canvas, the tool's on Moodle.
     merged = custom | link.custom if hint.flavour == "canvas" else link.custom | custom

@@ -43,6 +43,7 @@ class Hint:
     user: int
     course: int
     launch_id: str
+    target: str = ""  # the tool's page to open; empty: its usual one
     made: float = field(default_factory=time.time)
     link: int | None = None  # the placed link that was clicked; None: the tool itself
     placing: bool = False  # whether the tool is asked for links

@@ -30,11 +30,11 @@ def autopost(action: str, fields: Mapping[str, str], note: str) -> Response:
     return make_response(page, 200, {"Cache-Control": "no-store"})
 
 
-def begin(lms: Hub, flavour: Flavour, user_id: int, course_id: int) -> Hint:
-    """Remember a launch that begins now; very old ones are forgotten."""
+def begin(lms: Hub, flavour: Flavour, user_id: int, course_id: int, target: str = "") -> Hint:
+    """Remember a launch that begins now, and which page of the tool it is to open; very old ones are forgotten."""
     while len(lms.hints) >= MAX_HINTS:
         del lms.hints[next(iter(lms.hints))]
-    hint = Hint(flavour, user_id, course_id, secrets.token_urlsafe(140))
+    hint = Hint(flavour, user_id, course_id, secrets.token_urlsafe(140), target)
     hint.link, hint.placing = request.args.get("link", type=int), "placing" in request.args
     lms.hints[hint.launch_id] = hint
     return hint

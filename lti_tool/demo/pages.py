@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lti_tool.demo import canvas_lti, moodle_lti
@@ -97,11 +97,11 @@ def _who(flavour: Flavour, course_id: int) -> tuple[Site, Course, Person]:
     return site, course, person or site.people[first.user if first else next(iter(site.people))]
 
 
-def _view(flavour: Flavour, course_id: int, page: str) -> str:
+def _view(flavour: Flavour, course_id: int, page: str, launch: str = "") -> Response:
     site, course, person = _who(flavour, course_id)
     links = {name: course_url(site, course, person, name) for name in ("home", "people", "groups", "tool")}
     asked = "".join(f"&{name}={request.args[name]}" for name in ("link", "placing") if request.args.get(name, type=int))
-    return render_template(
+    shown = render_template(
         f"demo/{flavour}_course.html",
         site=site,
         course=course,
@@ -116,6 +116,9 @@ def _view(flavour: Flavour, course_id: int, page: str) -> str:
         installed=flavour in hub().tools,
         title=course.title,
     )
+    response = make_response(shown)
+    response.set_cookie(f"demo_{flavour}", str(person.id), path=f"/{flavour}", httponly=True, samesite="Lax")
+    return response
 
 
 def _sets(site: Site, course: Course) -> list[dict[str, Any]]:
@@ -162,6 +165,24 @@ def canvas_tool(course_id: int) -> ResponseReturnValue:
 @bp.get("/canvas/courses/<int:course_id>/external_tools/1/launch")
 def canvas_launch(course_id: int) -> ResponseReturnValue:
     return _start_launch("canvas", course_id)
+
+
+@bp.get("/canvas/courses/<int:course_id>/external_tools/retrieve")
+def canvas_retrieve(course_id: int) -> ResponseReturnValue:
+    """Launch the tool that an address belongs to, at that address; whoever is not signed in says who it is first."""
+    site, course, _ = _who("canvas", course_id)
+    url, tool = request.args.get("url", ""), hub().tools.get("canvas")
+    if tool is None or not canvas_lti.is_of_tool(tool, url):
+        return render_template("demo/no_tool.html", title="Couldn’t find valid settings for this link"), 404
+    signed_in = request.args.get("as") or request.cookies.get("demo_canvas", "")
+    person = site.people.get(int(signed_in)) if signed_in.isdecimal() else None
+    here: dict[str, Any] = {"url": url, "display": "borderless"}
+    if person is None:
+        people = people_by_role(site, course, 200)
+        return render_template("demo/login.html", title="Log in", people=people, course=course, here=here)
+    if request.args.get("display") == "borderless":
+        return canvas_lti.launch_start(tool, course, person, url)
+    return _view("canvas", course_id, "tool", url_for("pages.canvas_retrieve", course_id=course_id, **here))
 
 
 @bp.get("/canvas/api/lti/post_message_forwarding")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
+from lti_tool.domain.clock import now
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -90,12 +91,20 @@ class OwnAssignment:
     """An assignment as a student sees it: one's own groups (one, as a rule) with the people in them.
 
     `invitations`: how many wait for an answer. `alone`: work alone, which a group that nobody joined yet is not.
+    `has_place`: has formed or joined a group for it, where students do.
     """
 
     row: Assignment
     groups: Sequence[tuple[str, Sequence[RosterMember]]]
     invitations: int = 0
     alone: bool = False
+    has_place: bool = False
+
+    @property
+    def needs_action(self) -> bool:
+        """Say whether the student has something to answer or to begin, and still may."""
+        closed = self.row.last_invitation_at is not None and now() > self.row.last_invitation_at
+        return self.row.formed_by == "students" and bool(self.invitations or not (self.has_place or closed))
 
 
 def list_assignments(course_id: UUID) -> list[AssignmentSummary]:
@@ -173,7 +182,8 @@ def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment
             group_ids, invitations = seats.get(row.id, (frozenset(), 0))
             own = [(name, members.get(group_id, ())) for _, group_id, name in mine if group_id in group_ids]
             groups = list({name: (name, people) for name, people in own}.values())
-            found.append(OwnAssignment(row, groups, invitations, individual_group_id(member_id) in group_ids))
+            alone = individual_group_id(member_id) in group_ids
+            found.append(OwnAssignment(row, groups, invitations, alone, bool(group_ids)))
             continue
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
         chosen = resolve(selection, by_set.get(row.group_set_id, ()))

@@ -1,6 +1,6 @@
 """A student's page of an assignment: one question first, then one's grouping with exactly whom one may see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,18 +15,31 @@ from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, Ros
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.invitees import list_free_classmates
+from lti_tool.services.namesakes import tell_apart
 from lti_tool.services.people import names_of
 
+Names = Mapping[UUID, str]
+Apart = Mapping[UUID, str | None]  # as `tell_apart` gives it
 ACTS = ("alone", "start", "invite", "leave", "break_up")
 
 
 @dataclass(frozen=True)
 class SeatView:
-    """One person of a grouping whom the viewer may see."""
+    """One person of a grouping whom the viewer may see; `about`: what tells a namesake apart, where anything does."""
 
     member_id: UUID
     name: str
     status: Status
+    about: str | None = None
+
+
+@dataclass(frozen=True)
+class Classmate:
+    """A classmate who can be invited; `about`: what tells a namesake apart."""
+
+    id: UUID
+    name: str
+    about: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,10 @@ class Invitation:
 
 @dataclass(frozen=True)
 class FormationPage:
-    """Everything that a student's page of an assignment shows; `refused`: each act that is not open, and why."""
+    """Everything that a student's page of an assignment shows; `refused`: each act that is not open, and why.
+
+    `unclear`: names that several free classmates have whom nothing tells apart that students may see.
+    """
 
     row: Assignment
     rules: Rules
@@ -65,7 +81,8 @@ class FormationPage:
     invitations: Sequence[Invitation]
     refused: dict[str, str]
     answers_open: bool
-    classmates: Sequence[RosterMember] = ()
+    classmates: Sequence[Classmate] = ()
+    unclear: Sequence[str] = ()
 
     def may(self, act: str) -> bool:
         """Say whether the student may do this now."""
@@ -80,14 +97,15 @@ def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> For
     states = read_states([grouping.id for grouping, _ in mine])
     names = names_of([seat.member_id for state in states.values() for seat in state.seats])
     joined = [(grouping, name) for grouping, name in mine if member_id in states[grouping.id].committed]
-    own = next((_own(rules, row_, name, states[row_.id], (member_id, names)) for row_, name in joined), None)
+    apart = tell_apart(course_id, member_id) if joined else {}
+    own = next((_own(rules, row_, name, states[row_.id], (member_id, names, apart)) for row_, name in joined), None)
     invitations = [
         _invitation(grouping, name, states[grouping.id], names)
         for grouping, name in mine
         if states[grouping.id].status_of(member_id) is Status.PENDING
     ]
     refused = _refused_acts(rules, at, states[own.row.id] if own else None, member_id)
-    picks = own is not None and "invite" not in refused
+    free = _free(course_id, row, member_id, own) if own and "invite" not in refused else []
     return FormationPage(
         row=row,
         rules=rules,
@@ -95,7 +113,8 @@ def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> For
         invitations=invitations,
         refused=refused,
         answers_open=rules.last_answer_at is None or at <= rules.last_answer_at,
-        classmates=_free(course_id, row, member_id, own) if picks and own else (),
+        classmates=[Classmate(m.id, m.name, apart.get(m.id)) for m in free if apart.get(m.id, "") is not None],
+        unclear=sorted({m.name for m in free if apart.get(m.id, "") is None}),
     )
 
 
@@ -122,9 +141,10 @@ def _groupings_of(assignment_id: UUID, member_id: UUID) -> list[tuple[Grouping, 
     return [(grouping, name or grouping.group_name) for grouping, name in rows]
 
 
-def _own(rules: Rules, row: Grouping, name: str, state: State, viewed: tuple[UUID, dict[UUID, str]]) -> OwnGrouping:
-    member_id, names = viewed
-    seats = [SeatView(s.member_id, names[s.member_id], s.status) for s in rules_.visible_seats(state, member_id)]
+def _own(rules: Rules, row: Grouping, name: str, state: State, viewed: tuple[UUID, Names, Apart]) -> OwnGrouping:
+    member_id, names, apart = viewed
+    visible = rules_.visible_seats(state, member_id)
+    seats = [SeatView(s.member_id, names[s.member_id], s.status, apart.get(s.member_id)) for s in visible]
     status = state.status_of(member_id)
     assert status is not None
     return OwnGrouping(row, name, seats, status, rules_.validity(rules, state))

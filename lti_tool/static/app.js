@@ -2,6 +2,8 @@
 (() => {
   "use strict";
 
+  const SHORT = 9; // a list with fewer lines is seen at a glance and needs no field that filters it
+
   const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
   function announce(text) {
@@ -23,7 +25,53 @@
     for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
     for (const button of document.querySelectorAll("[data-tick-all], [data-needs-script]")) button.hidden = false;
     for (const form of document.querySelectorAll("form[data-counts]")) countTicks(form);
+    for (const field of document.querySelectorAll("[data-filters]")) filter(field);
   }
+
+  // As people type what they look for: without case and accents, blanks for the hyphens of names.
+  function plain(text) {
+    const bare = text.normalize("NFD").replace(/\p{M}/gu, "");
+    return bare.toLocaleLowerCase().replace(/[\s_-]+/gu, " ").trim();
+  }
+
+  function shownText(one) {
+    if (!one.querySelector("details, form")) return one.textContent;
+    const copy = one.cloneNode(true); // without what is offered there: a choice of groups names them all
+    for (const offer of copy.querySelectorAll("details, form")) offer.remove();
+    return copy.textContent;
+  }
+
+  // A long list is made short by a part of a name; what is ticked stays ticked, and is sent, though it is not in sight.
+  function filter(field) {
+    const list = document.getElementById(field.dataset.filters);
+    if (!list) return;
+    field.closest("[data-needs-script]").hidden = list.children.length < SHORT && !field.value;
+    const words = plain(field.value);
+    let found = 0;
+    for (const one of list.children) {
+      one.hidden = Boolean(words) && !plain(shownText(one)).includes(words);
+      if (!one.hidden) found += 1;
+    }
+    const place = document.getElementById(`${field.id}-found`);
+    if (place) place.textContent = words ? `${found} of ${list.children.length}` : "";
+  }
+
+  for (const kind of ["input", "change"]) {
+    document.addEventListener(
+      kind,
+      (event) => {
+        if (!event.target.matches("[data-filters]")) return;
+        event.stopPropagation(); // it is sent nowhere: forms that follow their fields are not to ask anything
+        filter(event.target);
+      },
+      true,
+    );
+  }
+
+  // Enter in such a field looks for nothing more, and sends no form.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("[data-filters]")) event.preventDefault();
+  });
 
   document.addEventListener("change", (event) => {
     const form = event.target.form;
@@ -141,7 +189,52 @@
     if (more) coming.set(event.detail.ctx, more.contains(document.activeElement) ? from : null);
   });
 
+  // A part that follows what others do is sent anew only when something changed. What the person has opened, ticked,
+  // typed, scrolled to or in focus there stays; an answer that is no such part, say after the session, changes nothing.
+  const kept = new Map(); // by swap
+
+  function keep(part) {
+    const fields = [...part.querySelectorAll("details[id], input[id]:not([type=hidden]), textarea[id], select[id]")];
+    const focus = document.activeElement;
+    return {
+      states: fields.map(({ id, open, checked, value }) => ({ id, open, checked, value })),
+      scrolled: [...part.querySelectorAll(".scroll[id]")].map(({ id, scrollTop }) => ({ id, scrollTop })),
+      focus: focus?.id && part.contains(focus) ? focus.id : null,
+    };
+  }
+
+  function giveBack({ states, scrolled, focus }) {
+    for (const { id, open, checked, value } of states) {
+      const field = document.getElementById(id);
+      if (!field) continue;
+      if (field.matches("details")) field.open = open;
+      else if (field.matches("[type=checkbox], [type=radio]")) field.checked = checked;
+      else if (!field.matches("select") || [...field.options].some((one) => one.value === value)) field.value = value;
+    }
+    for (const { id, scrollTop } of scrolled) {
+      const place = document.getElementById(id);
+      if (place) place.scrollTop = scrollTop;
+    }
+    const before = focus && document.getElementById(focus);
+    if (before && before !== document.activeElement) before.focus({ preventScroll: true });
+  }
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx } = event.detail;
+    const target = typeof ctx.target === "string" ? document.querySelector(ctx.target) : ctx.target;
+    const part = [ctx.sourceElement, target].find((one) => one?.matches?.("[data-live], [data-keeps]"));
+    if (!part) return;
+    if (ctx.response.status === 200) kept.set(ctx, keep(part));
+    else event.preventDefault();
+  });
+
   document.addEventListener("htmx:after:swap", (event) => {
+    if (kept.has(event.detail.ctx)) {
+      giveBack(kept.get(event.detail.ctx));
+      kept.delete(event.detail.ctx);
+      prepare();
+      return;
+    }
     if (coming.has(event.detail.ctx)) {
       const last = coming.get(event.detail.ctx);
       coming.delete(event.detail.ctx);

@@ -1,7 +1,7 @@
 """The form of an assignment: its name, its group set, and which groups of the set it uses."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from wtforms import (
@@ -59,16 +59,12 @@ class AssignmentForm(Form):
     names_chosen = BooleanField("Students choose the names; else groups are named after their people")
     revision = HiddenField()
 
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        for field, code in (
-            (self.min_size, "size_required"),
-            (self.max_size, "size_required"),
-            (self.last_invitation_at, "date_wrong"),
-            (self.last_answer_at, "date_wrong"),
-        ):
-            if field.process_errors:
-                field.process_errors = [code]
+    unreadable: ClassVar = {
+        "min_size": "size_required",
+        "max_size": "size_required",
+        "last_invitation_at": "date_wrong",
+        "last_answer_at": "date_wrong",
+    }
 
     def validate_min_size(self, field: Any) -> None:
         """Refuse a minimum below one."""

@@ -36,7 +36,7 @@ def join_via_code(course_id: UUID) -> Response:
         try:
             return _entered(doors.join_by_code(viewer(), form.code.data or ""))
         except RuleViolation as error:
-            if not error.code.startswith("code_"):
+            if not error.code.startswith("code_"):  # the code is right, but not for this person or now
                 return page("own_groups/join.html", 422, form=form, refusal=error)
             form.refuse(form.code, error)
     return page("own_groups/join.html", 422 if form.errors else 200, form=form, refusal=None)

@@ -1,16 +1,12 @@
 """A student's page of an assignment, and what students do there about their groups."""
 
-import hashlib
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, Response, make_response, request
-from wtforms import SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import Length
+from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
-from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import formation
 from lti_tool.services.formation_pages import FormationPage, read_formation
@@ -18,29 +14,13 @@ from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.assignment_guard import require_own_grouping
-from lti_tool.web.forms import DESCRIPTION_LENGTH, Form, as_uuid
+from lti_tool.web.grouping_forms import InviteForm, StartForm
 from lti_tool.web.limits import INVITE, limited
-from lti_tool.web.pages import fragment, page, wants_fragment
+from lti_tool.web.live import answer_asking, mark_of
+from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("formation", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
-
-
-class StartForm(Form):
-    """A new group; its name only where students choose it."""
-
-    name = StringField("Name of your group (optional)", [Length(max=NAME_LENGTH, message="name_too_long")])
-
-
-class InviteForm(Form):
-    """Classmates to invite: ticked, or typed."""
-
-    member_ids = SelectMultipleField("Classmates", coerce=as_uuid, validate_choice=False)
-    typed = TextAreaField(
-        "Or type names, e-mails or student numbers",
-        [Length(max=DESCRIPTION_LENGTH, message="text_too_long")],
-        description="Several with commas, or one on each line.",
-    )
 
 
 @blueprint.get("/grouping")
@@ -51,12 +31,8 @@ def grouping(course_id: UUID, assignment_id: UUID) -> Response:
     The page asks for its changing part every few seconds, and is sent it only when something changed.
     """
     shown = _read(course_id, assignment_id)
-    seen = _fingerprint(shown)
-    if wants_fragment() and "seen" in request.args:
-        if request.args["seen"] == seen:
-            return make_response("", 204)
-        return fragment("formation/show.html", "state", shown=shown, seen=seen, **_forms())
-    return _show(shown)
+    part = answer_asking("formation/show.html", "state", _mark(shown), shown=shown, **_forms())
+    return part or _show(shown)
 
 
 @blueprint.post("/grouping/alone")
@@ -180,20 +156,19 @@ def _read(course_id: UUID, assignment_id: UUID) -> FormationPage:
 
 
 def _show(shown: FormationPage, status: int = 200, **more: object) -> Response:
-    values = {"refusal": None, "done": None, **_forms(), **more}
-    return page("formation/show.html", status, shown=shown, seen=_fingerprint(shown), **values)
+    values = {"refusal": None, **_forms(), **more}
+    return page("formation/show.html", status, shown=shown, seen=_mark(shown), **values)
 
 
 def _forms() -> dict[str, object]:
-    return {"start_form": StartForm(), "invite_form": InviteForm()}
+    return {"start_form": StartForm(), "invite_form": InviteForm(), "done": None}
 
 
-def _fingerprint(shown: FormationPage) -> str:
+def _mark(shown: FormationPage) -> str:
     """Return what differs when anything that the page shows did."""
-    parts: list[object] = [shown.invitations, sorted(shown.refused.items()), shown.answers_open, len(shown.classmates)]
-    if shown.own:
-        parts += [shown.own.name, list(shown.own.seats), shown.own.validity, shown.own.row.approved]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    own = shown.own and (shown.own.name, list(shown.own.seats), shown.own.validity, shown.own.row.approved)
+    acts = sorted(shown.refused.items()), shown.answers_open
+    return mark_of(own, shown.invitations, acts, shown.classmates, shown.unclear, shown.rules)
 
 
 def _done(assignment_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:

@@ -1,6 +1,7 @@
 """Forms: what people may send, checked at the edge; an error is a code whose sentence a template chooses."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import request
@@ -19,13 +20,21 @@ MOST_TOGETHER = 500  # people in one group that is made by lot
 
 
 class Form(WTForm):  # type: ignore[misc] # wtforms has no types
-    """A form of this request: filled from what was sent, else from the values given."""
+    """A form of this request: filled from what was sent, else from the values given.
+
+    `unreadable`: by field, the code of the sentence for what was sent but is nothing of the field's kind.
+    """
+
+    unreadable: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, sent: Any = None, **values: Any) -> None:
         if sent is None and request.method == "POST":
             sent = CombinedMultiDict[str, Any]([request.files, request.form])
         super().__init__(sent, data=values)
         self.facts: dict[str, object] = {}
+        for name, code in self.unreadable.items():
+            if self[name].process_errors:
+                self[name].process_errors = [code]
 
     def refuse(self, field: Any, error: RuleViolation) -> None:
         """Put a rule that a service found broken beside the field that broke it."""

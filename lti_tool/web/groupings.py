@@ -3,83 +3,65 @@
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from wtforms import SelectField, SelectMultipleField, StringField
-from wtforms.validators import DataRequired, Length
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Conflict, RuleViolation
-from lti_tool.domain.groups import NAME_LENGTH
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import clone_groupings as clones
 from lti_tool.services import grouping_batches, grouping_files, new_groupings
 from lti_tool.services import staff_groupings as staff
-from lti_tool.services.groupings_page import read_groupings
+from lti_tool.services.groupings_page import GroupingsPage, StaffGrouping, read_groupings
 from lti_tool.services.publication import push_after_change
 from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.downloads import download
-from lti_tool.web.errors import answer_error
-from lti_tool.web.forms import Form, UploadedFile, as_uuid
+from lti_tool.web.errors import answer_error, status_of
+from lti_tool.web.grouping_forms import AddForm, CloneForm, FileForm, MoveForm, NewGroupingForm
 from lti_tool.web.limits import IMPORT, limited
-from lti_tool.web.pages import page
+from lti_tool.web.live import answer_asking, mark_of
+from lti_tool.web.pages import fragment, page, wants_fragment
 
 blueprint = Blueprint("groupings", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
 ONE = "/groupings/<uuid:grouping_id>"
 
 
-class NewGroupingForm(Form):
-    """Students for a new grouping, and its group's name."""
-
-    name = StringField(
-        "Name of the group (optional)",
-        [Length(max=NAME_LENGTH, message="name_too_long")],
-        description="A group of this name is used again; left empty, the group is named after its people.",
-    )
-    member_ids = SelectMultipleField("Students", coerce=as_uuid, validate_choice=False)
-
-
-class AddForm(Form):
-    """Students for a grouping."""
-
-    member_ids = SelectMultipleField(
-        "Students", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False
-    )
-
-
-class MoveForm(Form):
-    """The grouping that somebody is moved to."""
-
-    target_id = SelectField("Move to", [DataRequired("group_required")], coerce=as_uuid, validate_choice=False)
-
-
-class CloneForm(Form):
-    """The assignment whose groupings are cloned."""
-
-    source_id = SelectField("From", [DataRequired("source_required")], coerce=as_uuid, validate_choice=False)
-
-
-class FileForm(Form):
-    """A file of groupings."""
-
-    file = UploadedFile("CSV file", [DataRequired("file_required")], render_kw={"accept": ".csv,.txt,text/csv"})
-
-
 @blueprint.get("/groupings")
 @requires(Permission.EDIT_ASSIGNMENTS)
 def groupings(course_id: UUID, assignment_id: UUID) -> Response:
-    """Show all groupings of an assignment, and who is in none."""
+    """Show all groupings of an assignment, and who is in none.
+
+    The page asks for what students change every few seconds, and is sent it only when something changed.
+    """
     return _show(course_id, assignment_id)
 
 
 def _show(course_id: UUID, assignment_id: UUID, status: int = 200, **more: object) -> Response:
-    values = {"refusal": None, "file_form": FileForm(), "new_form": NewGroupingForm(), "imported": None, **more}
+    forms = {"file_form": FileForm(), "new_form": NewGroupingForm(), "clone_form": CloneForm()}
     shown = read_groupings(course_id, assignment_id, inactive="inactive" in request.args)
-    sources = clones.list_sources(course_id, assignment_id)
-    return page(
-        "groupings/list.html", status, shown=shown, sources=sources, namesakes=read_namesakes(course_id), **values
-    )
+    live = {"shown": shown, "namesakes": read_namesakes(course_id), **forms}
+    seen = _mark(shown)
+    if status == 200 and (part := answer_asking("groupings/list.html", "state", seen, **live)):
+        return part
+    sources = [(row.id, row.name) for row in clones.list_sources(course_id, assignment_id)]
+    values = {"refusal": None, "imported": None, "sources": sources, "seen": seen, **live, **more}
+    return page("groupings/list.html", status, **values)
+
+
+def _mark(shown: GroupingsPage) -> str:
+    """Return what differs when anything did that the page shows of groups and students."""
+    groups = [
+        (
+            one.row.id,
+            one.name,
+            one.row.approved,
+            one.validity,
+            [(s.member.id, s.status, s.member.status) for s in one.seats],
+        )
+        for one in shown.groupings
+    ]
+    return mark_of(groups, [member.id for member in shown.ungrouped], shown.rules)
 
 
 @blueprint.post("/groupings")
@@ -88,12 +70,13 @@ def create_grouping(course_id: UUID, assignment_id: UUID) -> Response:
     """Make a grouping of ticked students."""
     form = NewGroupingForm()
     if form.validate():
-        ids = form.member_ids.data or []
-        return _done(
-            assignment_id,
-            new_groupings.create_grouping(viewer(), assignment_id, form.name.data or "", ids),
-            "grouping_made",
-        )
+        try:
+            made = new_groupings.create_grouping(
+                viewer(), assignment_id, form.name.data or "", form.member_ids.data or []
+            )
+            return _done(assignment_id, made, "grouping_made")
+        except RuleViolation as error:
+            form.refuse(form.name if error.code.startswith("name") else form.member_ids, error)
     return _show(course_id, assignment_id, 422, new_form=form)
 
 
@@ -107,11 +90,15 @@ def create_individual_groupings(course_id: UUID, assignment_id: UUID) -> Respons
 @blueprint.post(f"{ONE}/members")
 @requires(Permission.EDIT_ASSIGNMENTS)
 def add_to_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Response:
-    """Add students to a grouping."""
+    """Add the ticked students to a grouping."""
     form = AddForm()
-    if not form.validate():
-        raise RuleViolation("people_required")
-    return _done(assignment_id, staff.add_members(viewer(), grouping_id, form.member_ids.data), "added_to_grouping")
+    if form.validate():
+        try:
+            added = staff.add_members(viewer(), grouping_id, form.member_ids.data)
+            return _done(assignment_id, added, "added_to_grouping")
+        except RuleViolation as error:
+            form.refuse(form.member_ids, error)
+    return _show(course_id, assignment_id, 422, new_form=form)
 
 
 @blueprint.post(f"{ONE}/members/<uuid:member_id>/remove")
@@ -121,15 +108,25 @@ def remove_from_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID
     return _done(assignment_id, staff.remove_member(viewer(), grouping_id, member_id), "removed_from_grouping")
 
 
-@blueprint.post(f"{ONE}/members/<uuid:member_id>/move")
+@blueprint.route(f"{ONE}/members/<uuid:member_id>/move", methods=["GET", "POST"])
 @requires(Permission.EDIT_ASSIGNMENTS)
 def move_to_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID, member_id: UUID) -> Response:
-    """Move somebody to another grouping of the assignment."""
+    """Ask to which grouping of the assignment somebody shall go, then move them; the page asks in place."""
     form = MoveForm()
-    if not form.validate():
-        raise RuleViolation("group_required")
-    moved = staff.move_member(viewer(), grouping_id, member_id, form.target_id.data)
-    return _done(assignment_id, moved, "moved_to_grouping")
+    if request.method == "POST" and form.validate():
+        try:
+            moved = staff.move_member(viewer(), grouping_id, member_id, form.target_id.data)
+            return _done(assignment_id, moved, "moved_to_grouping")
+        except RuleViolation as error:
+            form.refuse(form.target_id, error)
+    shown, one = _find(course_id, assignment_id, grouping_id)
+    found = next((seat for seat in one.seats if seat.member.id == member_id), None)
+    if found is None:
+        raise NotFound("member_not_found")
+    values = {"shown": shown, "one": one, "seat": found, "form": form}
+    if wants_fragment():
+        return fragment("groupings/move.html", "question", **values)
+    return page("groupings/move.html", 422 if form.errors else 200, **values)
 
 
 @blueprint.post(f"{ONE}/approve")
@@ -152,24 +149,33 @@ def end_grouping(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> Res
     """Ask, then break up a grouping."""
     if request.method == "POST":
         return _done(assignment_id, staff.break_up(viewer(), grouping_id), "grouping_broken_up")
+    shown, one = _find(course_id, assignment_id, grouping_id)
+    return page("groupings/end.html", shown=shown, one=one)
+
+
+def _find(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> tuple[GroupingsPage, StaffGrouping]:
     shown = read_groupings(course_id, assignment_id)
     one = next((one for one in shown.groupings if one.row.id == grouping_id), None)
     if one is None:
-        return _show(course_id, assignment_id, 404, refusal=RuleViolation("grouping_not_found"))
-    return page("groupings/end.html", shown=shown, one=one)
+        raise NotFound("grouping_not_found")  # it ended meanwhile
+    return shown, one
 
 
 @blueprint.route("/groupings/clone", methods=["GET", "POST"])
 @requires(Permission.EDIT_ASSIGNMENTS)
 def clone_groupings(course_id: UUID, assignment_id: UUID) -> Response:
     """Show what cloning another assignment's groupings would make and end, then do exactly that."""
-    source_id = request.values.get("source_id", type=UUID)
-    if source_id is None:
-        raise RuleViolation("source_required")
-    if request.method == "POST":
-        done = clones.clone_groupings(viewer(), source_id, assignment_id, request.form.get("seen", ""))
-        return _done(assignment_id, staff.Done(done), "groupings_cloned", count=done.count)
-    shown = clones.preview_clone(course_id, source_id, assignment_id)
+    form = CloneForm(request.values)
+    if not form.validate():
+        return _show(course_id, assignment_id, 422, clone_form=form)
+    try:
+        if request.method == "POST":
+            done = clones.clone_groupings(viewer(), form.source_id.data, assignment_id, form.seen.data or "")
+            return _done(assignment_id, staff.Done(done), "groupings_cloned", count=done.count)
+        shown = clones.preview_clone(course_id, form.source_id.data, assignment_id)
+    except RuleViolation as error:
+        form.refuse(form.source_id, error)
+        return _show(course_id, assignment_id, 422, clone_form=form)
     return page("groupings/clone.html", shown=shown)
 
 
@@ -204,13 +210,20 @@ blueprint.before_request(require_own_grouping)
 
 @blueprint.errorhandler(RuleViolation)
 @blueprint.errorhandler(Conflict)
-def show_refusal(error: RuleViolation | Conflict) -> Response:
-    """Answer a refused act with the present state of the page and the reason in words."""
-    if isinstance(error, Conflict) and error.code != "clone_changed":  # a sync is at work: there is nothing to do here
-        return answer_error(error)
+@blueprint.errorhandler(NotFound)
+def show_refusal(error: RuleViolation | Conflict | NotFound) -> Response:
+    """Answer a refused act with the present state of the page and the reason in words.
+
+    Where there is nothing to do or to see here – a sync is at work, no such assignment – the reason is all.
+    """
     values = request.view_args or {}
-    status = 409 if isinstance(error, Conflict) else 422
-    return _show(values["course_id"], values["assignment_id"], status, refusal=error)
+    gone_meanwhile = error.code in ("grouping_not_found", "member_not_found")
+    if error.code == "clone_changed" or isinstance(error, RuleViolation) or gone_meanwhile:
+        try:
+            return _show(values["course_id"], values["assignment_id"], status_of(error), refusal=error)
+        except NotFound:
+            pass
+    return answer_error(error)
 
 
 def _done(assignment_id: UUID, done: staff.Done, notice: str, **counts: int) -> Response:

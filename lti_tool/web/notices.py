@@ -8,7 +8,7 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import notices as services
 from lti_tool.services.notices import NoticeView
 from lti_tool.web.access import requires, tool, viewer
-from lti_tool.web.forms import as_uuid
+from lti_tool.web.notice_forms import MailForm, ReadForm
 from lti_tool.web.pages import can, page, see_other, wants_fragment
 
 blueprint = Blueprint("notices", __name__, url_prefix="/courses/<uuid:course_id>/notices")
@@ -20,7 +20,8 @@ def notices(course_id: UUID) -> Response:
     """List what the person was told, newest first; reading it marks nothing: the page sends a POST for that."""
     shown = services.read_notices(viewer(), request.args.get("page", 1, type=int))
     addresses = {one.id: _address(one) for one in shown.notices}
-    return page("notices/list.html", shown=shown, addresses=addresses, mail_set_up=bool(tool().settings.smtp_url))
+    mail_form = MailForm(wants_mail=shown.wants_mail) if tool().settings.smtp_url else None
+    return page("notices/list.html", shown=shown, addresses=addresses, mail_form=mail_form)
 
 
 @blueprint.get("/badge")
@@ -36,7 +37,7 @@ def unread_badge(course_id: UUID) -> Response:
 @requires(Permission.VIEW_NOTICES)
 def mark_notices_read(course_id: UUID) -> Response:
     """Mark what the page shows as read; what came since stays new."""
-    services.mark_read(viewer(), request.form.get("newest", type=as_uuid))
+    services.mark_read(viewer(), ReadForm().newest.data)
     if wants_fragment():
         return show_badge(0)  # what came meanwhile is counted by the next question, because the badge says 0
     return see_other("notices.notices")
@@ -46,7 +47,7 @@ def mark_notices_read(course_id: UUID) -> Response:
 @requires(Permission.VIEW_NOTICES)
 def choose_notice_mail(course_id: UUID) -> Response:
     """Store whether the person wants their notices by e-mail too."""
-    services.choose_mail(viewer(), wanted="wants_mail" in request.form)
+    services.choose_mail(viewer(), wanted=MailForm().wants_mail.data)
     return see_other("notices.notices", notice="mail_chosen")
 
 

@@ -1,7 +1,9 @@
 """Forms of a group's own pages: what it is called and for, how it lets people in, its roles and its links."""
 
-from typing import Any
+from typing import Any, ClassVar, cast
+from uuid import UUID
 
+from flask import request
 from wtforms import (
     BooleanField,
     DateTimeLocalField,
@@ -11,8 +13,9 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, Length, NumberRange, Optional, ValidationError
 
+from lti_tool.domain.group_rights import GIVEN_ROLES, GroupRole
 from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.domain.signup import Privacy, Signup, SignupRules
 from lti_tool.services.own_groups import Doors
@@ -35,11 +38,6 @@ def _description() -> Any:
     return TextAreaField("Description (optional)", [Length(max=DESCRIPTION_LENGTH, message="text_too_long")])
 
 
-def _wrong(field: Any, code: str) -> None:
-    if field.process_errors:
-        field.process_errors = [code]
-
-
 class NewGroupForm(Form):
     """A new group of one's own."""
 
@@ -51,10 +49,7 @@ class NewGroupForm(Form):
     description = _description()
     privacy = SelectField("Who finds it", coerce=Privacy, default=Privacy.UNLISTED, validate_choice=False)
     PRIVACIES = PRIVACIES[:2]
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        _wrong(self.privacy, "choice_wrong")
+    unreadable: ClassVar = {"privacy": "choice_wrong"}
 
 
 class EditGroupForm(Form):
@@ -72,11 +67,7 @@ class GroupDoorsForm(EditGroupForm):
     needs_approval = BooleanField("Whoever wants to join asks first")
     max_members = IntegerField("Most members (optional)", [Optional(), NumberRange(1, MOST_PEOPLE, "size_required")])
     PRIVACIES = PRIVACIES
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        _wrong(self.privacy, "choice_wrong")
-        _wrong(self.max_members, "size_required")
+    unreadable: ClassVar = {"privacy": "choice_wrong", "max_members": "size_required"}
 
     @property
     def doors(self) -> Doors:
@@ -90,15 +81,45 @@ class GroupDoorsForm(EditGroupForm):
 
 
 class MembersForm(Form):
-    """Members of a group."""
+    """Ticked members of a group."""
 
-    member_ids = SelectMultipleField("Members", coerce=as_uuid, validate_choice=False)
+    member_ids = SelectMultipleField(
+        "Members", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False
+    )
+    unreadable: ClassVar = {"member_ids": "member_not_found"}
 
 
 class TransferForm(Form):
     """The member to whom a group is handed on."""
 
     member_id = SelectField("New creator", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False)
+    unreadable: ClassVar = {"member_id": "people_required"}
+
+
+class RolesForm(Form):
+    """Roles of a group's members: a field for each, which `roles_form` makes."""
+
+    PREFIX = "role-"
+
+    @property
+    def roles(self) -> dict[UUID, GroupRole]:
+        """Return the role of each member; they are valid."""
+        return {as_uuid(field.name.removeprefix(self.PREFIX)): field.data for field in self if field.data}
+
+
+def _is_given(_form: Form, field: Any) -> None:
+    if field.data not in GIVEN_ROLES:
+        raise ValidationError("role_not_given")
+
+
+def roles_form() -> RolesForm:
+    """Return the form of the members' roles that were sent, a field for each; the service knows who is a member."""
+    names = [name for name in request.form if name.startswith(RolesForm.PREFIX)]
+    fields: dict[str, Any] = {
+        name: SelectField(coerce=GroupRole, validators=[_is_given], validate_choice=False) for name in names
+    }
+    fields["unreadable"] = dict.fromkeys(names, "role_not_given")
+    return cast("RolesForm", type("RolesForm", (RolesForm,), fields)())
 
 
 class CodeForm(Form):
@@ -117,11 +138,7 @@ class InviteForm(Form):
 
     expires_at = DateTimeLocalField("Works until, UTC (optional)", [Optional()], format=MOMENTS)
     max_uses = IntegerField("Most uses (optional)", [Optional(), NumberRange(1, MOST_PEOPLE, "uses_wrong")])
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        _wrong(self.expires_at, "date_wrong")
-        _wrong(self.max_uses, "uses_wrong")
+    unreadable: ClassVar = {"expires_at": "date_wrong", "max_uses": "uses_wrong"}
 
     @property
     def expiry(self) -> Any:
@@ -139,12 +156,7 @@ class SetSignupForm(GroupSetForm):
         "Most members of a group (optional)", [Optional(), NumberRange(1, MOST_PEOPLE, "size_required")]
     )
     same_section = BooleanField("Only within one section")
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        _wrong(self.signup, "choice_wrong")
-        _wrong(self.signup_until, "date_wrong")
-        _wrong(self.group_limit, "size_required")
+    unreadable: ClassVar = {"signup": "choice_wrong", "signup_until": "date_wrong", "group_limit": "size_required"}
 
     @property
     def rules(self) -> SignupRules:

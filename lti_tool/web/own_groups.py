@@ -4,6 +4,7 @@ from uuid import UUID
 
 import structlog
 from flask import Blueprint, Response, g, request
+from werkzeug.datastructures import MultiDict
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation, ToolError
@@ -17,15 +18,22 @@ from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.errors import answer_error, status_of
-from lti_tool.web.forms import NameForm, as_uuid
+from lti_tool.web.forms import NameForm
 from lti_tool.web.group_access import group_access, requires_in_group
 from lti_tool.web.home import show_home
-from lti_tool.web.own_group_forms import EditGroupForm, GroupDoorsForm, MembersForm, NewGroupForm, TransferForm
+from lti_tool.web.own_group_forms import (
+    EditGroupForm,
+    GroupDoorsForm,
+    MembersForm,
+    NewGroupForm,
+    RolesForm,
+    TransferForm,
+    roles_form,
+)
 from lti_tool.web.pages import can, fragment, page
 
 blueprint = Blueprint("own_groups", __name__, url_prefix="/courses/<uuid:course_id>/groups")
 log = structlog.get_logger(__name__)
-ROLE_FIELD = "role-"
 
 
 @blueprint.get("/<uuid:group_id>")
@@ -130,20 +138,17 @@ def leave_group(course_id: UUID, group_id: UUID) -> Response:
 @requires_in_group(GroupPermission.MANAGE_ROLES)
 def manage_permissions(course_id: UUID, group_id: UUID) -> Response:
     """Show the members with their roles, and give them others."""
-    if request.method == "GET":
-        shown = read_group_view(group_access())
-        return page("own_groups/permissions.html", shown=shown, roles=GIVEN_ROLES)
-    saved = group_roles.set_roles(viewer(), group_id, _sent_roles())
-    return done(saved, "roles_saved", "own_groups.manage_permissions", group_id=group_id)
+    form = roles_form()
+    if request.method == "POST" and form.validate():
+        saved = group_roles.set_roles(viewer(), group_id, form.roles)
+        return done(saved, "roles_saved", "own_groups.manage_permissions", group_id=group_id)
+    return _show_members(form, MembersForm(MultiDict()))
 
 
-def _sent_roles() -> dict[UUID, GroupRole]:
-    """Return the role that was sent for each member; raise for ids and roles that are none."""
-    sent = {name.removeprefix(ROLE_FIELD): r for name, r in request.form.items() if name.startswith(ROLE_FIELD)}
-    try:
-        return {as_uuid(text): GroupRole(role) for text, role in sent.items()}
-    except ValueError:
-        raise RuleViolation("role_not_given") from None
+def _show_members(roles: RolesForm, ticked: MembersForm) -> Response:
+    status = 422 if roles.errors or ticked.errors else 200
+    values = {"shown": read_group_view(group_access()), "form": roles, "ticked": ticked, "roles": GIVEN_ROLES}
+    return page("own_groups/permissions.html", status, **values)
 
 
 @blueprint.route("/<uuid:group_id>/remove/<uuid:member_id>", methods=["GET", "POST"])
@@ -159,12 +164,10 @@ def remove_member(course_id: UUID, group_id: UUID, member_id: UUID) -> Response:
 @requires_in_group(GroupPermission.REMOVE_MEMBER)
 def remove_members(course_id: UUID, group_id: UUID) -> Response:
     """Ask, then take all ticked members out of the group."""
-    if request.method == "GET":
-        return _remove(group_id, request.args.getlist("member_ids", type=as_uuid))
-    form = MembersForm()
+    form = MembersForm(request.values)
     if not form.validate():
-        raise NotFound("member_not_found")
-    return _remove(group_id, form.member_ids.data or [])
+        return _show_members(roles_form(), form)
+    return _remove(group_id, form.member_ids.data)
 
 
 def _remove(group_id: UUID, member_ids: list[UUID]) -> Response:
@@ -188,7 +191,11 @@ def transfer_group(course_id: UUID, group_id: UUID) -> Response:
     """Ask to whom, then hand the group on."""
     form = TransferForm()
     if request.method == "POST" and form.validate():
-        return done(group_roles.transfer(viewer(), group_id, form.member_id.data), "group_handed_on", group_id=group_id)
+        try:
+            handed_on = group_roles.transfer(viewer(), group_id, form.member_id.data)
+            return done(handed_on, "group_handed_on", group_id=group_id)
+        except RuleViolation as error:
+            form.refuse(form.member_id, error)
     return page(
         "own_groups/transfer.html", 422 if form.errors else 200, shown=read_group_view(group_access()), form=form
     )

@@ -6,17 +6,14 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.wsgi import FileWrapper
-from wtforms import HiddenField, TextAreaField
-from wtforms.validators import DataRequired
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.documents import ADDRESS_LIFETIME, MEDIA_TYPES, DocumentAddress
+from lti_tool.domain.documents import ADDRESS_LIFETIME, DocumentAddress
 from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.group_rights import GroupPermission
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import documents
 from lti_tool.services.messages import (
-    MESSAGE_LENGTH,
     MessageBlock,
     has_unread,
     mark_read,
@@ -29,49 +26,17 @@ from lti_tool.services.messages import (
 from lti_tool.services.space import note_visit
 from lti_tool.web.access import requires, takes_documents, tool, viewer
 from lti_tool.web.downloads import download
-from lti_tool.web.forms import Form, UploadedFile, as_uuid
+from lti_tool.web.forms import Form, as_uuid
 from lti_tool.web.group_access import group_access, requires_in_group
 from lti_tool.web.limits import DOCUMENT, MESSAGE, limited
 from lti_tool.web.notices import show_badge
 from lti_tool.web.pages import page, see_other, wants_fragment
+from lti_tool.web.space_forms import DocumentForm, MessageForm
 
 blueprint = Blueprint("space", __name__, url_prefix="/courses/<uuid:course_id>/groups/<uuid:group_id>/space")
 
 BLOCK = 64 * 1024
 ALONE = "default-src 'none'; sandbox; frame-ancestors 'none'"  # the policy of a document, should a browser show it
-
-
-class FormKey(HiddenField):  # type: ignore[misc] # wtforms has no types
-    """What tells one form from the next, so that what is sent twice is stored once."""
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        """Take what was sent as an id; for anything else a new one, with which nothing is sent twice."""
-        try:
-            self.data = as_uuid(valuelist[0])
-        except (IndexError, ValueError):
-            self.data = uuid4()
-
-
-class MessageForm(Form):
-    """A message."""
-
-    body = TextAreaField(
-        "Write a message",
-        [DataRequired("message_required")],
-        render_kw={"rows": 3, "maxlength": MESSAGE_LENGTH, "dir": "auto"},
-    )
-    key = FormKey(id="message-key")
-
-
-class DocumentForm(Form):
-    """A file for the group."""
-
-    file = UploadedFile(
-        "Add a file",
-        [DataRequired("document_required")],
-        render_kw={"accept": ",".join(f".{ending}" for ending in MEDIA_TYPES), "required": True},
-    )
-    key = FormKey(id="document-key")
 
 
 @blueprint.get("")

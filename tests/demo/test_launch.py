@@ -87,6 +87,27 @@ def test_canvas_refusals(launch):
     assert launch.answer.status_code == 400
 
 
+def test_canvas_opens_a_page_of_the_tool_by_its_address(client, form_of, claims):
+    address = "/canvas/courses/101/external_tools/retrieve"
+    invite = "http://127.0.0.1:9/invite/17"
+
+    def ask(url, **more):
+        return client.get(address, query_string={"url": url, "display": "borderless", **more})
+
+    assert ask("http://elsewhere.example/invite/17", **{"as": 1002}).status_code == 404
+    assert "Log in" in ask(invite).get_data(as_text=True)
+    client.get("/canvas/courses/101?as=1002")  # who was seen there last is signed in
+    framed = client.get(address, query_string={"url": invite}).get_data(as_text=True)
+    assert "display=borderless" in framed.split('class="tool" src="')[1].split('"')[0]
+    _, login = form_of(ask(invite))
+    assert login["target_link_uri"] == invite
+    query = {"scope": "openid", "response_type": "id_token", "response_mode": "form_post", "prompt": "none"}
+    query |= {"client_id": "10001", "redirect_uri": "http://127.0.0.1:9/launch", "state": "s", "nonce": "n"}
+    query |= {name: login[name] for name in ("login_hint", "lti_message_hint")}
+    _, sent = form_of(client.get("/canvas/api/lti/authorize_redirect", query_string=query))
+    assert claims("canvas", sent["id_token"], "10001")[CLAIM + "target_link_uri"] == invite
+
+
 def test_moodle_login_start(launch):
     launch("moodle", 2, 3)
     hint = json.loads(launch.login["lti_message_hint"])

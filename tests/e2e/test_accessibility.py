@@ -92,7 +92,7 @@ def test_every_page_can_be_used_by_everybody(new_visitor: Callable, broken_rules
     tool.go("Assign at random")
     look("Assign at random")
     for path, heading in (
-        ("edit", "Rename “For everybody”"),
+        ("edit", "Edit “For everybody”"),
         ("delete", "Delete “For everybody”?"),
         ("groups/new", "One group of certain people"),
         ("references", "Groups of other sets"),

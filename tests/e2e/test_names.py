@@ -41,7 +41,7 @@ def test_another_tab_follows_unless_somebody_is_busy_there(visitor) -> None:
     for page in (idle, busy):
         page.goto(visitor.page.url)
     busy.get_by_label("Wei Zhang", exact=True).check()
-    tool.go("Rename")
+    tool.go("Edit")
     tool.at.get_by_label("Name").fill("Followed")
     tool.press("Save")
     tool.see("The group set is renamed.")

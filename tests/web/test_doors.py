@@ -402,3 +402,14 @@ def test_a_published_set_follows_who_comes_and_goes(team: Team, lms: PlayedLms) 
     (foxes,) = team.world.stored(Group, name="foxes")
     team.fritz.post(team.path("delete", foxes.id))
     assert lms.members("foxes") == set()
+
+
+def test_a_refused_role_or_removal_stands_where_it_was_chosen(team: Team) -> None:
+    mia, edi = (str(team.ids[name]) for name in ("Mia", "Edi"))
+    page = team.adam.post(team.path("permissions"), 422, fields={f"role-{mia}": "creator", f"role-{edi}": "member"})
+    select = page.select_one(f"#role-{mia}")
+    assert "A creator is made by handing the group on" in words(page.find(id=select["aria-describedby"]))
+    assert page.select_one(f"#role-{edi} [selected]")["value"] == "member"  # what was chosen is not lost
+    assert team.roles["Edi"] == "editor"
+    nobody = team.adam.get(team.path("remove"), 422)
+    assert "Choose at least one person" in words(nobody.select_one("#member_ids"))

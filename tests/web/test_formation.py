@@ -6,7 +6,17 @@ from uuid import uuid4
 import pytest
 
 from lti_tool.domain.clock import now
-from lti_tool.models import Assignment, Group, GroupingMembership, HistoryEntry, Notice, RosterMember, db
+from lti_tool.models import (
+    Assignment,
+    Group,
+    GroupingMembership,
+    HistoryEntry,
+    Notice,
+    RosterMember,
+    Section,
+    SectionMembership,
+    db,
+)
 from tests.web.conftest import PlayedLms, World
 from tests.web.forming import Course, words
 
@@ -123,7 +133,7 @@ def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
 @pytest.mark.shows("FORM-38")
 def test_starting_refuses_the_own_invitations_and_is_said_before(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
-    assert "refuses the invitations above" in words(course.page(course.bo))
+    assert "refuses the invitation above" in words(course.page(course.bo))
     course.start(course.bo)
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "rejected"}
     assert "Leave it first" in words(course.post(course.bo, "grouping/start", 422))
@@ -337,3 +347,45 @@ def test_what_was_done_stands_in_the_history_of_the_group(course: Course) -> Non
     assert {row.action for row in rows} == {"grouping_started", "invited", "joined", "group_name_followed"}
     assert {row.member_id for row in rows if row.member_id} == {course.ids["Ana"], course.ids["Bo"]}
     assert course.world.stored(RosterMember, id=course.ids["Bo"])
+
+
+def test_namesakes_are_told_apart_by_their_sections_and_never_by_an_address(course: Course) -> None:
+    world = course.world
+    twin = world.member("Bo Chen", email="twin@students.example", lms_user_id="u-twin")
+    grouping = course.start(course.ana)
+    page = course.page(course.ana)
+    assert "Bo Chen Several have this name" in words(page)
+    assert not page.select(f"#t-{twin}, #t-{course.ids['Bo']}")
+    assert "students.example" not in str(page)
+    first = uuid4()
+    world._add(
+        Section(id=first, course_id=world.course_id, name="Morning", lms_section_id="1"),
+        SectionMembership(section_id=first, member_id=twin),
+    )
+    page = course.page(course.ana)
+    said = {words(item) for item in page.select("#classmates li") if "Bo Chen" in words(item)}
+    assert said == {"Bo Chen Morning", "Bo Chen in no section"}
+    assert page.select_one(f"#t-{twin}").find_parent("li").small.text == "Morning"
+    course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[twin])
+    assert "Bo Chen Morning Invited" in words(course.page(course.ana))
+    course.post(course.ana, f"groupings/{grouping}/invitations/{twin}/cancel")
+    course.post(course.ana, f"groupings/{grouping}/invite", typed="twin@students.example")
+    assert "Bo Chen Morning Invited" in words(course.page(course.ana))
+
+
+def test_a_page_has_one_first_button(course: Course) -> None:
+    def first(page) -> list[str]:
+        return [words(button) for button in page.select("main .primary")]
+
+    other = course.assignment("A2", min_size=2)
+    assert first(course.bo.get("")) == ["Work alone or form a group : A1"]
+    assert "Form a group : A2" in words(course.bo.get(""))
+    assert first(course.page(course.bo)) == ["Start a group"]
+    course.start(course.ana, "Bo")
+    assert first(course.page(course.bo)) == ["Join ana_berg"]
+    assert first(course.bo.get("")) == ["Answer 1 invitation : A1"]
+    course.start(course.cleo, "Bo")
+    assert first(course.page(course.bo)) == []  # two invitations are alike
+    assert first(course.page(course.ana)) == ["Invite"]
+    course.start(course.ana, assignment_id=other)
+    assert first(course.ana.get("")) == []

@@ -164,7 +164,7 @@ def test_the_page_lists_who_is_in_none_the_invalid_first_and_the_inactive_on_req
     page = course.teacher.get(f"assignments/{course.id}/groupings")
     assert [h.get_text() for h in page.select(".cards h2")] == ["cleo_diaz", "berg-chen"]
     ungrouped = page.select_one("[aria-labelledby=ungrouped]")
-    assert words(ungrouped).startswith("In no group 2 Dan Eder Eve Fox")
+    assert words(ungrouped).startswith("In no group 2 Find a student Dan Eder Eve Fox")
     assert "Gus Hahn" not in words(page)
     assert "Gus Hahn Dropped" in words(course.teacher.get(f"assignments/{course.id}/groupings?inactive=1"))
 
@@ -219,3 +219,48 @@ def test_the_page_reads_as_much_for_many_groups_as_for_one(course: Course, count
     count_queries()
     course.teacher.get(f"assignments/{course.id}/groupings")
     assert count_queries() == one
+
+
+def test_the_page_follows_the_students_and_knows_each_line_again(course: Course) -> None:
+    """What is ticked, open or typed is kept by the ids of its fields (app.js; the browser's test shows it)."""
+
+    def ids(part) -> set[str]:
+        fields = part.select("details, input:not([type=hidden]), select, textarea, .scroll")
+        assert not [field for field in fields if not field.get("id")]
+        return {field["id"] for field in part.select("[id]")}
+
+    course.start(course.ana)
+    live = course.teacher.get(f"assignments/{course.id}/groupings").select_one("#groupings[data-live]")
+    assert live["hx-trigger"] == "every 4s"
+    assert live["hx-swap"] == "outerMorph show:none"
+    unchanged = course.teacher.client.get(live["hx-get"], headers={"HX-Request": "true"})
+    assert (unchanged.status_code, unchanged.text) == (204, "")
+    bo, cleo = (course.ids[name] for name in ("Bo", "Cleo"))
+    grouping = course.start(course.bo, "Cleo")
+    part, _ = course.teacher.fragment(live["hx-get"])
+    assert "2 groups" in words(part)
+    assert ids(live) - ids(part) == {f"u-{bo}", f"t-{bo}"}
+    assert f"d-{grouping}-{cleo}" in ids(part)
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
+    part, _ = course.teacher.fragment(part.select_one("#groupings")["hx-get"])
+    assert "Refused" in words(part.select_one(f"#s-{grouping}-{cleo}"))
+
+
+def test_every_refusal_of_staff_stands_at_its_field_and_loses_nothing(course: Course) -> None:
+    grouping, other = make(course, "Ana", "Bo"), make(course, "Cleo", name="team-c")
+    nobody = act(course, f"/{grouping}/members", 422, name="half typed")
+    assert "Tick the students first" in words(nobody.select_one("#member_ids"))
+    assert nobody.select_one("#name")["value"] == "half typed"
+    taken = act(course, "", 422, member_ids=[course.ids["Ana"], course.ids["Dan"]])
+    assert "Ana Berg" in words(taken.select_one("#member_ids"))
+    assert [box["id"] for box in taken.select("#ungrouped-list [checked]")] == [f"t-{course.ids['Dan']}"]
+    move = f"assignments/{course.id}/groupings/{grouping}/members/{course.ids['Ana']}/move"
+    part, _ = course.teacher.fragment(move)
+    assert [option["value"] for option in part.select("option")] == [str(other)]
+    assert "Choose a group" in words(course.teacher.post(move, 422, target_id="").select_one("#target_id"))
+    course.assignment("A2")
+    clone = course.teacher.get(f"assignments/{course.id}/groupings/clone?source_id=nonsense", 422)
+    assert "Choose the assignment" in words(clone.select_one(".summary"))
+    act(course, f"/{grouping}/end")
+    gone = act(course, f"/{grouping}/approve", 404)
+    assert "team-c" in words(gone)  # the page as it is now

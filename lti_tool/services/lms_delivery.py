@@ -90,16 +90,16 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
 
 
 def _open_gateway(tool: Tool, course_id: UUID, asker: UUID | None) -> LmsGateway:
-    """Return the gateway by the right of who sees to the change now, else of who asked for it (ruling C33).
+    """Return the gateway by the right of who waits for the change, else of who asked for it (ruling C33).
 
-    Whoever tries a change again makes it theirs; the worker's sweep has nobody's right but the asker's. Raise
-    LmsRefused("asker_without_right"), and as `gateways.open_gateway`.
+    Who waits was let in by a page; the worker's sweep has nobody's right but the asker's, which may be gone by now.
+    Raise LmsRefused("asker_without_right"), and as `gateways.open_gateway`.
     """
     run = runs.at_work()
-    person_id = (run.requested_by if run else None) or asker
-    if person_id is not None:
-        gateways.require_asker(person_id)
-    return gateways.open_gateway(tool, course_id, access_id=person_id)
+    if asker is None or (run is not None and run.requested_by is not None):
+        return gateways.open_gateway(tool, course_id)
+    gateways.require_asker(asker)
+    return gateways.open_gateway(tool, course_id, access_id=asker)
 
 
 def _claim(change_id: UUID) -> tuple[Intent, UUID | None, bool, UUID | None] | None:

@@ -11,13 +11,14 @@ from lti_tool.domain.errors import Conflict
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroups
 from lti_tool.domain.groups import LMS_CONNECTIONS, Editor
 from lti_tool.domain.undo import SetState, UndoPlan, from_json, moved_since, plan_undo
-from lti_tool.models import RosterMember, UndoStep, db, release, transaction
+from lti_tool.models import GroupSetEntry, RosterMember, UndoStep, db, release, transaction
 from lti_tool.services import gateways, undo
 from lti_tool.services.access import Viewer
 from lti_tool.services.connected_groups import Bulk, Held, ask, hold, listed
-from lti_tool.services.group_sets import get_set, lock_set
+from lti_tool.services.group_sets import get_editable_set, lock_set
 from lti_tool.services.lms_answers import read_known, store_answer
 from lti_tool.services.lms_sending import whole
+from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.tool import Tool
 from lti_tool.services.undo import Kept, Undone, What
 
@@ -30,12 +31,12 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
     Raise the LmsError when the LMS cannot be read: then nothing is asked and nothing is changed.
     """
     course_id = viewer.course.id
-    row = get_set(course_id, set_id)
+    row = get_editable_set(course_id, set_id, EDITORS)
     if row.connection not in LMS_CONNECTIONS:
         return undo.undo(viewer, set_id, revision)
     seen, lms_set_id = row.revision, row.lms_group_set_id or ""
     _get_step(set_id, revision)
-    gateway = gateways.open_gateway(tool, course_id)
+    gateway = gateways.open_gateway(tool, course_id, access_id=viewer.access_id)
     release()
     remote = gateway.read_group_set(lms_set_id)
     with transaction():
@@ -96,12 +97,14 @@ class _Inverse:
         )
         people = {key: (str(lms_id), name) for key, lms_id, name in rows}
         theirs = {group.lms_group_id: group.member_ids for group in remote.groups}
+        elsewhere = (GroupSetEntry.group_id.in_(plan.drop), GroupSetEntry.group_set_id != held.set_id)
+        shared = set(db.session.scalars(select(GroupSetEntry.group_id).where(*elsewhere)))
         in_use: dict[UUID, Collection[UUID]] = {}
         for key in plan.drop:
             here, done = present.known[key], after.known[key]
             ours = {people[one][0] for one in done.members if one in people}
             strangers = set(theirs.get(str(held.group(key).lms_group_id), ())) - ours
-            if strangers or (here.name, here.description) != (done.name, done.description):
+            if strangers or key in shared or (here.name, here.description) != (done.name, done.description):
                 in_use[key] = {one for one in here.members if one not in done.members}
         drop = tuple(key for key in plan.drop if key not in in_use)
         return cls(held, plan, after, present, people, drop, in_use)

@@ -191,6 +191,7 @@ def test_an_lms_that_does_not_answer_is_told_and_nothing_is_asked_of_it(page: Pa
 def test_groups_made_at_once_are_deleted_but_for_those_that_others_use(page: Page) -> None:
     shown = page.browser.follow(f"{page.path}/groups", name="Late", count=3)
     assert "Undo deletes these groups" in page.line(shown)
+    assert not shown.select("#notice button"), "nowhere without these words"
     made = [(card.row.name, int(card.row.lms_group_id)) for card in page.cards()[3:]]
     _, name, user = page.waiting[0]
     page.classroom.outsider("add_member", group_id=made[1][1], user_id=user)

@@ -251,8 +251,8 @@ def is_over_full(rules: Rules, state: State) -> bool:
     return rules.maximum is not None and state.counted > rules.maximum
 
 
-def status_by_staff(state: State) -> Status:
-    """Return what somebody becomes whom staff add: the first is the inviter (FORM-49)."""
+def status_on_entry(state: State) -> Status:
+    """Return what somebody becomes who comes in for good: the first is the inviter (FORM-49), so none is missing."""
     return Status.ACCEPTED if any(seat.status is Status.INVITER for seat in state.seats) else Status.INVITER
 
 

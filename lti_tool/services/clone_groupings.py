@@ -56,8 +56,8 @@ def clone_groupings(viewer: Viewer, source_id: UUID, target_id: UUID, seen: str)
     """
     course_id = viewer.course.id
     with transaction():
-        require_edits(course_id)
         source, target = _lock_both(course_id, source_id, target_id)
+        require_edits(course_id, target.group_set_id)
         if preview_clone(course_id, source_id, target_id).seen != seen:
             raise Conflict("clone_changed")
         cloned, _ = _plan(source_id, {member.id for member in active_students(course_id)})

@@ -128,7 +128,7 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
 
 def come_in(viewer: Viewer, held: Held, member_id: UUID, name: str) -> None:
     """Seat somebody who may come in, tell the others, and let a generated name follow; in the caller's transaction."""
-    seat(viewer, held.row, member_id, Status.ACCEPTED)
+    seat(viewer, held.row, member_id, rules_.status_on_entry(held.state))
     if held.row.group_id is not None:
         follow_members(viewer, {held.row.group_id})
     note_act(viewer, held.row, "joined", name, member_id)

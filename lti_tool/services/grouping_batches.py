@@ -17,11 +17,10 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_fillable
 from lti_tool.services.group_sets import active_students
 from lti_tool.services.grouping_news import note_act
-from lti_tool.services.groupings import committed_of, lock_formation
+from lti_tool.services.groupings import committed_of
 from lti_tool.services.local_groups import append_groups
-from lti_tool.services.runs import require_edits
 from lti_tool.services.seats import Place, add_groupings, seat_all
-from lti_tool.services.staff_groupings import Done, changes_of, end_each
+from lti_tool.services.staff_groupings import Done, changes_of, end_each, lock_for_staff
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 
@@ -29,8 +28,7 @@ def create_individual(viewer: Viewer, assignment_id: UUID) -> Done:
     """Give each active student without a grouping one of their own (FORM-52)."""
     course_id = viewer.course.id
     with transaction():
-        require_edits(course_id)
-        assignment = lock_formation(course_id, assignment_id)
+        assignment = lock_for_staff(viewer, assignment_id)
         students = active_students(course_id)
         taken = committed_of(assignment_id, [member.id for member in students])
         free = {individual_group_id(member.id): member for member in students if member.id not in taken}

@@ -10,11 +10,9 @@ from lti_tool.domain.tables import decode, read_rows, write_rows
 from lti_tool.models import RosterMember, transaction
 from lti_tool.services import invitees
 from lti_tool.services.access import Viewer
-from lti_tool.services.groupings import lock_formation
 from lti_tool.services.groupings_page import read_groupings
 from lti_tool.services.new_groupings import Wanted, make_groupings
-from lti_tool.services.runs import require_edits
-from lti_tool.services.staff_groupings import changes_of
+from lti_tool.services.staff_groupings import changes_of, lock_for_staff
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,7 @@ def import_groupings(viewer: Viewer, assignment_id: UUID, data: bytes) -> Import
     if not lines:
         raise RuleViolation("table_empty")
     with transaction():
-        require_edits(viewer.course.id)
-        assignment = lock_formation(viewer.course.id, assignment_id)
+        assignment = lock_for_staff(viewer, assignment_id)
         known = invitees.by_word(viewer.course.id)
         wanted: list[tuple[int, Wanted]] = []
         refused: list[tuple[int, str, RuleViolation]] = []

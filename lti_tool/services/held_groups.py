@@ -10,7 +10,6 @@ from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.formation import Status
 from lti_tool.domain.group_rights import GroupRole
 from lti_tool.domain.signup import Signup, SignupRules, require_open, require_room, require_section
 from lti_tool.models import (
@@ -173,7 +172,7 @@ def enter(held: HeldGroup, member: RosterMember) -> None:
         first, *others = open_groupings(held)
         formation.come_in(viewer, first, member.id, member.name)
         for one in others:
-            seat(viewer, one.row, member.id, Status.ACCEPTED)
+            seat(viewer, one.row, member.id, rules_.status_on_entry(one.state))
         return
     append_members([(group_id, member.id)])
     follow_members(viewer, {group_id})

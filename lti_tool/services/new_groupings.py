@@ -18,11 +18,10 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_fillable
 from lti_tool.services.group_sets import get_set, read_groups
 from lti_tool.services.grouping_news import note_act
-from lti_tool.services.groupings import committed_of, lock_formation
+from lti_tool.services.groupings import committed_of
 from lti_tool.services.local_groups import store_groups
-from lti_tool.services.runs import require_edits
 from lti_tool.services.seats import add_groupings
-from lti_tool.services.staff_groupings import Done, changes_of, free_students, seat_by_staff
+from lti_tool.services.staff_groupings import Done, changes_of, free_students, lock_for_staff, seat_by_staff
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,7 @@ def create_grouping(viewer: Viewer, assignment_id: UUID, name: str, member_ids: 
     is wrong, and for neither name nor people (FORM-8, FORM-10).
     """
     with transaction():
-        require_edits(viewer.course.id)
-        assignment = lock_formation(viewer.course.id, assignment_id)
+        assignment = lock_for_staff(viewer, assignment_id)
         people = free_students(assignment, list(dict.fromkeys(member_ids)))
         made = make_groupings(viewer, assignment, [Wanted(name, people)])
         for error in made.refused.values():

@@ -22,6 +22,7 @@ from lti_tool.services.groupings import (
     Held,
     committed_of,
     hold_grouping,
+    lock_formation,
     read_states,
     roles_in,
     rules_of,
@@ -39,11 +40,24 @@ class Done:
     over_full: bool = False
 
 
+def lock_for_staff(viewer: Viewer, assignment_id: UUID) -> Assignment:
+    """Lock an assignment's groupings (see `groupings.lock_formation`); raise Conflict as `runs.require_edits` does."""
+    assignment = lock_formation(viewer.course.id, assignment_id)
+    require_edits(viewer.course.id, assignment.group_set_id)
+    return assignment
+
+
+def hold_for_staff(viewer: Viewer, grouping_id: UUID) -> Held:
+    """Lock a grouping (see `groupings.hold_grouping`); raise Conflict as `runs.require_edits` does."""
+    held = hold_grouping(viewer.course.id, grouping_id)
+    require_edits(viewer.course.id, held.assignment.group_set_id)
+    return held
+
+
 def add_members(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID]) -> Done:
     """Add students to a grouping, whatever its size and the date; one too many is a warning (FORM-49)."""
     with transaction():
-        require_edits(viewer.course.id)
-        held = hold_grouping(viewer.course.id, grouping_id)
+        held = hold_for_staff(viewer, grouping_id)
         _require_no_alone(held)
         people = free_students(held.assignment, list(dict.fromkeys(member_ids)))
         if not people:
@@ -55,8 +69,7 @@ def add_members(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID])
 def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
     """Take somebody out of a grouping, in whatever status; the inviter's place goes on (FORM-48; ruling C8)."""
     with transaction():
-        require_edits(viewer.course.id)
-        held = hold_grouping(viewer.course.id, grouping_id)
+        held = hold_for_staff(viewer, grouping_id)
         take_out(viewer, held, member_id)
     return Done(changes_of(held.assignment, held.row.group_id))
 
@@ -64,9 +77,8 @@ def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
 def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: UUID) -> Done:
     """Move somebody to another grouping of the assignment, in one step; others stay as they are (FORM-7)."""
     with transaction():
-        require_edits(viewer.course.id)
-        held = hold_grouping(viewer.course.id, grouping_id)
-        target = hold_grouping(viewer.course.id, target_id)
+        held = hold_for_staff(viewer, grouping_id)
+        target = hold_for_staff(viewer, target_id)
         if target.assignment.id != held.assignment.id:
             raise NotFound("grouping_not_found")
         _require_no_alone(target)
@@ -80,8 +92,7 @@ def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: U
 def approve(viewer: Viewer, grouping_id: UUID, *, approved: bool) -> Done:
     """Make a grouping valid whatever its size, or withdraw that; it stays when people change (FORM-35, FORM-36)."""
     with transaction():
-        require_edits(viewer.course.id)
-        held = hold_grouping(viewer.course.id, grouping_id)
+        held = hold_for_staff(viewer, grouping_id)
         held.row.approved = approved
         note_act(viewer, held.row, "grouping_approved" if approved else "approval_withdrawn", held.row.group_name)
         tell_about(held.assignment, held.row, held.state.committed, "valid" if approved else "approval_withdrawn")
@@ -91,8 +102,7 @@ def approve(viewer: Viewer, grouping_id: UUID, *, approved: bool) -> Done:
 def break_up(viewer: Viewer, grouping_id: UUID) -> Done:
     """End a grouping, valid or not; everybody in it is free again."""
     with transaction():
-        require_edits(viewer.course.id)
-        held = hold_grouping(viewer.course.id, grouping_id)
+        held = hold_for_staff(viewer, grouping_id)
         group_id, gone = held.row.group_id, end(viewer, held)
     return Done(changes_of(held.assignment, None if gone else group_id, gone=[gone] if gone else []))
 
@@ -126,7 +136,7 @@ def seat_by_staff(
     for row, people in teams:
         state = states[row.id]
         for member in people:
-            status = rules_.status_by_staff(state)
+            status = rules_.status_on_entry(state)
             places.append(Place(row, member.id, status))
             kept = tuple(one for one in state.seats if one.member_id != member.id)
             state = rules_.State((*kept, Seat(member.id, status)), state.approved, state.alone)

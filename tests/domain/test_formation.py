@@ -28,7 +28,7 @@ from lti_tool.domain.formation import (
     require_leaving,
     require_refusal,
     require_start,
-    status_by_staff,
+    status_on_entry,
     successor,
     typed_invitees,
     validity,
@@ -204,9 +204,9 @@ def test_the_inviter_breaks_up_what_is_invalid_or_only_theirs():
 
 
 def test_the_first_whom_staff_add_is_the_inviter():
-    assert status_by_staff(state()) is IN
-    assert status_by_staff(state((B, MAYBE))) is IN
-    assert status_by_staff(state((A, IN))) is YES
+    assert status_on_entry(state()) is IN
+    assert status_on_entry(state((B, MAYBE))) is IN
+    assert status_on_entry(state((A, IN))) is YES
     assert is_over_full(rules(maximum=1), state((A, IN), (B, YES)))
     assert not is_over_full(rules(maximum=2), state((A, IN), (B, YES), (C, NO)))
 

@@ -287,6 +287,8 @@ def test_a_publication_keeps_from_editing_its_own_set_alone(busy: Any) -> None:
         assert "This group set is being published" in page.select_one("#error-summary").text
     before = stored(busy)
     assert busy.teacher.post(f"group-sets/{busy.set_id}/copy", 409)
+    assert busy.teacher.post(f"assignments/{busy.assignment}/groupings/{busy.groupings[0]}/end", 409)
+    assert busy.teacher.post(f"groups/{busy.names['team-1']}/delete", 409)
     assert stored(busy) == before
     busy.teacher.get(f"group-sets/{other}/edit")
     busy.teacher.post(f"group-sets/{other}/edit", name="Another")

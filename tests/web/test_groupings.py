@@ -72,6 +72,14 @@ def test_the_first_who_accepted_follows_an_inviter_whom_staff_take_out(course: C
     assert "2 more needed" in page
 
 
+def test_whoever_comes_first_into_a_group_that_staff_emptied_is_its_inviter(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    act(course, f"/{grouping}/members/{course.ids['Ana']}/remove")
+    for name in ("Bo", "Cleo"):
+        course.post(course.browsers[name], f"groupings/{grouping}/accept")
+    assert course.statuses(grouping) == {"Bo": "inviter", "Cleo": "accepted"}
+
+
 @pytest.mark.shows("FORM-7")
 def test_moving_somebody_leaves_earlier_assignments_alone(course: Course) -> None:
     first = make(course, "Ana", "Bo", name="k")

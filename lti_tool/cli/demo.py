@@ -108,12 +108,13 @@ def _write_settings(settings: Settings, folder: Path) -> None:
 
 
 def _register(family: str, lms_url: str) -> Registration:
-    issuer = f"{lms_url}/{family}"
+    """Return the registration with which the demo starts; its administrators' pages may have made others."""
+    issuer, client_id = f"{lms_url}/{family}", f"demo-{family}"
     for row in registrations.list_registrations():
-        if row.issuer == issuer:
+        if (row.issuer, row.client_id) == (issuer, client_id):
             return row
     return registrations.add_registration(
-        issuer, family, name=f"Demo {family.title()}", client_id=f"demo-{family}", deployments=(DEPLOYMENT,)
+        issuer, family, name=f"Demo {family.title()}", client_id=client_id, deployments=(DEPLOYMENT,)
     )
 
 

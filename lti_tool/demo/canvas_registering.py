@@ -92,6 +92,7 @@ def register() -> ResponseReturnValue:
         launch_url=body["redirect_uris"][0],
         jwks_url=body["jwks_uri"],
         custom=block.get("custom_parameters", {}),
+        roster_service=lti_messages.NRPS_SCOPE in body["scope"].split(),
     )
     facts = {
         "Permissions": body["scope"],
@@ -224,6 +225,7 @@ def _read_json(given: dict[str, Any]) -> tuple[str, ToolLink, dict[str, str]]:
         launch_url=given["target_link_uri"],
         jwks_url=given["public_jwk_url"],
         custom=given.get("custom_fields", {}),
+        roster_service=lti_messages.NRPS_SCOPE in given["scopes"],
     )
     facts = {
         "Permissions": " ".join(given["scopes"]),

@@ -36,6 +36,8 @@ class ToolLink:
     groups_service: bool = False
     # Whether people tell their groups in the roster too: an extension that not every platform with the service has.
     group_enrollments: bool = True
+    # Whether the tool may ask for the people of a course: a registration that did not ask for it has it not.
+    roster_service: bool = True
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,10 @@ def register() -> ResponseReturnValue:
         launch_url=body["redirect_uris"][0],
         jwks_url=body["jwks_uri"],
         custom=block.get("custom_parameters") or {},
+        roster_service=lti_messages.NRPS_SCOPE in scopes,
     )
     facts = {
-        "Names and roles": "on" if lti_messages.NRPS_SCOPE in scopes else "off",
+        "Names and roles": "on" if link.roster_service else "off",
         "Share name": "always" if "name" in wanted else "never",
         "Share e-mail": "always" if "email" in wanted else "never",
         "Deep linking": "on" if any(m.get("type") == "LtiDeepLinkingRequest" for m in block["messages"]) else "off",
@@ -170,6 +171,7 @@ def by_hand() -> ResponseReturnValue:
         login_url=form["initiatelogin"],
         launch_url=form["redirectionuris"].split()[0],
         jwks_url=form["publickeyset"],
+        roster_service=form.get("memberships", "").startswith("Use"),
     )
     tool = registry.add("moodle", form["name"], link, "pending", {})
     registry.switch_on("moodle", tool.id)  # what an administrator typed is active at once

@@ -33,7 +33,7 @@ def _grant(flavour: Flavour, client_id: str, scope: str) -> dict[str, Any]:
 
 
 def _known_scope(tool: ToolLink) -> str:
-    known = (NRPS_SCOPE, *((GROUPS_SCOPE,) if tool.groups_service else ()))
+    known = (*((NRPS_SCOPE,) if tool.roster_service else ()), *((GROUPS_SCOPE,) if tool.groups_service else ()))
     return " ".join(s for s in request.form.get("scope", "").split() if s in known)
 
 

@@ -72,6 +72,13 @@ def test_a_moodle_tool_is_pending_until_it_is_activated(client, lms):
     assert lms.hub.tools["moodle"].client_id == made.get_json()["client_id"]
 
 
+def test_what_a_registration_did_not_ask_for_is_off(client, lms):
+    for scope in ("", NRPS):
+        send(client, "moodle", begin(client, "moodle"), body(scope=scope))
+        newest = max(lms.hub.added["moodle"].values(), key=lambda tool: tool.id)
+        assert newest.link.roster_service is (scope == NRPS)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

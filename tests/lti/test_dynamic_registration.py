@@ -24,9 +24,10 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import RuleViolation
 from lti_tool.lti import platform_configuration
 from lti_tool.models import Registration, RegistrationLink, db, transaction
-from lti_tool.outbound import Outbound
+from lti_tool.outbound import Answer, Outbound
 from lti_tool.services import dynamic_registration, registration_links
 from lti_tool.services.tool import Tool
 from tests.web.conftest import check_page
@@ -483,6 +484,55 @@ def test_a_canvas_in_the_cloud_is_framed_by_its_school(registrar: Registrar) -> 
         token, openid_configuration=shared, registration_token=jwt.encode(claims, "k" * 32, algorithm="HS256")
     )
     assert ancestors(forged) == ancestors(hidden)
+
+
+class SaysOnly(Outbound):
+    """Answers one document from whatever address."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        super().__init__()
+        self.document = document
+
+    def request(self, method: str, url: str, **how: Any) -> Answer:
+        return Answer(url, 200, {}, json.dumps(self.document).encode())
+
+
+def described(host: str, issuer: str, **more: Any) -> dict[str, Any]:
+    names = ("authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint")
+    return {"issuer": issuer, **{name: f"https://{host}/{name}" for name in names}, **more}
+
+
+@pytest.mark.parametrize("host", ["sso.canvaslms.com", "canvas.instructure.com"])
+@pytest.mark.parametrize("domain", ["canvas.school.edu", None, "canvas.instructure.com", "a b"])
+def test_a_school_in_canvass_cloud_is_found_where_canvas_names_it(host: str, domain: str | None) -> None:
+    platform = {**CANVAS_SAYS, f"{CANVAS}/account_domain": domain}
+    registrations = "https://canvas.instructure.com/api/lti/registrations"
+    issuer = "https://canvas.instructure.com"
+    document = described(host, issuer, registration_endpoint=registrations, **{PLATFORM: platform})
+    found = platform_configuration.fetch_configuration(SaysOnly(document), f"https://{host}/configuration", "t")
+    assert (found.issuer, found.family) == (issuer, "canvas")
+    assert found.lms_url == ("https://canvas.school.edu" if domain == "canvas.school.edu" else None)
+
+
+@pytest.mark.parametrize(
+    ("host", "issuer", "is_taken"),
+    [
+        ("developer.blackboard.com", "https://blackboard.com", True),
+        ("sso.beta.canvaslms.com", "https://canvas.beta.instructure.com", True),
+        ("sso.beta.canvaslms.com", "https://canvas.instructure.com", False),
+        ("evil.canvas.instructure.com", "https://canvas.instructure.com", False),
+        ("school.example", "https://other.example", False),
+        ("school.example:8443", "https://school.example", False),
+        ("school.example", "https://school.example", True),
+    ],
+)
+def test_only_the_platform_itself_speaks_for_an_issuer(host: str, issuer: str, is_taken: bool) -> None:
+    door = SaysOnly(described(host, issuer))
+    if is_taken:
+        assert platform_configuration.fetch_configuration(door, f"https://{host}/c", "").issuer == issuer
+        return
+    with pytest.raises(RuleViolation, match="platform_issuer_foreign"):
+        platform_configuration.fetch_configuration(door, f"https://{host}/c", "")
 
 
 def test_neither_the_link_nor_the_token_is_written_to_the_log(

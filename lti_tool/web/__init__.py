@@ -8,9 +8,6 @@ from lti_tool.web import access, errors, pages, set_place
 def register(app: Flask) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
-        admin,
-        admin_access,
-        admin_activity,
         assignments,
         changes,
         connection,
@@ -65,4 +62,11 @@ def register(app: Flask) -> None:
         *of_students,
         *of_administrators,
     ):
+        app.register_blueprint(module.blueprint)
+
+
+def _register_admin_pages(app: Flask) -> None:
+    from lti_tool.web import admin, admin_access, admin_activity
+
+    for module in (admin, admin_access, admin_activity):
         app.register_blueprint(module.blueprint)

@@ -48,21 +48,11 @@ def register(app: Flask) -> None:
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     of_assignments = (assignments, selection, formation, groupings)
     of_students = (own_groups, doors, space, notices, history)
-    of_administrators = (admin, admin_access, admin_activity)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (
-        health,
-        lti,
-        registering,
-        home,
-        *of_people,
-        *of_sets,
-        *of_assignments,
-        *of_the_lms,
-        *of_students,
-        *of_administrators,
-    ):
+    of_entering = (health, lti, registering, home)
+    for module in (*of_entering, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)
+    _register_admin_pages(app)
 
 
 def _register_admin_pages(app: Flask) -> None:

@@ -64,12 +64,13 @@ class Capabilities:
 class Precondition:
     """One thing that the LMS has to give: `name` is the LMS's own, `error` says why it is missing, None: it is there.
 
-    Without an `optional` one all else works.
+    Without an `optional` one all else works; one known `by_traces` cannot be asked for, only be seen to be missing.
     """
 
     name: str
     error: LmsError | None = None
     optional: bool = False
+    by_traces: bool = False
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,8 @@ class MoodleGateway:
         withheld = problem if problem and problem.code == "groups_hidden" else None
         found = [
             Precondition(MANAGE_GROUPS, None if withheld else problem),
-            Precondition("moodle/course:viewhiddengroups", withheld),
-            Precondition("moodle/user:viewdetails, moodle/site:accessallgroups", hidden),
+            Precondition("moodle/course:viewhiddengroups", withheld, by_traces=True),
+            Precondition("moodle/user:viewdetails, moodle/site:accessallgroups", hidden, by_traces=True),
         ]
         return (*functions, *found, *(_told_of(people) if people else ()))
 

@@ -37,19 +37,20 @@ def examine_lms(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         yield from _developer_key(tool, registration_id)
     if family == "other":
         yield _nothing_written()
-    launched = select(Course.id).where(Course.registration_id == registration_id).limit(1)
+    launched = select(Course.id, Course.title).where(Course.registration_id == registration_id).limit(1)
     if family != "other":
         launched = launched.where(Course.lms_course_id.is_not(None))
-    course_id = db.session.scalar(launched.order_by(Course.created_at.desc()))
-    if course_id is None:
+    course = db.session.execute(launched.order_by(Course.created_at.desc())).first()
+    if course is None:
         yield Finding("LMS access", Verdict.WARNING, "no course was launched yet", "launch once, then ask again")
         return
     try:
-        capabilities = read_capabilities(tool, course_id)
-        preconditions = read_preconditions(tool, course_id)
+        capabilities = read_capabilities(tool, course.id)
+        preconditions = read_preconditions(tool, course.id)
     except LmsError as error:
         yield _no_access(error, registration_id)
         return
+    yield Finding("LMS access", Verdict.OK, f"asked through the course {course.title}")
     for right in Right:
         if not (right is Right.WRITE_GROUPS and family == "other"):
             yield _right(capabilities, right, family)
@@ -88,7 +89,7 @@ def _right(capabilities: Capabilities, right: Right, family: str) -> Finding:
 
 def _precondition(found: Precondition) -> Finding:
     if found.error is None:
-        return Finding(found.name, Verdict.OK)
+        return Finding(found.name, Verdict.OK, "as far as that course shows" if found.by_traces else "")
     verdict = Verdict.WARNING if found.optional else Verdict.FAILED
     advice = MENDED_IN.get(found.error.code, "ask the LMS's administrator")
     return Finding(found.name, verdict, "", advice, found.error)

@@ -1,4 +1,4 @@
-"""The doctor's checks of one registration: may it launch, do its launches arrive, and does its platform answer?"""
+"""The doctor's checks of one registration: whether it may launch, its launches arrive, and its platform answers."""
 
 import email.utils
 from collections.abc import Iterator

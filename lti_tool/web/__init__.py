@@ -9,9 +9,6 @@ from lti_tool.web import access, errors, limits, pages, set_place
 def register(app: Flask, settings: Settings) -> None:
     """Attach the guards, the error pages and every blueprint to the app."""
     from lti_tool.web import (
-        admin,
-        admin_access,
-        admin_activity,
         assignments,
         changes,
         connection,
@@ -55,20 +52,16 @@ def register(app: Flask, settings: Settings) -> None:
     of_sets = (group_sets, groups, group_draws, references, imports, presets, publication, drift, matrix, undo)
     of_assignments = (assignments, selection, formation, groupings, placing, links)
     of_students = (own_groups, doors, space, notices, history)
-    of_administrators = (admin, admin_access, admin_activity)
     of_the_lms = (runs, changes, connection, lms_oauth)
-    for module in (
-        health,
-        lti,
-        sign_in,
-        registering,
-        home,
-        *of_people,
-        *of_sets,
-        *of_assignments,
-        *of_the_lms,
-        *of_students,
-        *of_administrators,
-    ):
+    of_entering = (health, lti, sign_in, registering, home)
+    for module in (*of_entering, *of_people, *of_sets, *of_assignments, *of_the_lms, *of_students):
         app.register_blueprint(module.blueprint)
+    _register_admin_pages(app)
     limits.register(app, settings)
+
+
+def _register_admin_pages(app: Flask) -> None:
+    from lti_tool.web import admin, admin_access, admin_activity
+
+    for module in (admin, admin_access, admin_activity):
+        app.register_blueprint(module.blueprint)

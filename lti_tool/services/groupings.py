@@ -96,7 +96,10 @@ def hold_grouping(course_id: UUID, grouping_id: UUID) -> Held:
 
 
 def read_states(grouping_ids: Collection[UUID]) -> dict[UUID, State]:
-    """Return how groupings stand, in two queries; who is not active any more takes no seat."""
+    """Return how groupings stand, in two queries; who is not active any more takes no seat.
+
+    In the order in which people came to stand as they do: of two who accepted, the first accepted first (FORM-48).
+    """
     flags = db.session.execute(
         select(Grouping.id, Grouping.approved, Grouping.alone).where(Grouping.id.in_(grouping_ids))
     ).all()
@@ -109,7 +112,7 @@ def read_states(grouping_ids: Collection[UUID]) -> dict[UUID, State]:
             GroupingMembership.ended_at.is_(None),
             RosterMember.status == MemberStatus.ACTIVE,
         )
-        .order_by(GroupingMembership.created_at, GroupingMembership.id)
+        .order_by(GroupingMembership.changed_at, GroupingMembership.id)
     )
     for grouping_id, member_id, status in rows:
         seats.setdefault(grouping_id, []).append(Seat(member_id, Status(status)))

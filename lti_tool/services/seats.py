@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Exists, delete, exists, insert, select, tuple_, update
@@ -97,8 +98,9 @@ def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
         )
     )
     known = {(grouping_id, member_id): key for key, grouping_id, member_id in rows}
-    at, changed, new = now(), [], []
-    for place in places:
+    began, changed, new = now(), [], []
+    for number, place in enumerate(places):
+        at = began + timedelta(microseconds=number)  # who came first is told by the time (FORM-48)
         values = {"status": place.status, "changed_at": at, "ended_at": None}
         key = known.get((place.row.id, place.member_id))
         if key is None:

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -21,8 +22,11 @@ from lti_tool.models import (
     GroupInvite,
     ImportDraft,
     JoinRequest,
+    LinkTarget,
     LmsChange,
+    PlacingRequest,
     Publication,
+    Registration,
     db,
 )
 from tests.web.conftest import Browser, World
@@ -62,6 +66,7 @@ class Scene(Team):
         self._add_doors()
         self._add_assignments()
         self._add_rest()
+        self._add_links()
         with app.app_context():
             db.session.get_one(Course, world.course_id).rights_asked_at = now()
             db.session.commit()
@@ -126,6 +131,25 @@ class Scene(Team):
             ImportDraft(id=self.drafts["roster"], kind="roster", content="name,email\nNew,new@x.example\n", **draft),
         )
 
+    def _add_links(self) -> None:
+        """Let the staff be asked for links by the platform, and connect one of a course that this one is a copy of."""
+        self.placing, self.copied = uuid4(), uuid4()
+        asked = {"nonce_hash": "n", "lms_deployment_id": "1", "return_url": "https://lms.example/back", "data": None}
+        accepted = {"accept_multiple": False, "accepts_links": True, "created_at": now()}
+        self.world._add(
+            PlacingRequest(
+                id=self.placing, access_id=self.access, expires_at=now() + timedelta(hours=1), **asked, **accepted
+            ),
+            LinkTarget(
+                course_id=self.world.course_id, from_id=self.copied, assignment_id=self.assignment, created_at=now()
+            ),
+        )
+        with self.app.app_context():
+            platform = db.session.get_one(Registration, self.world.registration_id)
+            platform.client_id, platform.auth_login_url = "c", "https://lms.example/auth"
+            platform.auth_token_url, platform.key_set_url = "https://lms.example/token", "https://lms.example/keys"
+            db.session.commit()
+
     def address(self, endpoint: str) -> str:
         """Return the address of a route, about what the course has."""
         of_lms = endpoint in ("group_sets.assign_unassigned", "group_sets.remove_group_set", "runs.refresh_group_set")
@@ -153,6 +177,8 @@ class Scene(Team):
             "draft_id": self.drafts[draft],
             "kind": "roster",
             "key": "canvas",
+            "placing_id": self.placing,
+            "link_id": self.copied,
         }
         rule = next(self.app.url_map.iter_rules(endpoint))
         with self.app.test_request_context():

@@ -30,7 +30,7 @@ OWNERS = {"creator"} | MANAGERS
 OPEN_TO: dict[str, set[str]] = {
     name: people
     for people, names in (
-        (EVERYBODY, "home.home"),
+        (EVERYBODY, "home.home links.open_link"),
         (WATCHERS, "assignments.assignment assignments.assignments selection.filter_by_pattern"),
         (WATCHERS, "group_sets.group_set group_sets.group_sets group_sets.more_groups"),
         (STAFF, "changes.changes connection.connection history.history runs.activity runs.run"),
@@ -54,6 +54,8 @@ OPEN_TO: dict[str, set[str]] = {
         (MANAGERS, "groups.normalize_group_name groups.random_assign_students groups.remove_student_from_group"),
         (MANAGERS, "imports.download_template imports.import_group_set imports.reimport_group_set"),
         ({"staff"}, "imports.confirm_import imports.confirm_reimport roster_files.confirm"),  # whose draft it is
+        (MANAGERS, "links.links links.connect_link links.disconnect_link"),
+        ({"staff"}, "placing.place_link placing.cancel_placing"),  # whom the platform asked
         (MANAGERS, "members.add_member members.delete_member members.edit_member roster_files.upload"),
         (MANAGERS, "publication.publish_group_set publication.push_course_group_memberships"),
         (MANAGERS, "publication.push_group_set publication.unpublish_group_set"),
@@ -88,6 +90,7 @@ RULED: dict[str, set[str]] = {
     "history.group_history": EVERYBODY - IN_IT - STAFF,
     "connection.disconnect": STAFF,
     **{name: {"assistant"} for name in ("imports.confirm_import", "imports.confirm_reimport", "roster_files.confirm")},
+    **{name: {"assistant"} for name in ("placing.place_link", "placing.cancel_placing")},
 }
 Sent = Callable[[Scene], dict[str, Any]]
 # What is sent to do it, where an empty form does nothing.

@@ -115,11 +115,13 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('accepts_deployments', sa.Boolean(), server_default=sa.false(), nullable=False),
             sa.Column('manages_all', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
-        'course': (sa.Column('copied_from', sa.Text(), nullable=True),),
         'browser_session': (
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
-        'course': (sa.Column('rights_asked_of', sa.Uuid(), nullable=True),),
+        'course': (
+            sa.Column('copied_from', sa.Text(), nullable=True),
+            sa.Column('rights_asked_of', sa.Uuid(), nullable=True),
+        ),
         'deployment': (sa.Column('refused_at', TIME, nullable=True),),
         'service_token': (sa.Column('set_by', sa.String(length=255), nullable=True),),
         'oauth_client': (sa.Column('set_by', sa.String(length=255), nullable=True),),

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import expect
 
 from lti_tool.cli import cli
+from tests.e2e.conftest import COURSE
 
 pytestmark = pytest.mark.browser
 BACK = {"moodle": "moodle/mod/lti/toolconfigure.php/1/activate", "canvas": "canvas/accounts/1/apps/1/on"}
@@ -39,16 +39,16 @@ def test_an_administrator_registers_the_tool_by_a_link(visitor, demo, command, b
     page.get_by_role("button", name="Add LTI Advantage").click()
     frame = page.frame_locator("iframe.tool")
     agree = frame.get_by_role("button", name=re.compile("^Register with localhost"))
-    expect(agree).to_be_visible()
+    agree.wait_for()
     assert broken_rules(visitor.tool_frame()) == []
     agree.click()
     confirm = frame.get_by_text("lti-tool registration confirm").inner_text()
     assert broken_rules(visitor.tool_frame()) == []
     frame.get_by_role("button", name="Close this window").click()
-    expect(page.get_by_text("Pending", exact=True)).to_be_visible()
+    page.get_by_text("Pending", exact=True).wait_for()
     page.get_by_role("button", name="Activate").first.click()
     command(*confirm.split()[-2:])
-    expect(visitor.open_tool("moodle").heading("CS101 Introduction to Programming")).to_be_visible()
+    visitor.open_tool("moodle").heading(COURSE["moodle"]).wait_for()
 
     # Canvas: the link names it; the window closes at once, and the first launch tells the placement.
     page.goto(demo.lms)
@@ -62,4 +62,4 @@ def test_an_administrator_registers_the_tool_by_a_link(visitor, demo, command, b
     deployment = tool.main.locator("code").first.inner_text()
     registration = re.findall(r"(\S+)  active +canvas", command("list"))[-1]
     command("deployment", "add", registration, deployment)
-    expect(visitor.open_tool("canvas").heading("Introduction to Programming")).to_be_visible()
+    visitor.open_tool("canvas").heading(COURSE["canvas"]).wait_for()

@@ -156,13 +156,7 @@ def _admit() -> None:
     if request.method not in SAFE_METHODS:
         require_own_form()
     if isinstance(permission, AdminPermission):
-        g.administrator = find_administrator(g.visitor)
-        about = (request.view_args or {}).get("registration_id")
-        require_administrator(g.administrator, permission, about)
-        if request.method not in SAFE_METHODS:
-            log.info(
-                "administration", endpoint=request.endpoint, registration=str(about), by=g.visitor.session_key[:12]
-            )
+        _admit_administrator(permission)
         return
     course_id = (request.view_args or {})["course_id"]
     found = find_viewer(g.visitor, course_id)
@@ -176,6 +170,15 @@ def _admit() -> None:
     code = holds_back(found.at_work, permission, subject_set())
     if code and request.method in SAFE_METHODS:
         raise Conflict(code)
+
+
+def _admit_administrator(permission: AdminPermission) -> None:
+    """Find out what the visitor may administer, and let only that through; what they change is logged."""
+    g.administrator = find_administrator(g.visitor)
+    about = (request.view_args or {}).get("registration_id")
+    require_administrator(g.administrator, permission, about)
+    if request.method not in SAFE_METHODS:
+        log.info("administration", endpoint=request.endpoint, registration=str(about), by=g.visitor.session_key[:12])
 
 
 def _require_text() -> None:

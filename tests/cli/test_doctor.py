@@ -4,11 +4,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import has_app_context
 
 from lti_tool.cli.context import opened
 from lti_tool.demo import ToolLink
 from lti_tool.domain.clock import now
 from lti_tool.models import CourseAccess, LaunchRefusal, db, transaction
+from lti_tool.outbound import Outbound
 from tests.smtp import mail_server
 
 
@@ -33,6 +35,23 @@ def test_all_is_well_after_a_launch(serving: Any, taught: Any) -> None:
     assert len(lines) == len(ran.json)
     assert {line.split()[0] for line in lines} == {"ok", "warning"}
     assert all("→" in line for line in lines if line.startswith("warning"))
+
+
+def test_nobody_is_called_inside_a_transaction(canvas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    canvas.tool.ok(
+        *("oauth-client", "set", canvas.registration_id, "--client-id", "demo-canvas-api"), stdin="demo-canvas-secret\n"
+    )
+    called: list[bool] = []
+    request = Outbound.request
+
+    def watched(self: Outbound, *given: Any, **more: Any) -> Any:
+        called.append(has_app_context() and db.session().in_transaction())
+        return request(self, *given, **more)
+
+    monkeypatch.setattr(Outbound, "request", watched)
+    canvas.tool.run("doctor", "--registration", canvas.registration_id)
+    assert len(called) > 5
+    assert not any(called)
 
 
 def test_a_database_that_is_behind_and_a_missing_key_are_said(bare: Any, tmp_path: Any) -> None:

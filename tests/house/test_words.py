@@ -104,6 +104,22 @@ def test_every_kind_of_notice_has_its_sentence(app: Flask, modules: Modules, not
     nothing(missing(found, known), "write the sentence into templates/notices/words.html")
 
 
+def test_every_refusal_of_a_launch_has_its_reason_for_administrators(
+    app: Flask, modules: Modules, nothing: Nothing
+) -> None:
+    known = app.jinja_env.get_template("admin/reasons.html").module.REASONS
+    # Of no registration, or of a page and not of a launch: these are not kept.
+    others = {"registration_unknown", "no_session", "session_ended"}
+    codes = {
+        str(node.args[0].value)
+        for text in modules.values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and called(node) == "LaunchError" and isinstance(node.args[0], ast.Constant)
+    }
+    assert len(codes) > 20, "the errors are not found any more"
+    nothing(sorted(codes - set(known) - others), "write the reason into templates/admin/reasons.html")
+
+
 def test_every_act_of_the_history_has_its_sentence(app: Flask, modules: Modules, nothing: Nothing) -> None:
     known = app.jinja_env.get_template("history/words.html").module.ACTIONS
     found = Codes(modules).of("note", "history", 2, "action")

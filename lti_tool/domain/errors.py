@@ -2,7 +2,7 @@
 
 ToolError
 ├ NotFound · Forbidden · Conflict
-├ RuleViolation
+├ RuleViolation · TooOften
 ├ LaunchError
 ├ StoreUnavailable (the documents' place)
 └ LmsError
@@ -40,6 +40,10 @@ class Conflict(ToolError):
 
 class RuleViolation(ToolError):
     """The request breaks a rule of groups; nothing was stored."""
+
+
+class TooOften(ToolError):
+    """One person did this more often than anybody may; it is open again in `seconds`."""
 
 
 class LaunchError(ToolError):

@@ -196,11 +196,12 @@ def _permission_of(view: Callable[..., object]) -> Permission | AdminPermission 
 
 
 def _who_may_frame() -> tuple[str, ...]:
-    """Return the origins of whose session this is or was, or of the platform whose launch this is."""
+    """Return the origins of the platform whose launch this is, or of whose session it is or was."""
+    registration_id = (request.view_args or {}).get("registration_id")
+    if request.blueprint == "lti" and registration_id:
+        return frame_origins(find_registration(registration_id))
     if g.visitor:
         return cast("Visitor", g.visitor).frame_origins
-    if request.blueprint == "lti" and "registration_id" in (request.view_args or {}):
-        return frame_origins(find_registration((request.view_args or {})["registration_id"]))
     ended = request.cookies.get(SESSION_COOKIE)
     return ended_frame(ended) if ended else ()
 

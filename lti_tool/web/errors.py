@@ -2,11 +2,9 @@
 
 import secrets
 from contextlib import suppress
-from math import ceil
 
 import structlog
 from flask import Flask, Response, jsonify, make_response, request
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.domain.documents import MEGABYTE
@@ -21,10 +19,10 @@ from lti_tool.domain.errors import (
     RuleViolation,
     StoreUnavailable,
     ToolError,
+    TooOften,
 )
 from lti_tool.web.access import FORM_MEGABYTES, typed_texts
 from lti_tool.web.answers import prefers_json
-from lti_tool.web.limits import seconds_to_wait
 from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
@@ -38,6 +36,7 @@ STATUS: tuple[tuple[type[ToolError], int], ...] = (
     (Forbidden, 403),
     (Conflict, 409),
     (RuleViolation, 422),
+    (TooOften, 429),
     (StoreUnavailable, 503),
     (LmsChanged, 409),
     (LmsRefused, 502),
@@ -61,7 +60,10 @@ def register(app: Flask) -> None:
 
 def answer_error(error: ToolError) -> Response:
     """Answer an error with the page of its code."""
-    return _page(error.code, status_of(error), error.facts)
+    response = _page(error.code, status_of(error), error.facts)
+    if isinstance(error, TooOften):
+        response.headers["Retry-After"] = str(error.facts["seconds"])
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -69,11 +71,6 @@ def _http_error(error: HTTPException) -> Response:
     if error.code == 413:
         facts["limit"] = (request.max_content_length or 0) // MEGABYTE - FORM_MEGABYTES
         _take_rest()
-    if isinstance(error, RateLimitExceeded):
-        seconds = seconds_to_wait()
-        response = _page("http_429", 429, {"minutes": ceil(seconds / 60)})
-        response.headers["Retry-After"] = str(seconds)
-        return response
     response = _page(f"http_{error.code}", error.code or 500, facts)
     if error.code == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())

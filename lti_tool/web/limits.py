@@ -3,20 +3,25 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from math import ceil
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app, request
-from flask_limiter import Limiter
-from limits.storage import Storage
+import structlog
+from flask import Flask, request
+from limits import RateLimitItem, parse_many
+from limits.errors import StorageError
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import TooOften
 from lti_tool.lti.state import digest
 from lti_tool.settings import Settings
 from lti_tool.web.access import viewer
 
+log = structlog.get_logger(__name__)
 V = TypeVar("V", bound=Callable[..., object])
-EXTENSION = "lti_tool_limiter"
 MOST_WINDOWS = 100_000
 REDIS_SECONDS = 1  # a slow Redis must not hold up launches
 
@@ -67,37 +72,48 @@ def limited(rate: Rate) -> Callable[[V], V]:
 
 def register(app: Flask, settings: Settings) -> None:
     """Limit every view that declares a rate, by counts in Redis where the queue is there, else in this process."""
-    in_redis = settings.queue_url.startswith("redis")
-    limiter = Limiter(
-        _member,
-        storage_uri=settings.queue_url if in_redis else f"{ProcessWindows.SCHEME}://",
-        storage_options={"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS} if in_redis else {},
-        strategy="fixed-window",
-        swallow_errors=True,  # without Redis people go on without limits
-    )
-    limiter.init_app(app)
-    app.extensions[EXTENSION] = limiter
+    if settings.queue_url.startswith("redis"):
+        waits = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+        storage = storage_from_string(settings.queue_url, wrap_exceptions=True, **waits)
+    else:
+        storage = ProcessWindows()
+    windows = FixedWindowRateLimiter(storage)
     for endpoint, view in app.view_functions.items():
-        rate: Rate | None = getattr(view, "rate", None)
-        if rate:
-            limit: Any = limiter.shared_limit(rate.amount, rate.scope, key_func=rate.key, methods=list(rate.methods))
-            app.view_functions[endpoint] = limit(view)
+        if rate := getattr(view, "rate", None):
+            app.view_functions[endpoint] = _counted(windows, rate, view)
 
 
-def seconds_to_wait() -> int:
-    """Return after how many seconds the limit that was met by this request is open again."""
-    limit = cast("Limiter", current_app.extensions[EXTENSION]).current_limit
-    return max(1, ceil(limit.window.reset_time - now().timestamp())) if limit else 1
+def _counted(windows: FixedWindowRateLimiter, rate: Rate, view: V) -> V:
+    items = parse_many(rate.amount)
+
+    @wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> object:
+        if request.method in rate.methods:
+            _count(windows, items, rate.scope, rate.key())
+        return view(*args, **kwargs)
+
+    return cast("V", counted)
+
+
+def _count(windows: FixedWindowRateLimiter, items: list[RateLimitItem], *key: str) -> None:
+    try:
+        full = next((item for item in items if not windows.hit(item, *key)), None)
+        until = windows.get_window_stats(full, *key).reset_time if full else 0
+    except StorageError:
+        log.warning("limits_not_counted")  # without Redis people go on without limits
+        return
+    if full:
+        seconds = max(1, ceil(until - now().timestamp()))
+        raise TooOften("too_often", seconds=seconds, minutes=ceil(seconds / 60))
 
 
 class ProcessWindows(Storage):
     """Counts in the memory of this process, in windows that begin with the first use.
 
-    In place of the extension's own store, which starts a thread for nearly every count and can fail in it under load.
+    In place of the library's own store, which starts a thread for nearly every count and can fail in it under load.
     """
 
-    SCHEME = "process"
-    STORAGE_SCHEME = [SCHEME]
+    STORAGE_SCHEME = ["process"]
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: object) -> None:
         super().__init__(uri, wrap_exceptions)

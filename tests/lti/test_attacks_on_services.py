@@ -74,6 +74,16 @@ def test_cross_tenant_two_platforms_of_one_issuer_and_client_share_no_token(with
     assert key_server.asked.count(path) == 2
 
 
+def test_clickjacking_a_login_is_framed_by_its_own_platform_whoever_is_signed_in(make_school):
+    one, other = make_school(), make_school(auth_login_url="https://auth.other.example/authorize")
+    client = one.client()
+    assert one.launch(client=client).status_code == 303
+    for answer in (other.login(client).answer, client.post(f"{other.path}/launch", base_url=BASE)):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "https://auth.other.example" in policy
+        assert "https://auth.platform.example" not in policy
+
+
 def test_state_fixation_what_a_stranger_wants_as_state_is_not_taken(school):
     hop = school.login(school.client(), state="mine", nonce="mine", bind="mine")
     assert "mine" not in (hop.state, hop.nonce)

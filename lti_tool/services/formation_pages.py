@@ -97,7 +97,8 @@ def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> For
     states = read_states([grouping.id for grouping, _ in mine])
     names = names_of([seat.member_id for state in states.values() for seat in state.seats])
     joined = [(grouping, name) for grouping, name in mine if member_id in states[grouping.id].committed]
-    apart = tell_apart(course_id, member_id) if joined else {}
+    invites = any(states[grouping.id].status_of(member_id) is Status.INVITER for grouping, _ in joined)
+    apart = tell_apart(course_id, member_id) if invites else {}  # for everybody else the page asks for nothing more
     own = next((_own(rules, row_, name, states[row_.id], (member_id, names, apart)) for row_, name in joined), None)
     invitations = [
         _invitation(grouping, name, states[grouping.id], names)

@@ -108,6 +108,10 @@ class RolesForm(Form):
 
 
 def _is_given(_form: Form, field: Any) -> None:
+    try:
+        as_uuid(field.name.removeprefix(RolesForm.PREFIX))
+    except ValueError:
+        raise ValidationError("member_not_found") from None
     if field.data not in GIVEN_ROLES:
         raise ValidationError("role_not_given")
 

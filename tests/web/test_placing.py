@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
+from lti_tool.lti.tool_config import TITLE
 from lti_tool.models import (
     Assignment,
     Course,
@@ -69,7 +70,7 @@ def test_the_picker_says_what_each_page_is(stocked: Any, count_queries: Any) -> 
     page = teacher.get(ask(stocked))
     labels = [" ".join(label.text.split()) for label in page.select("fieldset label")]
     assert labels == [
-        "Groups The course’s own page: to students their groups and assignments",
+        f"{TITLE} The course’s own page: to students their groups and assignments",
         "Essay Assignment: students form their groups",
         "Report Assignment: students see their group",
         "Teams Group set: students see their group; sign-up is closed now",

@@ -75,6 +75,7 @@ def upgrade() -> None:
     )
     for name in ('assignment_id', 'group_set_id'):
         op.create_index(op.f(f'ix_link_target_{name}'), 'link_target', [name])
+    op.add_column('course', sa.Column('copied_from', sa.Text(), nullable=True))
     _create_placing_request()
 
 
@@ -108,7 +109,6 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('accepts_deployments', sa.Boolean(), server_default=sa.false(), nullable=False),
             sa.Column('manages_all', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
-        'course': (sa.Column('copied_from', sa.Text(), nullable=True),),
         'browser_session': (
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
@@ -117,6 +117,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
 
 def downgrade() -> None:
     """Take this step back."""
+    op.drop_column('course', 'copied_from')
     for table in ('placing_request', 'link_target', 'launch_refusal', 'registration_link'):
         op.drop_table(table)
     for table, columns in _columns().items():

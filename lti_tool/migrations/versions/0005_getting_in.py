@@ -117,9 +117,9 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
 
 def downgrade() -> None:
     """Take this step back."""
-    op.drop_column('course', 'copied_from')
     for table in ('placing_request', 'link_target', 'launch_refusal', 'registration_link'):
         op.drop_table(table)
     for table, columns in _columns().items():
         for column in columns:
             op.drop_column(table, column.name)
+    op.drop_column('course', 'copied_from')

@@ -286,7 +286,7 @@ def _send_headers(response: Response) -> Response:
 
 @lru_cache(maxsize=1024)
 def _content_policy(framed_by: tuple[str, ...] | None, form_target: str) -> str:
-    """Return the policy of a page that these origins may frame (None: anybody may), whose forms go to one place."""
+    """Return the policy of a page that these origins may frame (None: anybody may), whose forms go nowhere else."""
     ancestors = "*" if framed_by is None else " ".join(("'self'", *_origins(framed_by)))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "

@@ -48,6 +48,6 @@ def cancel_placing(course_id: UUID, placing_id: UUID) -> Response:
 
 
 def _answer(placed: service.Placed) -> Response:
-    """Return the page whose form takes the answer on, in the same window; it may post there and nowhere else."""
-    (g.form_target,) = origins((placed.return_url,))
+    """Return the page whose form takes the answer on, in the same window: the one page that may post elsewhere."""
+    g.form_target = " ".join(("'self'", *origins((placed.return_url,))))
     return page("placing/answer.html", placed=placed)

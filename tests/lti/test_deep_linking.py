@@ -131,7 +131,7 @@ def test_d2_d3_the_answer_arrives_in_the_same_window_as_a_form_with_the_token(sc
     assert [field["name"] for field in form.select("input")] == ["JWT"]
     assert token.count(".") == 2
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
-    assert policy["form-action"] == "https://lms.school.example"
+    assert policy["form-action"] == "'self' https://lms.school.example"
     assert policy["script-src"] == "'self'"
     assert "https://lms.school.example" in policy["frame-ancestors"].split()
 

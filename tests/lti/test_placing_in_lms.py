@@ -30,7 +30,8 @@ class _Silent(WSGIRequestHandler):
 
 
 def read_form(answer: Any) -> tuple[str, dict[str, str]]:
-    form = BeautifulSoup(answer.text, "html.parser").select_one("form")
+    page = BeautifulSoup(answer.text, "html.parser")
+    form = page.select_one("form#placing-answer") or page.select_one("form")
     return form["action"], {field["name"]: field["value"] for field in form.select("input[name]")}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ScalarSelect, Select, select
 
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.groups import Origin, require_editable_group, require_editable_set
@@ -30,6 +30,12 @@ def read_formed(set_id: UUID) -> dict[UUID, Formed]:
         .order_by(Assignment.name.desc())
     )
     return {group_id: Formed(assignment_id, name) for group_id, assignment_id, name in rows}
+
+
+def formed_columns() -> tuple[ScalarSelect[UUID], ScalarSelect[str]]:
+    """Return what gives the `Formed` of each Group of a query, without another: its assignment's id and name."""
+    first = _formed(Assignment.id).where(Grouping.group_id == Group.id).order_by(Assignment.name).limit(1)
+    return first.scalar_subquery(), first.with_only_columns(Assignment.name).scalar_subquery()
 
 
 def _formed(*columns: Any) -> Select[Any]:

@@ -28,6 +28,8 @@ from lti_tool.services.group_names import follow_members
 from lti_tool.services.memberships import append_members
 from lti_tool.services.people import names_of
 
+TICK = timedelta(microseconds=1)  # between seats that are taken at once: who comes first is told by their times
+
 
 @dataclass(frozen=True)
 class Place:
@@ -47,6 +49,7 @@ def add_grouping(assignment: Assignment, group: Group, *, alone: bool = False) -
 
 def add_groupings(assignment: Assignment, groups: Sequence[Group], *, alone: bool = False) -> list[Grouping]:
     """Store a grouping of each group, in their order; raise as `add_grouping` does."""
+    at = now()
     rows = [
         Grouping(
             id=uuid4(),
@@ -55,9 +58,9 @@ def add_groupings(assignment: Assignment, groups: Sequence[Group], *, alone: boo
             group_name=group.name,
             alone=alone,
             approved=False,
-            created_at=now(),
+            created_at=at + number * TICK,
         )
-        for group in groups
+        for number, group in enumerate(groups)
     ]
     try:
         with db.session.begin_nested():
@@ -100,12 +103,13 @@ def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
     known = {(grouping_id, member_id): key for key, grouping_id, member_id in rows}
     began, changed, new = now(), [], []
     for number, place in enumerate(places):
-        at = began + timedelta(microseconds=number)  # who came first is told by the time (FORM-48)
+        at = began + number * TICK  # who came first is told by the time (FORM-48)
         values = {"status": place.status, "changed_at": at, "ended_at": None}
         key = known.get((place.row.id, place.member_id))
         if key is None:
-            fixed = {"id": uuid4(), "grouping_id": place.row.id, "assignment_id": assignment_id, "created_at": at}
-            new.append({**fixed, **values, "member_id": place.member_id, "invited_by": place.invited_by})
+            fixed = {"id": uuid4(), "grouping_id": place.row.id, "assignment_id": assignment_id}
+            person = {"member_id": place.member_id, "invited_by": place.invited_by}
+            new.append({**fixed, **person, **values, "created_at": at})
         else:  # who invited stays written down, unless somebody else does now
             changed.append({"id": key, **values, **({"invited_by": place.invited_by} if place.invited_by else {})})
     if changed:

@@ -57,7 +57,7 @@ class Space:
             if rule.endpoint.startswith("space."):
                 path = self.world.app.url_map.bind("").build(rule.endpoint, {n: values[n] for n in rule.arguments})
                 found += [(method, path) for method in ("GET", "POST") if method in (rule.methods or ())]
-        assert len(set(found)) == 8
+        assert len(set(found)) == 9
         return sorted(set(found))
 
     def say(self, who: Browser, text: str) -> None:

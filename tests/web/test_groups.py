@@ -136,7 +136,7 @@ def test_moving_one_person_asks_where(filled: Any) -> None:
     part, _ = teacher.fragment(link)
     assert part.form
     assert not part.select("h1")
-    form = page.select_one("form[method=post]")
+    form = page.select_one("main form[method=post]")
     teacher.follow(form["action"], member_ids=str(filled.ana), group_id=str(filled.names["team-2"]))
     assert filled.people_in("team-2") == {filled.ana}
 

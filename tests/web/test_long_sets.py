@@ -110,7 +110,7 @@ def test_whatever_is_done_further_down_leads_back_there(long: Any, where: str) -
     assert block == 3
     edit, gone = (a["href"] for a in card.select(".links a")[:2])
     assert query(edit) == query(gone) == here
-    form = teacher.get(edit).select_one("form[action]")
+    form = teacher.get(edit).select_one("main form[action]")
     saved = teacher.post(form["action"], name=f"{last} renamed", description="")
     assert f"{last} renamed".lower().replace(" ", "-") in titles(teacher.get(saved))
     assert sorted(query(saved).split("&")) == sorted([*here.split("&"), "notice=group_saved"])
@@ -140,7 +140,7 @@ def test_one_person_is_moved_from_a_later_page_to_any_group(long: Any) -> None:
     page = teacher.get(f"{long.path}?page=7")
     question = teacher.get(page.select_one(".people .links a")["href"])
     assert len(question.select("select option")) == GROUPS - 1
-    form = question.select_one("form[method=post]")
+    form = question.select_one("main form[method=post]")
     assert query(form["action"]) == "page=7"
     done = teacher.post(form["action"], member_ids=str(long.people[36]), group_id=str(long.names["Team 1"]))
     assert "page=7" in query(done)

@@ -123,6 +123,9 @@ def _read(outbound: Outbound, url: str, document: object) -> PlatformConfigurati
     platform = platform if isinstance(platform, dict) else {}
     code = str(platform.get("product_family_code", "")).strip().casefold()
     family = code if code in ("canvas", "moodle") else "other"
+    audience = _audience(family, document.get("authorization_server"))
+    for place in (addresses["token_endpoint"], audience):
+        _require_own_tokens(url, issuer, place)
     return PlatformConfiguration(
         issuer=issuer,
         auth_login_url=addresses["authorization_endpoint"],
@@ -132,7 +135,7 @@ def _read(outbound: Outbound, url: str, document: object) -> PlatformConfigurati
         family=family,
         name=_name(platform) or host_of(issuer),
         lms_url=_lms_url(family, issuer, addresses["registration_endpoint"], platform),
-        token_audience=_audience(family, document.get("authorization_server")),
+        token_audience=audience,
         scopes=_scopes(document.get("scopes_supported")),
         placements=_placements(platform.get("messages_supported")),
     )
@@ -171,6 +174,17 @@ def _require_same_site(outbound: Outbound, url: str, issuer: str) -> None:
     here, said = host_of(url).casefold(), host_of(issuer).casefold()
     if here != said and SPEAKS_FOR.get(here) != said:
         raise RuleViolation("platform_issuer_foreign", host=here, issuer=issuer)
+
+
+def _require_own_tokens(url: str, issuer: str, place: str | None) -> None:
+    """Raise RuleViolation("platform_tokens_foreign") for a place of access tokens that is not the platform's own.
+
+    The client id is of the platform's choosing. Who named another platform's token endpoint, or that one's audience,
+    and its client id, would be sent that one's token, or what buys it (lti.md 6.3). A cloud that gives its tokens at
+    a host for all its customers (D2L) is registered by hand, by somebody who knows it.
+    """
+    if place is not None and host_of(place).casefold() not in {host_of(url).casefold(), host_of(issuer).casefold()}:
+        raise RuleViolation("platform_tokens_foreign", host=host_of(url), other=host_of(place) or place[:100])
 
 
 def _name(platform: Mapping[str, Any]) -> str:

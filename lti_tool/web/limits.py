@@ -39,6 +39,10 @@ def _login_state() -> str:
     return digest(request.form.get("state", "") or str((request.view_args or {})["registration_id"]))
 
 
+def _registration_link() -> str:
+    return digest(request.form.get("token", ""))
+
+
 @dataclass(frozen=True)
 class Rate:
     """So many times in such a time, all views of a scope together, for each key."""
@@ -52,6 +56,7 @@ class Rate:
 # All numbers stand here. The first two only end loops: whoever invents hints or states is limited by nothing but cost.
 LOGIN = Rate("300 per minute", "login", _login_hint, ("GET", "POST"))
 LAUNCH = Rate("60 per minute", "launch", _login_state)
+REGISTER = Rate("10 per minute", "register", _registration_link)  # each try makes two calls to another machine
 CODE = Rate("10 per minute; 60 per hour", "code")
 JOIN = Rate("30 per minute", "join")
 INVITE = Rate("20 per minute; 200 per hour", "invite")

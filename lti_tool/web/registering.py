@@ -10,6 +10,7 @@ from lti_tool.lti.platform_configuration import framing_origins
 from lti_tool.services.dynamic_registration import read_platform_request, register_platform
 from lti_tool.web.access import public, require_own_origin, tool
 from lti_tool.web.errors import status_of
+from lti_tool.web.limits import REGISTER, limited
 
 blueprint = Blueprint("registering", __name__)
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ def ask() -> Response:
 
 @blueprint.post("/lti/register")
 @public
+@limited(REGISTER)
 def register() -> Response:
     """Register the tool at the platform, and close the window."""
     sent = _sent()

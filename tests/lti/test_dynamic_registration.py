@@ -270,12 +270,13 @@ def test_a_canvas_is_asked_for_its_own_places_and_needs_no_confirmation_when_the
 
 
 def test_a_platform_without_a_registration_token_is_sent_none(registrar: Registrar, lms: PlayedPlatform) -> None:
-    lms.says = {PLATFORM: {"product_family_code": "desire2learn"}, "authorization_server": "https://aud.example"}
+    audience = f"{lms.url}/audience"
+    lms.says = {PLATFORM: {"product_family_code": "desire2learn"}, "authorization_server": audience}
     lms.answer = (200, {"client_id": "c", "deployment_id": "beside"})
     registrar.press(registrar.link(), registration_token="")
     assert [sent for _, _, sent in lms.asked] == [None, None]
     (row,) = registrar.rows()
-    assert (row.family, row.lms_url, row.token_audience) == ("other", None, "https://aud.example")
+    assert (row.family, row.lms_url, row.token_audience) == ("other", None, audience)
     assert row.deployments[0].lms_deployment_id == "beside"
     assert [message["type"] for message in lms.sent[0][TOOL]["messages"]] == ["LtiResourceLinkRequest"]
 
@@ -365,6 +366,9 @@ def test_a_configuration_that_is_none_is_refused_and_the_link_stays(
         ({"jwks_uri": "https://name:word@keys.example/"}, "jwks_uri"),
         ({"token_endpoint": None}, "token_endpoint"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "authorization_endpoint"),
+        ({"token_endpoint": "https://victim.example/token"}, "somebody else’s place for access tokens"),
+        ({"authorization_server": "https://victim.example/token"}, "somebody else’s place for access tokens"),
+        ({"authorization_server": "victim"}, "somebody else’s place for access tokens"),
     ],
 )
 def test_what_a_platform_says_of_itself_is_checked(

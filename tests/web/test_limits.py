@@ -14,6 +14,7 @@ from lti_tool.web.limits import ProcessWindows
 RATES = {
     "lti.login": "login",
     "lti.launch": "launch",
+    "registering.register": "register",
     "doors.join_via_code": "code",
     "doors.join_via_invite_link": "join",
     "doors.join_listed": "join",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from lti_tool.domain.clock import now
 from lti_tool.models import (
@@ -128,6 +129,38 @@ def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
     for what in ("grouping/alone", "grouping/start"):
         assert "Your teachers form the groups" in words(course.post(course.ana, what, 422))
     assert course.people() == {}
+    course.post(course.teacher, "groupings", member_ids=[course.ids["Ana"], course.ids["Bo"]], name="k")
+    grouping = course.own(course.ana)
+    for who, what in ((course.bo, "leave"), (course.ana, "break-up"), (course.ana, "invite")):
+        data = {"member_ids": [course.ids["Cleo"]]} if what == "invite" else {}
+        refused = course.post(who, f"groupings/{grouping}/{what}", 422, **data)
+        assert "Your teachers form the groups" in words(refused)
+        assert not course.page(who).select(f"[href*='/{what}'], form[action*='/{what}']")
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted"}
+
+
+@pytest.mark.shows("FORM-11")
+def test_nobody_joins_by_an_old_invitation_where_staff_form_the_groups_now(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    with course.world.app.app_context():
+        db.session.get_one(Assignment, course.id).formed_by = "staff"
+        db.session.commit()
+    page = course.page(course.bo)
+    assert "Your teachers form the groups now" in words(page)
+    assert not page.select("form[action$='/accept']")
+    course.post(course.bo, f"groupings/{grouping}/accept", 422)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    course.post(course.bo, f"groupings/{grouping}/refuse")
+
+
+def test_a_groups_own_limit_holds_for_who_was_invited_too(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    with course.world.app.app_context():
+        db.session.execute(update(Group).values(max_members=2))
+        db.session.commit()
+    assert "full" in words(course.post(course.cleo, f"groupings/{grouping}/accept", 422))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "pending"}
 
 
 @pytest.mark.shows("FORM-38")

@@ -85,15 +85,16 @@ def hold_group(viewer: Viewer, group_id: UUID) -> HeldGroup:
     access = read_group_access(viewer, group_id)
     if access.actor.is_staff:
         require_edits(viewer.course.id, *(row.id for row in access.sets))
-    return _read(viewer, access)
+    return read_held(viewer, access)
 
 
 def again(held: HeldGroup) -> HeldGroup:
     """Return a held group as it is now, after a change in the same transaction."""
-    return _read(held.viewer, held.access)
+    return read_held(held.viewer, held.access)
 
 
-def _read(viewer: Viewer, access: GroupAccess) -> HeldGroup:
+def read_held(viewer: Viewer, access: GroupAccess) -> HeldGroup:
+    """Return what `hold_group` does without holding it: good for a look, not for a change."""
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.role)
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)

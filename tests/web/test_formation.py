@@ -237,6 +237,37 @@ def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course, 
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
 
 
+@pytest.mark.shows("FORM-38")
+def test_after_the_last_invitation_nothing_is_begun_and_nobody_is_asked(course: Course) -> None:
+    grouping = course.start(course.ana, "Cleo")
+    with course.world.app.app_context():
+        db.session.get_one(Assignment, course.id).last_invitation_at = now() - timedelta(minutes=1)
+        db.session.commit()
+    for who, what in (
+        (course.bo, "grouping/start"),
+        (course.bo, "grouping/alone"),
+        (course.ana, f"groupings/{grouping}/invite"),
+    ):
+        assert "The time for this is over" in words(course.post(who, what, 422, member_ids=[course.ids["Bo"]]))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Cleo": "pending"}
+    assert len(course.people()) == 1
+    course.post(course.cleo, f"groupings/{grouping}/accept")  # the last answer may come later
+
+
+@pytest.mark.shows("FORM-44")
+def test_a_group_that_is_full_or_over_meanwhile_is_joined_by_nobody(world: World) -> None:
+    course = Course(world, max_size=2)
+    full = course.start(course.ana, "Bo")
+    course.post(course.teacher, f"groupings/{full}/members", member_ids=[course.ids["Dan"]])
+    assert "full" in words(course.post(course.bo, f"groupings/{full}/accept", 422))
+    assert course.statuses(full) == {"Ana": "inviter", "Bo": "pending", "Dan": "accepted"}
+    over = course.start(course.cleo, "Bo")
+    course.post(course.cleo, f"groupings/{over}/break-up")
+    page = course.post(course.bo, f"groupings/{over}/accept", 404)
+    assert "Ana Berg invites you" in words(page), "the page as it is now"
+    assert course.statuses(over) == {}
+
+
 @pytest.mark.shows("FORM-45")
 def test_the_inviter_takes_back_and_clears_and_nobody_else(course: Course) -> None:
     grouping = course.start(course.ana, "Bo", "Cleo", "Dan")

@@ -167,10 +167,11 @@ def refusal_of_invitation(
 
 
 def require_acceptance(rules: Rules, at: datetime, state: State, member_id: UUID, *, committed: bool) -> None:
-    """Raise RuleViolation unless a student may join by an invitation (FORM-20, 43, 44).
+    """Raise RuleViolation unless a student may join by an invitation (FORM-11, 20, 43, 44).
 
     A seat that was refused and asked for again is open only while there is room: the place may be somebody else's now.
     """
+    _require_students_form(rules)
     _require_before(rules.last_answer_at, at)
     if state.status_of(member_id) is not Status.PENDING:
         raise RuleViolation("not_invited")
@@ -230,6 +231,7 @@ def require_clearing(state: State, member_id: UUID, invitee: UUID) -> None:
 
 def require_leaving(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
     """Raise RuleViolation unless somebody may leave: who accepted, before the last answer; the inviter breaks it up."""
+    _require_students_form(rules)
     _require_before(rules.last_answer_at, at)
     status = state.status_of(member_id)
     if status is Status.INVITER:
@@ -239,7 +241,8 @@ def require_leaving(rules: Rules, at: datetime, state: State, member_id: UUID) -
 
 
 def require_breaking_up(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless the inviter may break the grouping up (FORM-33, 34, 47; ruling C10)."""
+    """Raise RuleViolation unless the inviter may break the grouping up (FORM-11, 33, 34, 47; ruling C10)."""
+    _require_students_form(rules)
     _require_inviter(state, member_id)
     _require_before(rules.last_answer_at, at)
     if validity(rules, state).valid and len(state.committed) > 1:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.formation import validity
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -25,7 +26,7 @@ from lti_tool.models import (
 )
 from lti_tool.services.assignments import get_assignment, read_exclusions
 from lti_tool.services.group_sets import get_set
-from lti_tool.services.groupings import own_seats
+from lti_tool.services.groupings import OwnSeats, own_seats, read_states, rules_of
 from lti_tool.services.memberships import read_members
 
 
@@ -91,7 +92,7 @@ class OwnAssignment:
     """An assignment as a student sees it: one's own groups (one, as a rule) with the people in them.
 
     `invitations`: how many wait for an answer. `alone`: work alone, which a group that nobody joined yet is not.
-    `has_place`: has formed or joined a group for it, where students do.
+    `has_place`: has formed or joined a group for it, where students do; `missing`: how many more people make it valid.
     """
 
     row: Assignment
@@ -99,6 +100,7 @@ class OwnAssignment:
     invitations: int = 0
     alone: bool = False
     has_place: bool = False
+    missing: int = 0
 
     @property
     def needs_action(self) -> bool:
@@ -176,14 +178,17 @@ def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment
     members = read_members([group_id for _, group_id, _ in mine])
     excluded = _exclusions(course_id)
     seats = own_seats(member_id)
+    states = read_states([grouping_id for one in seats.values() for grouping_id in one.grouping_ids])
     found = []
     for row in rows:
         if row.formed_by == "students":
-            group_ids, invitations = seats.get(row.id, (frozenset(), 0))
-            own = [(name, members.get(group_id, ())) for _, group_id, name in mine if group_id in group_ids]
+            part = seats.get(row.id, OwnSeats())
+            own = [(name, members.get(group_id, ())) for _, group_id, name in mine if group_id in part.group_ids]
             groups = list({name: (name, people) for name, people in own}.values())
-            alone = individual_group_id(member_id) in group_ids
-            found.append(OwnAssignment(row, groups, invitations, alone, bool(group_ids)))
+            alone = individual_group_id(member_id) in part.group_ids
+            found_valid = [validity(rules_of(row), states[grouping_id]) for grouping_id in part.grouping_ids]
+            missing = max((one.missing for one in found_valid if not one.valid), default=0)
+            found.append(OwnAssignment(row, groups, part.invitations, alone, bool(part.group_ids), missing))
             continue
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
         chosen = resolve(selection, by_set.get(row.group_set_id, ()))

@@ -14,6 +14,7 @@ from lti_tool.services import heirs, history, notices
 from lti_tool.services.grouping_news import told_about, told_if_invalid
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.heirs import Heir
+from lti_tool.services.memberships import make_creators
 from lti_tool.services.notices import Told
 from lti_tool.services.people import names_of
 from lti_tool.services.seats import end_groupings
@@ -171,7 +172,7 @@ def _name_creators(course_id: UUID, creators: Mapping[UUID, str]) -> None:
         members.setdefault(group.id, []).append((group, member_id, role, name))
     held = [people for people in members.values() if all(role != CREATOR for _, _, role, _ in people)]
     first = [min(people, key=lambda one: one[2] != GroupRole.ADMIN) for people in held]
-    heirs.make_creators({group.id: member_id for group, member_id, _, _ in first})
+    make_creators({group.id: member_id for group, member_id, _, _ in first})
     for group, member_id, _, name in first:
         history.note(course_id, None, "became_creator", name, group.id, group_id=group.id, member_id=member_id)
     told = [

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import select
+
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
@@ -13,6 +15,7 @@ from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.signup import require_room
 from lti_tool.domain.system_sets import individual_group_id
 from lti_tool.models import Assignment, Group, RosterMember, transaction
 from lti_tool.services import history, invitees
@@ -117,11 +120,13 @@ def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (),
 
 def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
     """Join a grouping by its invitation; other invitations to the assignment become refusals (FORM-43)."""
-    with transaction():
+    with transaction() as session:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         committed = me.id in committed_of(held.assignment.id, [me.id])
         rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed)
+        limit = session.scalar(select(Group.max_members).where(Group.id == held.row.group_id))
+        require_room(len(held.state.committed), limit)
         come_in(viewer, held, me.id, me.name)
     return _changes(held.assignment, held.row.group_id)
 

@@ -113,7 +113,7 @@ def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> For
         own=own,
         invitations=invitations,
         refused=refused,
-        answers_open=rules.last_answer_at is None or at <= rules.last_answer_at,
+        answers_open=rules.by_students and (rules.last_answer_at is None or at <= rules.last_answer_at),
         classmates=[Classmate(m.id, m.name, apart.get(m.id)) for m in free if apart.get(m.id, "") is not None],
         unclear=sorted({m.name for m in free if apart.get(m.id, "") is None}),
     )

@@ -16,6 +16,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.groupings import Held
 from lti_tool.services.held_groups import (
     HeldGroup,
+    again,
     changes_of,
     give_role,
     hold_group,
@@ -105,8 +106,8 @@ def remove_members(viewer: Viewer, group_id: UUID, member_ids: Collection[UUID])
             if member_id == viewer.actor.member_id:
                 raise RuleViolation("leave_instead")
         names = names_of(people)
-        for member_id in people:
-            take_out(held, member_id, names[member_id])
+        for member_id in sorted(people, key=lambda one: one == held.creator):  # so that no heir goes after the creator
+            take_out(again(held), member_id, names[member_id])
     return changes_of(held, count=len(people))
 
 

@@ -133,10 +133,19 @@ def committed_of(assignment_id: UUID, member_ids: Collection[UUID]) -> set[UUID]
     )
 
 
-def own_seats(member_id: UUID) -> dict[UUID, tuple[frozenset[UUID], int]]:
-    """Return a student's groups and the number of invitations that wait, by assignment."""
+@dataclass(frozen=True)
+class OwnSeats:
+    """A student's part in an assignment: groups and groupings that they are in for good, invitations that wait."""
+
+    group_ids: frozenset[UUID] = frozenset()
+    grouping_ids: frozenset[UUID] = frozenset()
+    invitations: int = 0
+
+
+def own_seats(member_id: UUID) -> dict[UUID, OwnSeats]:
+    """Return a student's part in each assignment that they have one in."""
     rows = db.session.execute(
-        select(Grouping.assignment_id, Grouping.group_id, GroupingMembership.status)
+        select(Grouping.assignment_id, Grouping.id, Grouping.group_id, GroupingMembership.status)
         .join(GroupingMembership, GroupingMembership.grouping_id == Grouping.id)
         .where(
             GroupingMembership.member_id == member_id,
@@ -144,12 +153,14 @@ def own_seats(member_id: UUID) -> dict[UUID, tuple[frozenset[UUID], int]]:
             Grouping.ended_at.is_(None),
         )
     )
-    found: dict[UUID, tuple[frozenset[UUID], int]] = {}
-    for assignment_id, group_id, status in rows:
-        groups, invitations = found.get(assignment_id, (frozenset(), 0))
-        if status in COMMITTED and group_id is not None:
-            groups |= {group_id}
-        found[assignment_id] = groups, invitations + (status == Status.PENDING)
+    found: dict[UUID, OwnSeats] = {}
+    for assignment_id, grouping_id, group_id, status in rows:
+        one = found.get(assignment_id, OwnSeats())
+        found[assignment_id] = OwnSeats(
+            one.group_ids | ({group_id} if status in COMMITTED and group_id else set()),
+            one.grouping_ids | ({grouping_id} if status in COMMITTED else set()),
+            one.invitations + (status == Status.PENDING),
+        )
     return found
 
 

@@ -102,6 +102,13 @@ def read_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
     return get_group(set_id, group_id)
 
 
+def read_deletable(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
+    """Return a group that may be deleted on its set's page; raise NotFound, Conflict("group_formed")."""
+    row = read_group(course_id, set_id, group_id)
+    require_not_formed([group_id])
+    return row
+
+
 def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Changes:
     """Add one group of that name, or `count` numbered ones, at the end of a local set."""
     if not 1 <= count <= MOST_AT_ONCE:

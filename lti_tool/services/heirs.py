@@ -1,6 +1,6 @@
 """Hands groups on whose inviter or creator is gone: somebody is always there to invite, to answer and to break up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,10 +8,10 @@ from sqlalchemy import tuple_, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.formation import Status
-from lti_tool.domain.group_rights import GroupRole
-from lti_tool.models import Assignment, Grouping, GroupingMembership, GroupMembership, db
+from lti_tool.models import Assignment, Grouping, GroupingMembership, db
 from lti_tool.services import history, notices
 from lti_tool.services.grouping_news import told_about
+from lti_tool.services.memberships import make_creators
 from lti_tool.services.people import names_of
 
 
@@ -43,11 +43,3 @@ def hand_on(course_id: UUID, actor_id: UUID | None, heirs: Sequence[Heir]) -> No
         history.note(course_id, actor_id, "became_inviter", names[one.member_id], one.row.id, **about)
     told = [told_about(one.assignment, one.row, [one.member_id], person=one.follows) for one in heirs]
     notices.tell_each(course_id, told, "became_inviter")
-
-
-def make_creators(creators: Mapping[UUID, UUID]) -> None:
-    """Make somebody the creator of each group, by group."""
-    if creators:
-        of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
-        made = update(GroupMembership).where(of_pair.in_(list(creators.items()))).values(role=GroupRole.CREATOR)
-        db.session.execute(made.execution_options(synchronize_session=False))

@@ -28,6 +28,7 @@ from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.grouping_news import tell_if_invalid
 from lti_tool.services.groupings import Held, committed_of, lock_sets, read_states, rules_of, sections_of
+from lti_tool.services.heirs import Heir, hand_on
 from lti_tool.services.memberships import append_members
 from lti_tool.services.notices import tell
 from lti_tool.services.runs import require_edits
@@ -84,14 +85,24 @@ def hold_group(viewer: Viewer, group_id: UUID) -> HeldGroup:
     access = read_group_access(viewer, group_id)
     if access.actor.is_staff:
         require_edits(viewer.course.id, *(row.id for row in access.sets))
+    return read_held(viewer, access)
+
+
+def again(held: HeldGroup) -> HeldGroup:
+    """Return a held group as it is now, after a change in the same transaction."""
+    return read_held(held.viewer, held.access)
+
+
+def read_held(viewer: Viewer, access: GroupAccess) -> HeldGroup:
+    """Return what `hold_group` does without holding it: good for a look, not for a change."""
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.role)
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)
-        .where(GroupMembership.group_id == group_id)
+        .where(GroupMembership.group_id == access.row.id)
         .order_by(GroupMembership.position, RosterMember.name)
     )
     roles = {member_id: GroupRole(role) for member_id, role in rows}
-    return HeldGroup(viewer, access, roles, _live_groupings(group_id))
+    return HeldGroup(viewer, access, roles, _live_groupings(access.row.id))
 
 
 def _live_groupings(group_id: UUID) -> list[Held]:
@@ -188,9 +199,7 @@ def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
     if held.by_staff:
         _take_out_by_staff(held, member_id)
     elif held.groupings:
-        for one in open_groupings(held):
-            unseat(one.row, [member_id])
-            tell_if_invalid(one)
+        _end_open_seats(held, member_id, name)
     else:
         require_open([signup_of(row) for row in held.access.sets], now())
     of_person = (GroupMembership.group_id == held.row.id, GroupMembership.member_id == member_id)
@@ -202,6 +211,19 @@ def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
         tell_people(held, [one for one in held.roles if one != member_id], "left", person=name)
     elif not (held.by_staff and held.groupings):
         tell_people(held, [member_id], "removed", person=held.viewer.name)
+
+
+def _end_open_seats(held: HeldGroup, member_id: UUID, name: str) -> None:
+    """End somebody's seats in the open groupings; where they were the inviter, the creator follows before others."""
+    admins = [other for other, role in held.roles.items() if role is GroupRole.ADMIN]
+    for one in open_groupings(held):
+        first = [held.creator] if held.creator in one.state.committed else admins
+        heir = rules_.successor(one.state, member_id, first)
+        unseat(one.row, [member_id])
+        if heir is not None:
+            named = Heir(one.assignment, one.row, heir, name)
+            hand_on(held.viewer.course.id, held.viewer.access_id, [named])
+        tell_if_invalid(one)
 
 
 def _take_out_by_staff(held: HeldGroup, member_id: UUID) -> None:

@@ -1,10 +1,11 @@
 """Who is in which group, in order: read and appended in a fixed number of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, func, insert, select, tuple_, update
 
+from lti_tool.domain.group_rights import GroupRole
 from lti_tool.models import GroupMembership, GroupSetEntry, RosterMember, db
 
 
@@ -46,3 +47,18 @@ def append_members(pairs: Sequence[tuple[UUID, UUID]]) -> None:
         ends[group_id] = ends.get(group_id, -1) + 1
         rows.append({"group_id": group_id, "member_id": member_id, "position": ends[group_id]})
     db.session.execute(insert(GroupMembership), rows)
+
+
+def make_creators(creators: Mapping[UUID, UUID]) -> None:
+    """Make somebody the creator of each group, by group; who was it until now and stays becomes an admin."""
+    if not creators:
+        return
+    pairs = list(creators.items())
+    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
+    until_now = (GroupMembership.group_id.in_(creators), GroupMembership.role == GroupRole.CREATOR)
+    for which, role in (
+        ((*until_now, of_pair.not_in(pairs)), GroupRole.ADMIN),
+        ((of_pair.in_(pairs),), GroupRole.CREATOR),
+    ):
+        made = update(GroupMembership).where(*which).values(role=role)
+        db.session.execute(made.execution_options(synchronize_session=False))

@@ -16,6 +16,7 @@ from lti_tool.domain.signup import Privacy, SignupRules, require_open
 from lti_tool.models import Group, GroupMembership, db, transaction
 from lti_tool.services import history, staff_groupings
 from lti_tool.services.access import Viewer
+from lti_tool.services.group_access import GroupAccess
 from lti_tool.services.group_names import free_edited_name
 from lti_tool.services.group_sets import get_set, lock_set, read_groups
 from lti_tool.services.groupings import lock_sets
@@ -25,6 +26,7 @@ from lti_tool.services.held_groups import (
     hold_group,
     note,
     open_groupings,
+    read_held,
     require_no_other,
     signup_of,
     tell_people,
@@ -119,6 +121,7 @@ def delete_own_group(viewer: Viewer, group_id: UUID) -> Changes:
         others = [member_id for member_id in held.roles if member_id != viewer.actor.member_id]
         note(held, "group_deleted", held.row.name, viewer.actor.member_id)
         if held.groupings:
+            _require_end(held)
             _end_groupings(held)
         else:
             tell_people(held, others, "broken_up", person=viewer.name)
@@ -126,18 +129,28 @@ def delete_own_group(viewer: Viewer, group_id: UUID) -> Changes:
     return changes_of(held, gone=True)
 
 
-def _end_groupings(held: HeldGroup) -> None:
+def require_deletion(viewer: Viewer, access: GroupAccess) -> None:
+    """Raise as `delete_own_group` would now for a group that works on an assignment; for the page that asks first."""
+    _require_end(read_held(viewer, access))
+
+
+def _require_end(held: HeldGroup) -> None:
+    """Raise RuleViolation unless the groupings of a group may be ended by the viewer; staff may always."""
     me = held.viewer.actor.member_id
-    if held.by_staff:
-        for one in held.groupings:
-            staff_groupings.end(held.viewer, one)
+    if held.by_staff or me is None or not held.groupings:
         return
-    assert me is not None
     if len(open_groupings(held)) < len(held.groupings):
         raise RuleViolation("formation_closed")
     for one in held.groupings:
         rules_.require_breaking_up(one.rules, now(), one.state, me)
+
+
+def _end_groupings(held: HeldGroup) -> None:
+    me = held.viewer.actor.member_id
     for one in held.groupings:
+        if held.by_staff:
+            staff_groupings.end(held.viewer, one)
+            continue
         others = [seat.member_id for seat in one.state.seats if seat.member_id != me]
         tell_people(held, others, "broken_up", person=held.viewer.name, assignment=one.assignment.name)
         end_grouping(one.row)

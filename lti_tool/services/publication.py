@@ -40,7 +40,7 @@ from lti_tool.services.mirror import (
 )
 from lti_tool.services.push import run_push
 from lti_tool.services.push_all import writable_sets
-from lti_tool.services.removal import delete_set
+from lti_tool.services.removal import delete_set, require_none_formed
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import take_turn
 
@@ -188,9 +188,10 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
     """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
-    at work on the course for longer than a page can wait.
+    at work on the course for longer than a page can wait, Conflict("group_formed") as `removal.delete_set` does.
     """
     get_editable_set(viewer.course.id, set_id)
+    require_none_formed(set_id)  # before the LMS's copy is gone
     report = Report()
     with runs.followed(_own_turn(viewer), report):
         _delete_in_lms(tool, viewer.course.id, set_id, report)

@@ -98,9 +98,13 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
 
 
 def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> TakingOut:
-    """Tell what taking a group out of a local set does; raise NotFound or RuleViolation("set_not_editable")."""
+    """Tell what taking a group out of a local set does.
+
+    Raise NotFound, RuleViolation("set_not_editable"), Conflict("group_formed") for one that works on an assignment.
+    """
     get_editable_set(course_id, set_id)
     row = get_group(set_id, group_id)
+    require_not_formed([group_id], set_id=set_id)
     others = (
         select(GroupSet.name)
         .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
@@ -116,7 +120,6 @@ def take_out(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
     with transaction() as session:
         lock_set(course_id, set_id)
         taken = read_taking_out(course_id, set_id, group_id)
-        require_not_formed([group_id], set_id=set_id)
         history.note(course_id, viewer.access_id, "group_taken_out", taken.row.name, set_id)
         of_set = (GroupSetEntry.group_set_id == set_id, GroupSetEntry.group_id == group_id)
         session.execute(delete(GroupSetEntry).where(*of_set))

@@ -29,12 +29,17 @@ class Removal:
     copies: Sequence[str]
 
 
+def require_none_formed(set_id: UUID) -> None:
+    """Raise Conflict("group_formed") when a group of a set works on an assignment of that set: the set stays then."""
+    held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    require_not_formed(db.session.scalars(held).all(), set_id=set_id)
+
+
 def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
     """Delete a local or imported set with the groups that no other set holds; raise as `lock_set` does."""
     with transaction():
         row = lock_set(viewer.course.id, set_id)
-        held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-        require_not_formed(db.session.scalars(held).all(), set_id=set_id)
+        require_none_formed(set_id)
         history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
         return drop_set(viewer.course.id, set_id)
 

@@ -25,7 +25,7 @@ from lti_tool.models import (
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.memberships import append_members
+from lti_tool.services.memberships import append_members, make_creators
 from lti_tool.services.people import names_of
 
 TICK = timedelta(microseconds=1)  # between seats that are taken at once: who comes first is told by their times
@@ -138,7 +138,6 @@ def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) 
     pairs = {(one.row.group_id, one.member_id): one for one in places if one.row.group_id and not one.row.alone}
     if not pairs:
         return
-    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
     present = {
         (group_id, member_id)
         for group_id, member_id in db.session.execute(
@@ -154,10 +153,8 @@ def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) 
     if coming:
         _leave_other_groups(viewer, assignment_id, [member_id for _, member_id in coming])
         append_members(coming)
-    creators = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
-    if creators:
-        made = update(GroupMembership).where(of_pair.in_(creators)).values(role="creator")
-        db.session.execute(made.execution_options(synchronize_session=False))
+    inviters = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
+    make_creators({group_id: member_id for group_id, member_id in inviters if group_id})
 
 
 def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collection[UUID]) -> None:

@@ -17,7 +17,7 @@ from lti_tool.models import Assignment, Grouping, RosterMember, db, transaction
 from lti_tool.services import heirs, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.grouping_news import note_act, tell_about, told_about
+from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid, told_about
 from lti_tool.services.groupings import (
     Held,
     committed_of,
@@ -171,6 +171,7 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
     action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"
     note_act(viewer, held.row, action, name, member_id)
     tell_about(held.assignment, held.row, [member_id], "removed", person=viewer.name)
+    tell_if_invalid(held)
 
 
 def _require_no_alone(held: Held) -> None:

@@ -190,7 +190,7 @@
   });
 
   // A part that follows what others do is sent anew only when something changed. What the person has opened, ticked,
-  // typed, scrolled to or in focus there stays; an answer that is no such part, say after the session, changes nothing.
+  // typed, scrolled to or in focus there stays.
   const kept = new Map(); // by swap
 
   function keep(part) {
@@ -218,6 +218,14 @@
     const before = focus && document.getElementById(focus);
     if (before && before !== document.activeElement) before.focus({ preventScroll: true });
   }
+
+  // What a page asks for by itself changes nothing when the answer is no such part, say after the session has ended:
+  // nobody asked for a page that says so in place of what they read. The part asks again at its time.
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { sourceElement, sourceEvent, response } = event.detail.ctx;
+    const byItself = sourceElement?.matches?.("[hx-trigger^=every], [hx-trigger^=load]") && sourceEvent?.type !== "submit";
+    if (byItself && response.status !== 200) event.preventDefault();
+  });
 
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;

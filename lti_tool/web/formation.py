@@ -14,6 +14,7 @@ from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.assignment_guard import require_own_grouping
+from lti_tool.web.errors import answer_error, status_of
 from lti_tool.web.grouping_forms import InviteForm, StartForm
 from lti_tool.web.limits import INVITE, limited
 from lti_tool.web.live import answer_asking, mark_of
@@ -131,12 +132,20 @@ blueprint.before_request(require_own_grouping)
 
 @blueprint.errorhandler(RuleViolation)
 @blueprint.errorhandler(Conflict)
-def show_refusal(error: RuleViolation | Conflict) -> Response:
-    """Answer a refused act with the present state of the page and the reason in words."""
+@blueprint.errorhandler(NotFound)
+def show_refusal(error: RuleViolation | Conflict | NotFound) -> Response:
+    """Answer a refused act with the present state of the page and the reason in words.
+
+    A group that is there no more is such a reason: it ended while its page or an invitation to it was shown.
+    """
     values = request.view_args or {}
     log.info("refused", code=error.code, endpoint=request.endpoint)
-    shown = _read(values["course_id"], values["assignment_id"])
-    return _show(shown, 409 if isinstance(error, Conflict) else 422, refusal=error)
+    if isinstance(error, NotFound) and error.code != "grouping_not_found":
+        return answer_error(error)
+    try:
+        return _show(_read(values["course_id"], values["assignment_id"]), status_of(error), refusal=error)
+    except NotFound as missing:
+        return answer_error(missing)
 
 
 def _ask(course_id: UUID, assignment_id: UUID, grouping_id: UUID, act: str) -> Response:

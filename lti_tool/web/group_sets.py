@@ -180,6 +180,7 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
         sets.get_editable_set(course_id, set_id, EDITORS)
+        removal.require_none_formed(set_id)
         shown = sets.summarise_set(course_id, set_id)
         return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
     if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:

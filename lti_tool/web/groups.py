@@ -106,7 +106,7 @@ def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group; its people are in no group of the set afterwards."""
     if request.method == "GET":
         group_set = group_sets.get_editable_set(course_id, set_id, EDITORS)
-        row = groups.read_group(course_id, set_id, group_id)
+        row = groups.read_deletable(course_id, set_id, group_id)
         return page("groups/delete.html", row=row, group_set=group_set)
     gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
     return after_change(set_id, gone, "group_deleted")

@@ -119,6 +119,7 @@ def edit_group(course_id: UUID, group_id: UUID) -> Response:
 def delete_group(course_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group for everybody."""
     if request.method == "GET":
+        own_groups.require_deletion(viewer(), group_access())
         return page("own_groups/delete.html", row=group_access().row)
     return done(own_groups.delete_own_group(viewer(), group_id), "own_group_deleted")
 

@@ -174,3 +174,23 @@ def test_an_invite_link_is_resumed_by_one_button_that_launches_the_tool(new_visi
     wei.press("Join the group")
     wei.see("You are in the group now.")
     expect(wei.main.get_by_role("listitem").filter(has_text=WEI)).to_contain_text("You")
+
+
+def test_what_a_page_asks_for_by_itself_never_puts_an_error_in_its_place(new_visitor: Callable[..., Visitor]) -> None:
+    teacher = newcomer(new_visitor)
+    teacher.ready("canvas")
+    path = make_assignment(teacher, "Talk", 1)
+    wei = newcomer(new_visitor, WEI)
+    expect(wei.heading("Your groups")).to_be_visible(timeout=PATIENCE)
+    look(wei, "Talk", f"{path}/grouping")
+    wei.press("Start a group")
+    wei.go("Messages, documents and more")
+    wei.go("Open Chat")
+    expect(wei.main.locator("li.follow")).to_have_count(1)
+    wei.visitor.context.clear_cookies()
+    for asked, after in (("messages", ASKING), ("badge", 31_000), ("messages", ASKING)):
+        with wei.visitor.page.expect_response(lambda one, word=asked: word in one.url and one.status == 401):
+            wei.visitor.context.clock.fast_forward(after)
+    expect(wei.main.locator("li.follow")).to_have_count(1)
+    expect(wei.at.locator("#notices-badge")).to_have_count(1)
+    expect(wei.at.get_by_text("Please open LTI Groups")).to_have_count(0)

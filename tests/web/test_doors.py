@@ -351,6 +351,7 @@ def test_leaving_and_removing_end_the_seat_and_a_valid_group_stays(world: World)
     for who in (course.bo, course.dan, course.eve):
         who.post("join", code=row.invite_code)
     assert "valid group stays" in words(course.ana.post(f"{path}/delete", 422))
+    assert "valid group stays" in words(course.ana.get(f"{path}/delete", 422))
     course.bo.post(f"{path}/leave")
     course.ana.post(f"{path}/remove/{course.ids['Dan']}")
     assert course.statuses(grouping) == {"Ana": "inviter", "Eve": "accepted"}

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from lti_tool.domain.clock import now
 from lti_tool.models import (
@@ -85,14 +86,17 @@ def test_the_story_of_a_mandatory_group(world: World) -> None:
     assert "Nobody works alone" in words(course.post(course.ana, "grouping/alone", 422))
     grouping = course.start(course.ana)
     assert "Not valid: 2 more needed" in words(course.page(course.ana))
+    assert "Not valid: 2 more needed" in words(course.ana.get(""))
     course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids["Bo"], course.ids["Cleo"]])
     assert "Not valid" not in words(course.page(course.ana))
     course.post(course.bo, f"groupings/{grouping}/accept")
     course.post(course.cleo, f"groupings/{grouping}/refuse")
     assert "Not valid: 1 more needed" in words(course.page(course.bo))
     assert "You can read but not hand in yet" in words(course.page(course.bo))
+    assert "Not valid: 1 more needed" in words(course.bo.get(""))
     course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids["Dan"]])
     assert "Not valid" not in words(course.page(course.ana))
+    assert "Not valid" not in words(course.bo.get(""))
     course.post(course.dan, f"groupings/{grouping}/refuse")
     assert "Only who started" in words(course.post(course.bo, f"groupings/{grouping}/break-up", 422))
     course.post(course.ana, f"groupings/{grouping}/break-up")
@@ -128,6 +132,38 @@ def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
     for what in ("grouping/alone", "grouping/start"):
         assert "Your teachers form the groups" in words(course.post(course.ana, what, 422))
     assert course.people() == {}
+    course.post(course.teacher, "groupings", member_ids=[course.ids["Ana"], course.ids["Bo"]], name="k")
+    grouping = course.own(course.ana)
+    for who, what in ((course.bo, "leave"), (course.ana, "break-up"), (course.ana, "invite")):
+        data = {"member_ids": [course.ids["Cleo"]]} if what == "invite" else {}
+        refused = course.post(who, f"groupings/{grouping}/{what}", 422, **data)
+        assert "Your teachers form the groups" in words(refused)
+        assert not course.page(who).select(f"[href*='/{what}'], form[action*='/{what}']")
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted"}
+
+
+@pytest.mark.shows("FORM-11")
+def test_nobody_joins_by_an_old_invitation_where_staff_form_the_groups_now(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    with course.world.app.app_context():
+        db.session.get_one(Assignment, course.id).formed_by = "staff"
+        db.session.commit()
+    page = course.page(course.bo)
+    assert "Your teachers form the groups now" in words(page)
+    assert not page.select("form[action$='/accept']")
+    course.post(course.bo, f"groupings/{grouping}/accept", 422)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    course.post(course.bo, f"groupings/{grouping}/refuse")
+
+
+def test_a_groups_own_limit_holds_for_who_was_invited_too(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    with course.world.app.app_context():
+        db.session.execute(update(Group).values(max_members=2))
+        db.session.commit()
+    assert "full" in words(course.post(course.cleo, f"groupings/{grouping}/accept", 422))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "pending"}
 
 
 @pytest.mark.shows("FORM-38")
@@ -199,6 +235,37 @@ def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course, 
     assert "The time to join is over" in words(course.page(course.bo))
     assert "The time for this is over" in words(course.post(course.bo, f"groupings/{grouping}/accept", 422))
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+
+
+@pytest.mark.shows("FORM-38")
+def test_after_the_last_invitation_nothing_is_begun_and_nobody_is_asked(course: Course) -> None:
+    grouping = course.start(course.ana, "Cleo")
+    with course.world.app.app_context():
+        db.session.get_one(Assignment, course.id).last_invitation_at = now() - timedelta(minutes=1)
+        db.session.commit()
+    for who, what in (
+        (course.bo, "grouping/start"),
+        (course.bo, "grouping/alone"),
+        (course.ana, f"groupings/{grouping}/invite"),
+    ):
+        assert "The time for this is over" in words(course.post(who, what, 422, member_ids=[course.ids["Bo"]]))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Cleo": "pending"}
+    assert len(course.people()) == 1
+    course.post(course.cleo, f"groupings/{grouping}/accept")  # the last answer may come later
+
+
+@pytest.mark.shows("FORM-44")
+def test_a_group_that_is_full_or_over_meanwhile_is_joined_by_nobody(world: World) -> None:
+    course = Course(world, max_size=2)
+    full = course.start(course.ana, "Bo")
+    course.post(course.teacher, f"groupings/{full}/members", member_ids=[course.ids["Dan"]])
+    assert "full" in words(course.post(course.bo, f"groupings/{full}/accept", 422))
+    assert course.statuses(full) == {"Ana": "inviter", "Bo": "pending", "Dan": "accepted"}
+    over = course.start(course.cleo, "Bo")
+    course.post(course.cleo, f"groupings/{over}/break-up")
+    page = course.post(course.bo, f"groupings/{over}/accept", 404)
+    assert "Ana Berg invites you" in words(page), "the page as it is now"
+    assert course.statuses(over) == {}
 
 
 @pytest.mark.shows("FORM-45")

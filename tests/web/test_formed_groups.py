@@ -15,7 +15,7 @@ from lti_tool.models import (
     transaction,
 )
 from lti_tool.services.system_sets import ensure_system_group_sets
-from tests.web.conftest import World
+from tests.web.conftest import PlayedLms, World
 from tests.web.forming import Course, words
 
 
@@ -49,6 +49,8 @@ def test_the_set_does_not_change_a_formed_group_past_its_grouping(course: Course
     ):
         refused = words(course.teacher.post(f"{here}/{path}", 409, **data))
         assert "works on the assignment “A1”" in refused, path
+        if path.endswith(("delete", "take-out")):  # nothing is asked that would be refused
+            assert "works on the assignment “A1”" in words(course.teacher.get(f"{here}/{path}", 409)), path
     assert course.statuses(row.id) == {"Ana": "inviter", "Bo": "accepted"}
     assert course.people() == {group.name: {"Ana", "Bo"}, "others": set()}
     course.teacher.post(f"{here}/groups/{other.id}/members", member_id=course.ids["Cleo"])  # nobody's assignment
@@ -78,6 +80,15 @@ def test_the_sets_page_shows_a_formed_group_read_only_and_leads_to_where_it_is_c
     fields = {field["name"]: field["value"] for field in drawn.select("form input[type=hidden]")}
     course.teacher.post(f"{here}/random", fields=fields)
     assert course.people() == {group.name: {"Ana", "Bo"}, "others": {"Cleo", "Dan", "Eve"}}
+
+
+def test_a_published_set_with_formed_groups_keeps_its_copy_in_the_lms(course: Course, lms: PlayedLms) -> None:
+    _, group = formed(course)
+    here = f"group-sets/{course.set_id}"
+    course.teacher.post(f"{here}/publish")
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+    course.teacher.post(f"{here}/delete", 409, where="everywhere")
+    assert lms.members(group.name) == {"u-Ana Berg", "u-Bo Chen"}
 
 
 def test_an_undo_does_not_take_people_out_of_what_was_formed_since(course: Course) -> None:

@@ -1,5 +1,6 @@
 """What staff do about the groups of an assignment, on the page that shows them all."""
 
+from datetime import timedelta
 from io import BytesIO
 from uuid import UUID
 
@@ -41,6 +42,12 @@ def test_staff_add_anybody_free_whatever_the_size(course: Course) -> None:
     assert "more people now than the assignment foresees" in words(course.teacher.get(address))
     refused = words(act(course, f"/{grouping}/members", 422, member_ids=[course.ids["Ana"]]))
     assert "In a group for this assignment already: Ana Berg" in refused
+    with course.world.app.app_context():
+        row = db.session.get_one(Assignment, course.id)
+        row.last_invitation_at = row.last_answer_at = now() - timedelta(minutes=1)
+        db.session.commit()
+    act(course, f"/{grouping}/members/{course.ids['Dan']}/remove")  # whatever the date
+    act(course, f"/{grouping}/members", member_ids=[course.ids["Dan"]])
     assert course.people() == {"berg-chen-diaz-eder": {"Ana", "Bo", "Cleo", "Dan"}}
     added = list(course.world.stored(HistoryEntry, action="added_by_staff"))
     assert {row.member_id for row in added} == {course.ids[name] for name in ("Ana", "Bo", "Cleo", "Dan")}

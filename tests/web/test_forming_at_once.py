@@ -1,0 +1,133 @@
+"""People who form groups at the same moment, by real requests on both databases: one by one, and the truth for each."""
+
+from collections import Counter
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from lti_tool.models import Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
+from tests.web.conftest import Browser, World
+from tests.web.forming import Course
+from tests.web.test_rush import WORKERS, at_once
+
+
+@pytest.fixture
+def course(app_on_both: Flask) -> Course:
+    return Course(World(app_on_both).open_course(), max_size=4)
+
+
+def tabs(course: Course, name: str, count: int = WORKERS) -> list[Browser]:
+    full = next(one for one in course.names if one.startswith(name))
+    return [course.world.browser("student", name=full, member=course.ids[name]) for _ in range(count)]
+
+
+def sending(course: Course, paths: dict[str, str], **data: object) -> Callable[[Browser], int]:
+    """Return what sends each browser's own form, by its token, to a page of the assignment."""
+
+    def send(person: Browser) -> int:
+        path = f"/courses/{course.world.course_id}/assignments/{course.id}/{paths[person.token]}"
+        return person.client.post(path, data={"csrf_token": person.token, **data}).status_code
+
+    return send
+
+
+def seats(course: Course, name: str) -> list[GroupingMembership]:
+    rows = course.world.stored(GroupingMembership, member_id=course.ids[name], ended_at=None)
+    return [row for row in rows if row.status in ("inviter", "accepted")]
+
+
+@pytest.mark.shows("FORM-37")
+@pytest.mark.parametrize("what", ["alone", "start"])
+def test_a_double_click_begins_once(course: Course, what: str) -> None:
+    ana = tabs(course, "Ana")
+    answers = at_once(ana, sending(course, {tab.token: f"grouping/{what}" for tab in ana}))
+    assert Counter(answers) == {303: 1, 422: WORKERS - 1}
+    assert len(seats(course, "Ana")) == len(course.world.stored(Grouping, ended_at=None)) == 1
+    assert len([row for row in course.world.stored(Group) if row.origin == "local"]) == (what == "start")
+
+
+@pytest.mark.shows("FORM-37", "FORM-43")
+def test_who_accepts_two_invitations_at_once_is_in_one_group(course: Course) -> None:
+    first, second = course.start(course.ana, "Cleo"), course.start(course.bo, "Cleo")
+    cleo = tabs(course, "Cleo")
+    paths = {tab.token: f"groupings/{(first, second)[n % 2]}/accept" for n, tab in enumerate(cleo)}
+    assert Counter(at_once(cleo, sending(course, paths))) == {303: 1, 422: WORKERS - 1}
+    (seat,) = seats(course, "Cleo")
+    other = second if seat.grouping_id == first else first
+    assert course.statuses(other)["Cleo"] == "rejected"
+    assert sorted(len(people) for people in course.people().values()) == [1, 2]
+
+
+@pytest.mark.shows("FORM-44")
+def test_the_last_seat_is_taken_by_one_of_those_who_were_invited(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    with course.world.app.app_context():
+        db.session.execute(update(Group).values(max_members=2))
+        db.session.commit()
+    people = [tab for name in ("Bo", "Cleo", "Dan") for tab in tabs(course, name, 4)]
+    answers = at_once(people, sending(course, {tab.token: f"groupings/{grouping}/accept" for tab in people}))
+    assert Counter(answers) == {303: 1, 422: 11}
+    assert Counter(course.statuses(grouping).values()) == {"inviter": 1, "accepted": 1, "pending": 2}
+    assert [len(people) for people in course.people().values()] == [2]
+
+
+@pytest.mark.shows("FORM-48")
+def test_an_inviter_drops_out_while_those_who_were_invited_accept(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    (row,) = course.world.stored(Grouping, id=grouping)
+    with course.world.app.app_context():
+        db.session.execute(update(RosterMember).where(RosterMember.id == course.ids["Ana"]).values(source="local"))
+        db.session.commit()
+    gone = f"/courses/{course.world.course_id}/roster/members/{course.ids['Ana']}/delete"
+    accept = sending(course, {one.token: f"groupings/{grouping}/accept" for one in (course.bo, course.cleo)})
+    people = [course.teacher, *[course.bo] * 6, *[course.cleo] * 6]
+
+    def act(person: Browser) -> int:
+        if person is course.teacher:
+            return -person.client.post(gone, data={"csrf_token": person.token}).status_code
+        return accept(person)
+
+    answers = Counter(at_once(people, act))
+    left = course.statuses(grouping)
+    assert answers.keys() <= {-303, 303, 404, 422}
+    (over,) = [one.ended_at for one in course.world.stored(Grouping, id=grouping)]
+    if answers[303]:  # somebody was faster, and has the group now
+        assert over is None
+        assert list(left.values()).count("inviter") == 1
+        roles = [one.role for one in course.world.stored(GroupMembership, group_id=row.group_id)]
+        assert sorted(roles) == ["creator", "member"][: answers[303]]
+    else:
+        assert over is not None
+        assert not left
+        assert not course.world.stored(Group, id=row.group_id)
+
+
+@pytest.mark.shows("FORM-8")
+def test_a_name_that_many_staff_give_at_once_is_one_group(course: Course) -> None:
+    staff = [course.world.browser() for _ in range(WORKERS)]
+    paths = {person.token: "groupings" for person in staff}
+    assert Counter(at_once(staff, sending(course, paths, name="owls"))) == {303: 1, 422: WORKERS - 1}
+    assert list(course.people()) == ["owls"]
+
+
+@pytest.mark.shows("FORM-44")
+def test_who_leaves_one_group_and_joins_another_at_once_is_in_one(course: Course) -> None:
+    first, second = course.start(course.ana, "Cleo"), course.start(course.bo)
+    course.post(course.cleo, f"groupings/{first}/accept")
+    (group,) = [row for row in course.world.stored(Group) if row.name.startswith("bo")]
+    both = tabs(course, "Cleo", 2)
+    leave = sending(course, {both[0].token: f"groupings/{first}/leave"})
+
+    def act(tab: Browser) -> int:
+        if tab is both[0]:
+            return leave(tab)
+        data = {"csrf_token": tab.token, "code": group.invite_code}
+        return tab.client.post(f"/courses/{course.world.course_id}/join", data=data).status_code
+
+    assert Counter(at_once(both, act)) in (Counter({303: 2}), Counter({303: 1, 422: 1}))
+    mine: list[UUID] = [seat.grouping_id for seat in seats(course, "Cleo")]
+    assert mine in ([], [second])
+    assert sum("Cleo" in people for people in course.people().values()) == len(mine)

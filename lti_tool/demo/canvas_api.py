@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from lti_tool.demo import canvas_roles, canvas_scopes, gate
 from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Course, Group, GroupSet, Person
+from lti_tool.demo.site import SHARD
 
 bp = Blueprint("canvas_api", __name__, url_prefix="/canvas/api/v1")
 gate.guard(bp, "canvas")
@@ -19,6 +20,7 @@ BEARER = 'Bearer realm="canvas-lms"'
 MISSING = {"errors": [{"message": "The specified resource does not exist."}]}
 T = TypeVar("T")
 TRUE = (True, 1, "1", "true", "on")
+MOST_LINKS = 6 * 1024
 
 
 class CanvasError(Exception):
@@ -146,6 +148,14 @@ def truth(value: Any) -> bool:
     return value in TRUE
 
 
+def global_id(text: str) -> int | None:
+    """Return the id that a URL names; ``2~123`` is row 123 of another shard, which JSON gives at length."""
+    shard, mark, local = text.rpartition("~")
+    if not local.isdecimal() or (mark and not shard.isdecimal()):
+        return None
+    return int(shard) * SHARD + int(local) if mark else int(local)
+
+
 def number(value: Any) -> int | None:
     """Return an integer or nothing, as Canvas's lenient readers do."""
     try:
@@ -172,8 +182,8 @@ def find_user(text: str) -> Person | None:
     site = canvas()
     if text == "self":
         return caller()
-    if text.isdecimal():
-        return site.people.get(int(text))
+    if (user_id := global_id(text)) is not None:
+        return site.people.get(user_id)
     kind, _, value = text.partition(":")
     attribute = {"lti_1_3_id": "lti_id", "sis_user_id": "sis_id", "sis_login_id": "login"}.get(kind)
     if attribute is None:
@@ -227,8 +237,7 @@ def paged(items: Sequence[T]) -> tuple[list[T], dict[str, str]]:
         del links["next"]
     if page == 1:
         del links["prev"]
-    header = ",".join(f'<{_url(page=n, per_page=size)}>; rel="{rel}"' for rel, n in links.items())
-    return list(items[(page - 1) * size : page * size]), {"Link": header}
+    return list(items[(page - 1) * size : page * size]), _link_header(links, size)
 
 
 def paged_by_bookmark(items: Sequence[T]) -> tuple[list[T], dict[str, str]]:
@@ -241,5 +250,16 @@ def paged_by_bookmark(items: Sequence[T]) -> tuple[list[T], dict[str, str]]:
     links = {"current": given, "first": "first"}
     if start + size < len(items):
         links["next"] = "bookmark:" + base64.urlsafe_b64encode(f"{start + size:06}".encode()).decode()
-    header = ",".join(f'<{_url(page=p, per_page=size)}>; rel="{rel}"' for rel, p in links.items())
-    return list(items[start : start + size]), {"Link": header}
+    return list(items[start : start + size]), _link_header(links, size)
+
+
+def _link_header(pages: Mapping[str, int | str], size: int) -> dict[str, str]:
+    """Return the Link header, less the links for which 6 KB have no room: the least wanted go first."""
+    links = {rel: f'<{_url(page=page, per_page=size)}>; rel="{rel}"' for rel, page in pages.items()}
+    room, kept = MOST_LINKS, set()
+    for rel in ("next", "last", "prev", "current", "first"):
+        if rel in links and len(links[rel]) <= room:
+            room -= len(links[rel]) + 1
+            kept.add(rel)
+    header = ",".join(link for rel, link in links.items() if rel in kept)
+    return {"Link": header} if header else {}

@@ -1,5 +1,6 @@
 """Canvas-like REST: groups and memberships."""
 
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from lti_tool.demo.canvas_sets import reach
 from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Group
 
+LEADING_DIGITS = re.compile(r"\d+")
 ANSWER = {"users", "group_category", "permissions"}
 
 
@@ -77,8 +79,9 @@ def update_group(group_id: str) -> ResponseReturnValue:
 
 def _member_ids(value: Any) -> list[int]:
     parts = value.split(",") if isinstance(value, str) else (value or [])
-    # Ruby's to_i: a SIS id becomes 0, which is nobody.
-    return list(dict.fromkeys(api.number(part) or 0 for part in parts))
+    # Ruby's to_i: a SIS id becomes 0, which is nobody, and "2~123" becomes user 2, who is somebody else.
+    found = (LEADING_DIGITS.match(str(part)) for part in parts)
+    return list(dict.fromkeys(int(digits[0]) if digits else 0 for digits in found))
 
 
 def _set_leader(group: Group, value: Any) -> None:

@@ -82,7 +82,7 @@ def course_json(course: Course) -> dict[str, Any]:
         "name": course.title,
         "course_code": course.code,
         "uuid": course.lti_id.replace("-", ""),
-        "workflow_state": "available",
+        "workflow_state": "completed" if course.concluded else "available",
         "account_id": 1,
         "root_account_id": 1,
         "start_at": None,
@@ -160,7 +160,7 @@ def group_json(group: Group, include: set[str] | None = None) -> dict[str, Any]:
         "role": group_set.role,
         "leader": _leader(group),
         "has_submission": group.has_submission,
-        "concluded": False,
+        "concluded": site.courses[group.course].concluded,
         "non_collaborative": False,
     }
     if api.may(site.courses[group.course], "read_sis"):

@@ -35,6 +35,8 @@ def holds(site: Site, course: Course, person: Person, right: str) -> bool:
     """Tell whether a person has a right in a course."""
     if person.admin:
         return True
+    if course.concluded and right in GROUP_RIGHTS:
+        return False
     types = active_types(site, course, person)
     if right in ("read_sis", "read"):
         return bool(types) and (right == "read" or "TeacherEnrollment" in types)
@@ -90,7 +92,7 @@ VARIABLES: dict[str, Callable[[Site, Course, Person], Any]] = {
     "$Canvas.course.id": lambda s, c, p: c.id,
     "$Canvas.course.name": lambda s, c, p: c.title,
     "$Canvas.course.sisSourceId": lambda s, c, p: c.sis_id,
-    "$Canvas.course.workflowState": lambda s, c, p: "available",
+    "$Canvas.course.workflowState": lambda s, c, p: "completed" if c.concluded else "available",
     "$Canvas.course.sectionIds": lambda s, c, p: ",".join(map(str, _sections(s, c, p))),
     "$com.instructure.User.sectionNames": lambda s, c, p: json.dumps(
         [s.sections[number].name for number in _sections(s, c, p)], ensure_ascii=False

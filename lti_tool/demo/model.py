@@ -43,6 +43,7 @@ class Course:
     sis_id: str | None = None
     # The courses that it is a copy of, the latest first.
     history: list[int] = field(default_factory=list)
+    concluded: bool = False
 
 
 @dataclass

@@ -127,7 +127,9 @@ def _enrol(site: Site, values: Values) -> Values:
     else:
         number = site.next_ids["people"]
         given, family = str(values.get("given", "New")), str(values.get("family", f"Student {number}"))
-        person = site.add_person(given, family, f"new{number}@uni.example", f"new{number}")
+        person = site.add_person(
+            given, family, f"new{number}@uni.example", f"new{number}", shard=int(values.get("shard", 0))
+        )
     canvas = site.flavour == "canvas"
     kind = str(values.get("kind") or ("StudentEnrollment" if canvas else "student"))
     section = site.sections_of(course.id)[0].id if canvas else None
@@ -139,6 +141,12 @@ def _rename_person(site: Site, values: Values) -> Values:
     person = site.people[int(values["user_id"])]
     person.given, person.family = str(values.get("given", person.given)), str(values.get("family", person.family))
     return {"user_id": person.id}
+
+
+def _conclude_course(site: Site, values: Values) -> Values:
+    course = site.courses[int(values["course_id"])]
+    course.concluded = True
+    return {"course_id": course.id}
 
 
 def _set_limit(site: Site, values: Values) -> Values:
@@ -162,4 +170,5 @@ ACTIONS: dict[str, Callable[[Site, Values], Values]] = {
     "set_state": _set_state,
     "rename_person": _rename_person,
     "set_limit": _set_limit,
+    "conclude_course": _conclude_course,
 }

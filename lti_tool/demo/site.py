@@ -12,6 +12,7 @@ from typing import Any
 from lti_tool.demo.config import Flavour
 from lti_tool.demo.model import Course, Enrolment, Group, GroupSet, Membership, Person, PlacedLink, Section, Token
 
+SHARD = 10**13  # what a Canvas id of shard 2 begins with is 2 and these noughts
 # Kinds of rows start at different numbers, so that an id of one kind used as another is noticed.
 STARTS = {
     "canvas": {"people": 1001, "courses": 101, "sections": 301, "enrolments": 5001}
@@ -62,8 +63,9 @@ class Site:
             return str(number)
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"demo-canvas:{kind}:{number}"))
 
-    def add_person(self, given: str, family: str, email: str, login: str, **more: Any) -> Person:
-        number = self.new_id("people")
+    def add_person(self, given: str, family: str, email: str, login: str, *, shard: int = 0, **more: Any) -> Person:
+        """Add an account; one of another shard (a school of the same Canvas) bears the long id that JSON gives it."""
+        number = self.new_id("people") + shard * SHARD
         person = Person(number, given, family, email, login, self._lti_id("user", number), **more)
         self.people[number] = person
         return person

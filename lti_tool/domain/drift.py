@@ -6,7 +6,7 @@ Only what they changed and we did not change alike is an item; where we changed 
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -169,7 +169,7 @@ def own_part(sides: Sides) -> list[MirroredState]:
         if remote is None and ours is None:
             continue
         name = remote.name if remote and ours and remote.name == ours.name else state.name
-        rows.append(MirroredState(state.group_id, state.lms_group_id, name, frozenset()))
+        rows.append(replace(state, name=name, member_ids=frozenset()))
     places = {person: _own_places(sides, person) for person in sides.base_places.keys() | sides.our_places.keys()}
     return with_people(rows, places)
 
@@ -180,10 +180,7 @@ def with_people(rows: Iterable[MirroredState], places: Mapping[str, Collection[P
     for person, ids in places.items():
         for lms_group_id in ids:
             held.setdefault(lms_group_id, set()).add(person)
-    return [
-        MirroredState(row.group_id, row.lms_group_id, row.name, frozenset(held.get(row.lms_group_id, ())))
-        for row in rows
-    ]
+    return [replace(row, member_ids=frozenset(held.get(row.lms_group_id, ()))) for row in rows]
 
 
 def _own_places(sides: Sides, person: str) -> frozenset[Place]:

@@ -1,7 +1,7 @@
 """Decisions about drift: what the store takes over, and what the LMS is known to hold once they are made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from lti_tool.domain.drift import NEW, NOWHERE, Choice, DriftItem, DriftKind, Place, Sides, with_people
@@ -86,7 +86,7 @@ def _row_after(sides: Sides, state: MirroredState, kept: set[str], made: Mapping
         return state
     if remote is None:
         return None
-    return MirroredState(made.get(lms_id, state.group_id), lms_id, remote.name, NOWHERE)
+    return replace(state, group_id=made.get(lms_id, state.group_id), name=remote.name, member_ids=NOWHERE)
 
 
 def our_id(sides: Sides, place: Place, made: Mapping[str, UUID]) -> UUID:

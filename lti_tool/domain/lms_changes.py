@@ -60,7 +60,8 @@ class ChangeGroups:
 
     Each changed group says what was known of it. A group of a wanted name that is not among the known ones was made
     by an earlier try. `what` and `count` tell of a bulk change, which can be taken back once it has arrived;
-    `left_out`: people whom an undo leaves where others put them (LMS ids).
+    `left_out`: people whom an undo leaves where others put them (LMS ids); `kept_groups`: names of the groups that it
+    does not delete because others use or changed them.
     """
 
     push: GroupSetPush
@@ -68,6 +69,7 @@ class ChangeGroups:
     what: str = ""
     count: int = 0
     left_out: tuple[str, ...] = ()
+    kept_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

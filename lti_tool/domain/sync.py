@@ -205,12 +205,16 @@ class WantedGroup:
 
 @dataclass(frozen=True)
 class MirroredState:
-    """A group as the LMS is known to have it; `group_id` None: ours is gone."""
+    """A group as the LMS is known to have it; `group_id` None: ours is gone.
+
+    `description` is what was sent last: an LMS gives it back in a form of its own, so its answer proves nothing.
+    """
 
     group_id: UUID | None
     lms_group_id: str
     name: str
     member_ids: frozenset[str]
+    description: str = ""
 
 
 def plan_push(wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState]) -> GroupSetPush:
@@ -236,10 +240,13 @@ def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | Non
     name = group.name if group.name != state.name else None
     add = tuple(sorted(group.member_ids - state.member_ids))
     remove = tuple(sorted(state.member_ids - group.member_ids))
-    if not (name or add or remove):
+    described = group.description if group.description != state.description else None
+    if not (name or add or remove or described is not None):
         return None
-    known = RemoteGroup(state.lms_group_id, state.name, "", tuple(sorted(state.member_ids)))
-    return GroupChange(state.lms_group_id, name, add, remove, known)
+    known = RemoteGroup(state.lms_group_id, state.name, state.description, tuple(sorted(state.member_ids)))
+    # A name that others gave meanwhile is not overwritten: the gateway reads it right before it renames.
+    before = state.name if name else None
+    return GroupChange(state.lms_group_id, name, add, remove, known, described, before)
 
 
 def mirror_after(
@@ -264,9 +271,11 @@ def mirror_after(
         before = state.member_ids if state else frozenset()
         drifted = (before & ours) - frozenset(remote.member_ids)
         name = state.name if state and not (change and change.name) else remote.name
-        states[remote.lms_group_id] = MirroredState(
-            group_id, remote.lms_group_id, name, (frozenset(remote.member_ids) & (ours | before)) | drifted
-        )
+        sent = change is not None and change.description is not None
+        text = wanted_by_id[group_id].description if (sent or not state) and group_id in wanted_by_id else ""
+        described = text if sent or not state else state.description
+        people = (frozenset(remote.member_ids) & (ours | before)) | drifted
+        states[remote.lms_group_id] = MirroredState(group_id, remote.lms_group_id, name, people, described)
     return list(states.values())
 
 

@@ -52,7 +52,9 @@ class CanvasGateway:
         return self._http.calls
 
     def capabilities(self) -> Capabilities:
-        """Ask in one call which rights the token's person has in the course (canvas.md 3.5, 10.4).
+        """Ask which rights the token's person has in the course (canvas.md 3.5, 10.4).
+
+        One call, and another when groups cannot be changed: in a course that has ended nobody may.
 
         Raise LmsRefused("token_rejected" or "scope_missing"), LmsChanged("gone") for an unknown course.
         """
@@ -67,8 +69,15 @@ class CanvasGateway:
             Right.READ_GROUPS: any(held.get(name) for name in WRITE_PERMISSIONS),
             Right.WRITE_GROUPS: all(held.get(name) for name in WRITE_PERMISSIONS),
         }
-        missing = {right: "right_missing" for right, held_too in fine.items() if not held_too}
+        why = "right_missing" if fine[Right.WRITE_GROUPS] or not self._has_ended() else "course_concluded"
+        missing = {right: why for right, held_too in fine.items() if not held_too}
         return Capabilities(frozenset(fine) - frozenset(missing), missing)
+
+    def _has_ended(self) -> bool:
+        try:
+            return any(group.get("concluded") for group in self.client.get_some_groups(self._course_id))
+        except (LmsRefused, LmsChanged):
+            return False
 
     def preconditions(self) -> tuple[Precondition, ...]:
         """Ask in two calls for each right that Canvas can be asked for, and for what it leaves out without a word.

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lti_tool.domain.errors import LmsChanged, LmsRefused
+from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import require_unrenamed
 from lti_tool.lms.canvas_errors import require_success
 from lti_tool.lms.http import Form, LmsHttp, Params, Repeat
 from lti_tool.lms.paging import OnPage, ignore_pages, numbered_pages, reader
-from lti_tool.outbound import Answer
+from lti_tool.outbound import Answer, host_of
 
 Json = dict[str, Any]
+SHARD = 10**13  # what an id of shard 2 begins with is 2 and these noughts
 PER_PAGE = 100  # Canvas gives no more, whatever is asked (canvas.md 1.1)
 LONGEST_NAME = 255
 LONGEST_SET_NAME = 250  # 255 less the digits that Canvas may append
@@ -46,6 +47,12 @@ class CanvasClient:
         params = [("include[]", name) for name in include]
         path, call = f"/courses/{course_id}/users", "GET /courses/:course_id/users"
         found: list[Json] = self._get(path, call, [*params, ("per_page", 10)]).json()
+        return found
+
+    def get_some_groups(self, course_id: str) -> list[Json]:
+        """Read a few groups of a course, to see what Canvas tells of them."""
+        path, call = f"/courses/{course_id}/groups", "GET /courses/:course_id/groups"
+        found: list[Json] = self._get(path, call, [("per_page", 1)]).json()
         return found
 
     def get_sections(self, course_id: str) -> list[Json]:
@@ -203,7 +210,8 @@ class CanvasClient:
         """Change a group and return it with its members in `users`; what is None stays (canvas.md 3.4).
 
         `members` replaces the whole membership, and nobody in it empties the group. Canvas drops strangers and
-        whoever finds the group full without a word: read the answer.
+        whoever finds the group full without a word: read the answer. Raise LmsRefused("value_refused") before the
+        call for ids of which Canvas would read the first digits only (canvas.md 1).
         """
         form: Form = []
         if name is not None:
@@ -212,8 +220,9 @@ class CanvasClient:
         if description is not None:
             form.append(("description", description))
         if members is not None:
+            members = [long_id(user_id) for user_id in members]
             # A form cannot hold an empty list: one empty entry says it.
-            form += [("members[]", str(user_id)) for user_id in dict.fromkeys(members)] or [("members[]", "")]
+            form += [("members[]", user_id) for user_id in dict.fromkeys(members)] or [("members[]", "")]
         changed: Json = self._write("PUT", f"/groups/{group_id}", "PUT /groups/:group_id", form)
         return changed
 
@@ -250,7 +259,11 @@ class CanvasClient:
     def _list(self, path: str, call: str, params: Params = (), on_page: OnPage = ignore_pages) -> list[Json]:
         read = reader(self.http, lambda answer: _require_list(answer, call))
         pages = numbered_pages(read, self.api + path, [*params, ("per_page", PER_PAGE)], on_page)
-        return [entry for page in pages for entry in page.json()]
+        entries = [entry for page in pages for entry in page.json()]
+        # Canvas leaves links out that are too long, in the end `next` too (canvas.md 1.1); an end names itself.
+        if len(entries) == PER_PAGE * len(pages) and "Link" not in pages[-1].headers:
+            raise LmsUnavailable("list_incomplete", host=host_of(pages[-1].url), pages=len(pages))
+        return entries
 
     def _write(self, verb: str, path: str, call: str, form: Form, repeat: Repeat = Repeat.SAFE) -> Any:
         answer = self.http.send(verb, self.api + path, data=form, repeat=repeat)
@@ -288,6 +301,18 @@ def _require_set_values(name: str, options: Json) -> None:
     }
     if refused := [field for field, fine in checks.items() if not fine]:
         raise LmsRefused("value_refused", fields=refused)
+
+
+def long_id(user_id: int | str) -> str:
+    """Return a user's id in digits alone; `2~123` is row 123 of shard 2 (canvas.md 1).
+
+    In a list of members Canvas reads digits up to the first other letter: the short form would name somebody else,
+    and a SIS id nobody. Raise LmsRefused("value_refused").
+    """
+    shard, mark, local = str(user_id).rpartition("~")
+    if not local.isdecimal() or (mark and not shard.isdecimal()):
+        raise LmsRefused("value_refused", fields=["members"])
+    return str(int(shard) * SHARD + int(local)) if mark else local
 
 
 def require_group_name(name: str) -> None:

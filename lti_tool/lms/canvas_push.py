@@ -91,10 +91,21 @@ class CanvasPush:
 
     def _require_unrenamed(self) -> None:
         """Read the groups that are to be renamed and were seen under a name; raise what `require_unrenamed` does."""
-        for change in self._push.change:
-            if change.name is not None and change.name_before is not None:
-                found = canvas_sets.remote_group(self._get_group(change.lms_group_id), ())
-                require_unrenamed(found.name, change.name_before, change.name)
+        seen = [c for c in self._push.change if c.name is not None and c.name_before is not None]
+        names: dict[str, str] = {}
+        if len(seen) > MOST_SINGLE_READS:
+            names = {str(g["id"]): canvas_sets.remote_group(g, ()).name for g in self._list_groups()}
+        for change in seen:
+            found = names.get(change.lms_group_id)
+            if found is None:
+                found = canvas_sets.remote_group(self._get_group(change.lms_group_id), ()).name
+            require_unrenamed(found, change.name_before, change.name)
+
+    def _list_groups(self) -> list[Json]:
+        try:
+            return self._client.get_groups(self._set_id)
+        except LmsChanged:
+            raise LmsChanged("set_gone", lms_group_set_id=self._set_id) from None
 
     def _get_group(self, group_id: str) -> Json:
         try:
@@ -134,10 +145,7 @@ class CanvasPush:
         """Make the new groups, or leave them to the import; one that is there already is taken (a replay)."""
         if not self._push.create:
             return
-        try:
-            listed = self._client.get_groups(self._set_id)
-        except LmsChanged:
-            raise LmsChanged("set_gone", lms_group_set_id=self._set_id) from None
+        listed = self._list_groups()
         taken = {change.lms_group_id for change in self._push.change}
         existing = {str(g["name"]): str(g["id"]) for g in reversed(listed) if str(g["id"]) not in taken}
         missing = [new for new in self._push.create if new.name not in existing]
@@ -145,7 +153,8 @@ class CanvasPush:
         by_import = sum(1 for new in missing if new.member_ids) > NEW_ONE_BY_ONE
         for new in self._push.create:
             members = list(dict.fromkeys(new.member_ids))
-            if new in missing and by_import and members:
+            # An import makes groups by name alone: one with a description is made by a call of its own.
+            if new in missing and by_import and members and not new.description:
                 people.named[new.name] = members
                 continue
             group_id = existing.get(new.name) or self._create(new.name, new.description)

@@ -68,13 +68,15 @@ class MoodlePush:
         """
         new = {checked(group.name): group for group in self._push.create}
         renames = {c.lms_group_id: checked(c.name) for c in self._push.change if c.name is not None}
-        if self._push.delete:
-            self._client.delete_groups(self._push.delete)
         described = {c.lms_group_id: c.description for c in self._push.change if c.description is not None}
         groups = self._client.get_course_groups(self._course_id) if new or renames or described else []
         current = {str(group["id"]): str(group["name"]) for group in groups}
         for change in self._push.change:
             require_unrenamed(current.get(change.lms_group_id, change.name or ""), change.name_before, change.name)
+        if self._push.delete:
+            self._client.delete_groups(self._push.delete)
+            groups = [group for group in groups if str(group["id"]) not in self._push.delete]
+            current = {str(group["id"]): str(group["name"]) for group in groups}
         self._rename(current, renames)
         self._describe(current | renames, described)
         ids = self._make(groups, current | renames, new) if new else {}

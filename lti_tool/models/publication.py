@@ -44,6 +44,7 @@ class MirroredGroup(Base):
     group_id: Mapped[UUID | None] = mapped_column(ForeignKey("group.id", ondelete="SET NULL"), index=True)
     lms_group_id: Mapped[str] = mapped_column(String(255))
     name: Mapped[str] = mapped_column(String(255))  # as the LMS has it
+    description: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))  # as it was sent last
     memberships: Mapped[list["MirroredMembership"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.models.database import Base, uuid_key
@@ -21,6 +21,7 @@ class UndoStep(Base):
     before: Mapped[str] = mapped_column(Text)  # JSON of domain.undo.SetState
     after: Mapped[str] = mapped_column(Text)  # the same: what others did since must not be taken back with it
     left_out: Mapped[str] = mapped_column(Text, default="[]")  # JSON list: names of people whom an undo left out
+    kept_groups: Mapped[str] = mapped_column(Text, default="[]", server_default=text("'[]'"))  # of groups, likewise
     revision: Mapped[int]  # the set's own, after the change
     made_by: Mapped[UUID | None] = mapped_column(ForeignKey("course_access.id", ondelete="SET NULL"))
     made_at: Mapped[datetime]

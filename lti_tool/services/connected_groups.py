@@ -37,11 +37,12 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Bulk:
-    """What kind of bulk change is asked for, of how many; `left_out`: whom it leaves alone (LMS ids)."""
+    """A kind of bulk change, of how many; `left_out`: whom it leaves alone (LMS ids), `kept_groups`: which groups."""
 
     what: What
     count: int
     left_out: tuple[str, ...] = ()
+    kept_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -230,9 +231,9 @@ def ask(viewer: Viewer, held: Held, about: str, push: GroupSetPush, bulk: Bulk |
     lms_ids = {change.lms_group_id for change in push.change} | set(push.delete)
     touched = (group_id for group_id, group in held.groups.items() if group.lms_group_id in lms_ids)
     known_ids = tuple(str(group.lms_group_id) for group in held.groups.values())
-    intent = (
-        ChangeGroups(push, known_ids, bulk.what, bulk.count, bulk.left_out) if bulk else ChangeGroups(push, known_ids)
-    )
+    intent = ChangeGroups(push, known_ids)
+    if bulk:
+        intent = ChangeGroups(push, known_ids, bulk.what, bulk.count, bulk.left_out, bulk.kept_groups)
     asked = lms_changes.note(viewer, "change_groups", held.set_id, about, intent)
     return Changes(groups=frozenset(touched), asked=frozenset({asked}), count=bulk.count if bulk else 1)
 

@@ -51,13 +51,12 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
         inverse = _Inverse.of(course_id, hold(viewer, set_id), plan, (after, present), remote)
         push, left_out = inverse.push(), inverse.left_out()
         if not push:
-            kept = Kept(count, undo.names_of_members(course_id, left_out))
+            kept = Kept(count, undo.names_of_members(course_id, left_out), inverse.kept_groups())
             undo.seal(viewer.access_id, set_id, what, (present, present), kept)
             return Undone(what, Changes(group_sets=frozenset({set_id}), count=count))
         accounts = tuple(inverse.people[one][0] for one in sorted(left_out) if one in inverse.people)
-        asked = ask(
-            viewer, inverse.held, listed(list(inverse.about())), push, Bulk(inverse.kind(what), count, accounts)
-        )
+        bulk = Bulk(inverse.kind(what), count, accounts, inverse.kept_groups())
+        asked = ask(viewer, inverse.held, listed(list(inverse.about())), push, bulk)
     return Undone(what, asked)
 
 
@@ -146,6 +145,10 @@ class _Inverse:
     def left_out(self) -> set[UUID]:
         """Return the people who stay where others put them."""
         return {*self.plan.left_out, *(one for strangers in self.in_use.values() for one in strangers)}
+
+    def kept_groups(self) -> tuple[str, ...]:
+        """Return the names of the groups that are not deleted, as they are now."""
+        return tuple(self.held.group(key).name for key in self.in_use)
 
     def about(self) -> Iterator[str]:
         """Tell each move in the words of the ledger."""

@@ -202,6 +202,7 @@ def _held(course_id: UUID) -> dict[UUID, list[MirroredState]]:
         people.setdefault(group.id, set()).update((lms_user_id,) if lms_user_id else ())
     found: dict[UUID, list[MirroredState]] = {}
     for key, (set_id, group) in groups.items():
-        state = MirroredState(group.group_id, group.lms_group_id, group.name, frozenset(people[key]))
+        held = frozenset(people[key])
+        state = MirroredState(group.group_id, group.lms_group_id, group.name, held, group.description)
         found.setdefault(set_id, []).append(state)
     return found

@@ -46,14 +46,15 @@ def note_arrival(row: LmsChange, intent: Intent, earlier: Earlier | None) -> Non
         return
     after = read_state(set_id, earlier.state.ids)
     left_out: list[str] = []
+    kept_groups: tuple[str, ...] = ()
     if isinstance(intent, ChangeGroups):
         what, count, before = What(intent.what), intent.count, _before(row.course_id, set_id, intent, earlier, after)
-        left_out = list(names_of(row.course_id, intent.left_out).values())
+        left_out, kept_groups = list(names_of(row.course_id, intent.left_out).values()), intent.kept_groups
     else:
         placed = _people(after.groups) - _people(earlier.state.groups)
         what, count, before = What.SPREAD, len(placed), rewound(after, dict.fromkeys(placed, ()))
-    if _shape(before) != _shape(after) or left_out:
-        seal(row.requested_by, set_id, what, (before, after), Kept(count, left_out))
+    if _shape(before) != _shape(after) or left_out or kept_groups:
+        seal(row.requested_by, set_id, what, (before, after), Kept(count, left_out, kept_groups))
 
 
 def _before(course_id: UUID, set_id: UUID, intent: ChangeGroups, earlier: Earlier, after: SetState) -> SetState:

@@ -45,7 +45,7 @@ class Wanted:
 class Difference:
     """One thing that the LMS does not hold as the tool does: in words' parts for a page."""
 
-    kind: str  # group_missing | group_extra | name | member_missing | member_extra | no_account
+    kind: str  # group_missing | group_extra | name | description | member_missing | member_extra | no_account
     group: str
     person: str = ""
 
@@ -143,17 +143,23 @@ def read_wanted(course_id: UUID, set_id: UUID) -> Wanted:
 def read_mirror(set_id: UUID) -> list[MirroredState]:
     """Return what the LMS is known to hold of a set."""
     rows = db.session.execute(
-        select(MirroredGroup.group_id, MirroredGroup.lms_group_id, MirroredGroup.name, MirroredMembership.lms_user_id)
+        select(
+            MirroredGroup.group_id,
+            MirroredGroup.lms_group_id,
+            MirroredGroup.name,
+            MirroredGroup.description,
+            MirroredMembership.lms_user_id,
+        )
         .join(Publication, Publication.id == MirroredGroup.publication_id)
         .outerjoin(MirroredMembership, MirroredMembership.mirrored_group_id == MirroredGroup.id)
         .where(Publication.group_set_id == set_id)
     )
-    groups: dict[str, tuple[UUID | None, str, set[str]]] = {}
-    for group_id, lms_group_id, name, lms_user_id in rows:
-        _, _, people = groups.setdefault(lms_group_id, (group_id, name, set()))
+    groups: dict[str, tuple[UUID | None, str, str, set[str]]] = {}
+    for group_id, lms_group_id, name, text, lms_user_id in rows:
+        *_, people = groups.setdefault(lms_group_id, (group_id, name, text, set()))
         if lms_user_id:
             people.add(lms_user_id)
-    return [MirroredState(i, lms_id, name, frozenset(people)) for lms_id, (i, name, people) in groups.items()]
+    return [MirroredState(i, key, name, frozenset(people), text) for key, (i, name, text, people) in groups.items()]
 
 
 def empty_ids(mirror: Sequence[MirroredState]) -> frozenset[str]:
@@ -180,6 +186,7 @@ def store_mirror(set_id: UUID, after: Sequence[MirroredState]) -> None:
             group_id=state.group_id,
             lms_group_id=state.lms_group_id,
             name=state.name,
+            description=state.description,
         )
         row.memberships = [MirroredMembership(lms_user_id=person) for person in sorted(state.member_ids)]
         session.add(row)
@@ -207,6 +214,8 @@ def list_differences(course_id: UUID, set_id: UUID) -> list[Difference]:
         group = change.name or mirror_names[change.lms_group_id]
         if change.name:
             found.append(Difference("name", group, mirror_names[change.lms_group_id]))
+        if change.description is not None:
+            found.append(Difference("description", group))
         found += [Difference("member_missing", group, wanted.names.get(person, "?")) for person in change.add]
         found += [Difference("member_extra", group, gone_names.get(person, "?")) for person in change.remove]
     found += [Difference("group_extra", mirror_names[gone]) for gone in push.delete]

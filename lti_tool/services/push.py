@@ -1,6 +1,7 @@
 """Pushes: bring the mirrors of published sets to the wanted state, and store what the LMS answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from secrets import randbelow
 from uuid import UUID
 
@@ -113,14 +114,16 @@ def _push(
     gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress, *, was_tried: bool
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
-    lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
+    with _kept_name(set_id):
+        lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
     push = plan_push(wanted.groups, mirror)
     drifted = 0
     if push:
         release()
-        answer = gateway.push(lms_set_id, push, progress)
+        with _kept_name(set_id):
+            answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
         drifted = count_drifted(after, answer.groups)
         _count(report, push, mirror, after)
@@ -140,6 +143,20 @@ def _push(
             mark(publication, WAITING)  # somebody changed the set meanwhile
         else:
             mark(publication, SENT)
+
+
+@contextmanager
+def _kept_name(set_id: UUID) -> Iterator[None]:
+    """Turn a new name that would overwrite one which others gave in the LMS into drift, which a person decides."""
+    try:
+        yield
+    except LmsChanged as error:
+        if error.code != "renamed_meanwhile":
+            raise
+        with transaction():
+            publication = get_publication(set_id)
+            publication.drift, publication.drift_seen_at = max(publication.drift, 1), now()
+        raise LmsChanged("drifted", count=1) from None
 
 
 def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> None:
@@ -174,7 +191,7 @@ def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, replay: b
     if lms_set_id is None:
         lms_set_id = create_lms_set(gateway, course_id, name, replay=replay)
     elif pushed_name != name:
-        gateway.edit_group_set(lms_set_id, name)
+        gateway.edit_group_set(lms_set_id, name, name_before=pushed_name)
     else:
         return lms_set_id
     with transaction():

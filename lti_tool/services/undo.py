@@ -57,10 +57,14 @@ class What(StrEnum):
 
 @dataclass
 class Kept:
-    """A bulk change that is being made: its doer fills in the count; with none there is nothing to take back."""
+    """A bulk change that is being made: its doer fills in the count; with none there is nothing to take back.
+
+    `left_out`: names of the people whom an undo did not put back; `groups`: of groups that it did not delete.
+    """
 
     count: int = 0
     left_out: Collection[str] = ()
+    groups: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class UndoView:
     made_by: str | None
     made_at: datetime
     left_out: list[str]
+    kept_groups: list[str]
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ def seal(made_by: UUID | None, set_id: UUID, what: What, states: tuple[SetState,
             before=to_json(before),
             after=to_json(after),
             left_out=json.dumps(sorted(kept.left_out)),
+            kept_groups=json.dumps(sorted(kept.groups)),
             revision=session.scalars(select(GroupSet.revision).where(GroupSet.id == set_id)).one(),
             made_by=made_by,
             made_at=now(),
@@ -165,15 +171,23 @@ def with_last_change(query: Any) -> Any:
         query.outerjoin(UndoStep, and_(UndoStep.group_set_id == GroupSet.id, *fresh))
         .outerjoin(CourseAccess, CourseAccess.id == UndoStep.made_by)
         .add_columns(
-            UndoStep.what, UndoStep.count, UndoStep.revision, CourseAccess.name, UndoStep.made_at, UndoStep.left_out
+            UndoStep.what,
+            UndoStep.count,
+            UndoStep.revision,
+            CourseAccess.name,
+            UndoStep.made_at,
+            UndoStep.left_out,
+            UndoStep.kept_groups,
         )
     )
 
 
 def view_undo(columns: Sequence[Any]) -> UndoView | None:
     """Return the latest bulk change of a set, None when there was none or the set was changed since."""
-    what, count, revision, made_by, made_at, left_out = columns
-    return UndoView(What(what), count, revision, made_by, made_at, json.loads(left_out)) if what else None
+    what, count, revision, made_by, made_at, left_out, kept_groups = columns
+    if not what:
+        return None
+    return UndoView(What(what), count, revision, made_by, made_at, json.loads(left_out), json.loads(kept_groups))
 
 
 def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:

@@ -736,3 +736,62 @@ def test_graphql_is_never_asked(canvas):
     sources = [path.read_text().casefold() for path in Path(inspect.getfile(canvas_sets)).parent.glob("*.py")]
     assert sources
     assert not [text for text in sources if "graphql" in text]
+
+
+def test_somebody_of_another_shard_is_placed_under_their_long_id_and_nobody_in_their_stead(canvas, client):
+    far = canvas.outsider("enrol", shard=2)["user_id"]
+    assert far > 2 * 10**13
+    gateway, (near,) = canvas.gateway(), canvas.students(1)
+    people = gateway.pull(roster=True, groups=False).roster.people
+    assert str(far) in {person.lms_user_id for person in people}
+    set_id = gateway.create_group_set("Set")
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G", "", (near, str(far))),))).groups[0]
+    assert set(made.member_ids) == canvas.members(made.lms_group_id) == {near, str(far)}
+    assert set(gateway.read_group_set(set_id).groups[0].member_ids) == {near, str(far)}
+    short = f"2~{far - 2 * 10**13}"
+    client.remove_group_member(made.lms_group_id, short)  # an address takes the short form
+    assert canvas.members(made.lms_group_id) == {near}
+    client.set_group_members(made.lms_group_id, [short])  # a list would read it as user 2
+    assert canvas.members(made.lms_group_id) == {str(far)}
+    with pytest.raises(LmsRefused, match="value_refused"):
+        client.set_group_members(made.lms_group_id, ["sis_user_id:7"])
+    assert canvas.members(made.lms_group_id) == {str(far)}
+
+
+@pytest.mark.parametrize(("letters", "left"), [(1000, "last"), (2500, "next"), (7000, "")])
+def test_a_list_whose_links_were_too_long_for_canvas_is_whole_or_refused(canvas, client, letters, left):
+    for _ in range(300 - len(canvas.state()["people"])):
+        canvas.outsider("enrol")
+    answers = []
+    send = client.http.send
+    client.http.send = lambda *args, **options: answers.append(send(*args, **options)) or answers[-1]
+    path, call = f"/courses/{canvas.course_id}/users", "GET /courses/:course_id/users"
+    padding = [("padding", "x" * letters)]
+    if left:
+        assert len(everybody := client._list(path, call)) > 200
+        answers.clear()
+        assert client._list(path, call, padding) == everybody
+        assert left in answers[0].headers["Link"]
+    else:
+        with pytest.raises(LmsUnavailable, match="list_incomplete"):
+            client._list(path, call, padding)
+        assert "Link" not in answers[0].headers
+    assert len(answers[0].headers.get("Link", "")) <= 6 * 1024
+
+
+def test_a_course_that_has_ended_is_told_apart_from_a_missing_right(canvas):
+    teacher = next(p for p in canvas.state()["people"] if "TeacherEnrollment" in p["roles"])
+    gateway = canvas.gateway(token=f"demo-user-{teacher['id']}")
+    set_id = gateway.create_group_set("Set")
+    made = gateway.push(set_id, GroupSetPush(create=(NewGroup("G"),))).groups[0]
+    assert gateway.capabilities().allows(Right.WRITE_GROUPS)
+    canvas.outsider("conclude_course")
+    found = gateway.capabilities()
+    assert found.allows(Right.READ_ROSTER)
+    assert found.missing == dict.fromkeys((Right.READ_GROUPS, Right.WRITE_GROUPS), "course_concluded")
+    change = GroupChange(made.lms_group_id, None, tuple(canvas.students(1)))
+    for status in (401, 403):
+        canvas.faults(forbidden_status=status)
+        with pytest.raises(LmsRefused, match="right_missing"):
+            gateway.push(set_id, GroupSetPush(change=(change,)))
+    assert canvas.members(made.lms_group_id) == set()

@@ -29,6 +29,7 @@ class Page:
         db.session.rollback()
         self.browser: Browser = World(app, registration_id, classroom.course_id).browser()
         self.path = f"group-sets/{self.set_id}"
+        self.lms = classroom.flavour.capitalize()
         self.groups = [card.row.id for card in self.cards()]
         self.lms_ids = [int(card.row.lms_group_id) for card in self.cards()]
         self.first = [(m.id, m.name, int(m.lms_user_id)) for m in self.cards()[0].members]
@@ -195,12 +196,15 @@ def test_groups_made_at_once_are_deleted_but_for_those_that_others_use(page: Pag
     made = [(card.row.name, int(card.row.lms_group_id)) for card in page.cards()[3:]]
     _, name, user = page.waiting[0]
     page.classroom.outsider("add_member", group_id=made[1][1], user_id=user)
+    page.classroom.outsider("rename_group", group_id=made[2][1], name="Kept by others")
     page.press(shown)
-    assert [card.row.name for card in page.cards()[3:]] == [made[1][0]]
+    assert [card.row.name for card in page.cards()[3:]] == [made[1][0], "Kept by others"]
     assert_agree(page.classroom)
     assert name in page.line()
+    assert f"Not deleted, because others use or changed them in {page.lms}" in page.line()
+    assert f"since: Kept by others, {made[1][0]}." in page.line()
     page.press()
-    assert sorted(card.row.name for card in page.cards()[3:]) == sorted(made_name for made_name, _ in made)
+    assert sorted(card.row.name for card in page.cards()[3:]) == sorted([made[0][0], made[1][0], "Kept by others"])
     assert_agree(page.classroom)
     assert page.line().startswith("Last change: 3 groups added")
 

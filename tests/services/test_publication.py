@@ -5,10 +5,11 @@ from uuid import UUID
 
 import pytest
 
+from lti_tool.domain.drift import Choice
 from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import RosterMember, transaction
-from lti_tool.services import group_sets, groups, publication, push, removal, runs, turns
+from lti_tool.services import drift, drift_choices, group_sets, groups, publication, push, removal, runs, turns
 from lti_tool.services.mirror import find_publication
 from lti_tool.services.publication_preview import preview_publication
 from tests.services.published import fill, in_lms, in_store, publish, state_of
@@ -312,3 +313,53 @@ def test_names_that_the_lms_refuses_are_known_before(classroom: Any) -> None:
     with pytest.raises(Exception, match="names_not_for_lms"):
         publication.queue_publication(classroom.tool, set_id)
     assert classroom.calls() - calls == {"canvas": 1, "moodle": 2}[classroom.flavour]
+
+
+def test_a_name_that_others_gave_in_the_lms_is_not_overwritten_by_ours(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    (lms_set,) = (s for s in classroom.state()["group_sets"] if s["name"] == "Lab teams")
+    first = classroom.read_set(set_id).cards[0].row.id
+    lms_group = next(group for group in lms_set["groups"] if group["name"] == "crew-1")
+
+    def named(what: str) -> str:
+        found = next(s for s in classroom.state()["group_sets"] if s["id"] == lms_set["id"])
+        return (
+            found["name"] if what == "set" else next(g["name"] for g in found["groups"] if g["id"] == lms_group["id"])
+        )
+
+    for what, theirs, change in (
+        ("group", "Owls", lambda: groups.edit_group(classroom.viewer, set_id, first, "Ours", "")),
+        ("set", "Their lab", lambda: group_sets.rename_set(classroom.viewer, set_id, "Our lab")),
+    ):
+        row = {"group_id": lms_group["id"]} if what == "group" else {"set_id": lms_set["id"]}
+        classroom.outsider(f"rename_{what}", **row, name=theirs)
+        change()
+        view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+        assert (view.state, view.error_code, named(what)) == ("refused", "drifted", theirs)
+        assert view.drift
+        found = drift.check_drift(classroom.tool, classroom.course_id, set_id)
+        assert [(item.kind, item.theirs) for item in found.items] == [(f"{what}_renamed", (theirs,))]
+        drift_choices.settle_all(classroom.tool, classroom.viewer, set_id, Choice.OURS, found.mark)
+        assert (state_of(set_id), named(what)) == ("sent", "ours" if what == "group" else "Our lab")
+
+
+def test_descriptions_arrive_with_a_big_publication_and_when_they_are_edited(classroom: Any) -> None:
+    set_id = fill(classroom, count=9)
+    (first, second, *_) = classroom.read_set(set_id).cards
+    groups.edit_group(classroom.viewer, set_id, first.row.id, first.row.name, "Meets on Mondays")
+
+    def described() -> dict[str, str]:
+        rows = classroom.lms.hub.sites[classroom.flavour].groups.values()
+        return {row.name: row.description for row in rows if row.description and row.name.startswith("crew-")}
+
+    publish(classroom, set_id)
+    assert described() == {first.row.name: "Meets on Mondays"}
+    for text in ("Meets on Fridays", ""):
+        groups.edit_group(classroom.viewer, set_id, second.row.id, second.row.name, text)
+        told = publication.read_publication(classroom.course_id, set_id).differences
+        assert [(one.kind, one.group) for one in told] == [("description", second.row.name)]
+        view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+        assert (view.state, view.differences) == ("sent", [])
+        assert described().get(second.row.name, "") == text
+    assert described()[first.row.name] == "Meets on Mondays"

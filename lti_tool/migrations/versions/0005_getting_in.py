@@ -122,6 +122,8 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('copied_from', sa.Text(), nullable=True),
             sa.Column('rights_asked_of', sa.Uuid(), nullable=True),
         ),
+        'mirrored_group': (sa.Column('description', sa.Text(), server_default='', nullable=False),),
+        'undo_step': (sa.Column('kept_groups', sa.Text(), server_default='[]', nullable=False),),
         'deployment': (sa.Column('refused_at', TIME, nullable=True),),
         'service_token': (sa.Column('set_by', sa.String(length=255), nullable=True),),
         'oauth_client': (sa.Column('set_by', sa.String(length=255), nullable=True),),

@@ -245,5 +245,6 @@ def key_on(number: int) -> ResponseReturnValue:
 
 
 def _keys_page(error: str) -> str:
-    tools = registry.added("canvas")
-    return render_template("demo/canvas_keys.html", title="Developer Keys", tools=tools, error=error)
+    tools, config = registry.added("canvas"), hub().config
+    api_key = (config.oauth_client_id, config.oauth_client_secret)
+    return render_template("demo/canvas_keys.html", title="Developer Keys", tools=tools, api_key=api_key, error=error)

@@ -171,8 +171,15 @@ def by_hand() -> ResponseReturnValue:
         login_url=form["initiatelogin"],
         launch_url=form["redirectionuris"].split()[0],
         jwks_url=form["publickeyset"],
+        custom=_custom(form.get("customparameters", "")),
         roster_service=form.get("memberships", "").startswith("Use"),
     )
     tool = registry.add("moodle", form["name"], link, "pending", {})
     registry.switch_on("moodle", tool.id)  # what an administrator typed is active at once
     return redirect("/moodle/mod/lti/toolconfigure.php", 303)
+
+
+def _custom(lines: str) -> dict[str, str]:
+    """Read the field Custom parameters: one name=value in each line."""
+    pairs = (line.partition("=") for line in lines.splitlines() if "=" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}

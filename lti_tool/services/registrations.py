@@ -20,6 +20,12 @@ SHARED_CANVAS_HOSTS = (
     "sso.test.canvaslms.com",
     "canvas.instructure.com",
 )
+# Where the LTI side of Canvas's cloud answers for every school, by the issuer.
+CLOUD_SIGN_IN = {
+    "https://canvas.instructure.com": "https://sso.canvaslms.com",
+    "https://canvas.beta.instructure.com": "https://sso.beta.canvaslms.com",
+    "https://canvas.test.instructure.com": "https://sso.test.canvaslms.com",
+}
 PATHS = {
     "canvas": {
         "auth_login_url": "/api/lti/authorize_redirect",
@@ -66,11 +72,15 @@ def add_registration(
 
 
 def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
-    """Return the addresses that a self-hosted Canvas or Moodle has; Canvas's shared issuer tells no host."""
+    """Return the usual addresses of a Canvas or Moodle; the issuer of Canvas's cloud tells no school's host."""
     base = (lms_url or issuer).rstrip("/")
     if family not in PATHS or urlsplit(base).netloc in SHARED_CANVAS_HOSTS:
         return {}
-    return {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
+    usual = {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
+    if family == "canvas" and issuer in CLOUD_SIGN_IN:
+        for field in ("auth_login_url", "key_set_url"):
+            usual[field] = CLOUD_SIGN_IN[issuer] + PATHS["canvas"][field]
+    return usual
 
 
 def require_urls(values: dict[str, str]) -> None:

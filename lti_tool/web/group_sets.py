@@ -167,7 +167,7 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
             else:
                 saved = sets.rename_set(viewer(), set_id, form.name.data, form.revision.data)
                 set_signup(viewer(), set_id, form.rules)
-            return after_change(set_id, saved, "set_saved" if of_lms else "set_renamed")
+            return after_change(set_id, saved, "set_saved")
         except RuleViolation as error:
             form.refuse(form.name, error)
     row = sets.get_set(course_id, set_id)  # read anew: a refused change forgets what was read before

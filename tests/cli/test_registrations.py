@@ -45,6 +45,14 @@ def test_the_addresses_of_a_family_are_known_and_can_be_given_otherwise(tool: An
         "registration", "add", "--issuer", "https://canvas.instructure.com", "--family", "canvas", "--json"
     )
     assert (hosted.json["status"], hosted.json["lms_url"]) == ("pending", None)
+    school = tool.ok(
+        *("registration", "add", "--issuer", "https://canvas.instructure.com", "--family", "canvas"),
+        *("--lms-url", "https://school.instructure.com", "--client-id", "10000000000001", "--json"),
+    ).json
+    assert school["auth_login_url"] == "https://sso.canvaslms.com/api/lti/authorize_redirect"
+    assert school["key_set_url"] == "https://sso.canvaslms.com/api/lti/security/jwks"
+    assert school["auth_token_url"] == "https://school.instructure.com/login/oauth2/token"
+    assert (school["status"], school["lms_url"]) == ("active", "https://school.instructure.com")
 
 
 def test_registrations_are_listed_shown_and_removed_with_words(tool: Any) -> None:

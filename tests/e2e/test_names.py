@@ -44,7 +44,7 @@ def test_another_tab_follows_unless_somebody_is_busy_there(visitor) -> None:
     tool.go("Edit")
     tool.at.get_by_label("Name").fill("Followed")
     tool.press("Save")
-    tool.see("The group set is renamed.")
+    tool.see("The group set is saved.")
     expect(idle.get_by_role("heading", name="Followed", level=1)).to_be_visible()
     expect(busy.get_by_role("heading", name="Tabs", level=1)).to_be_visible()
     expect(busy.get_by_label("Wei Zhang", exact=True)).to_be_checked()

@@ -19,6 +19,7 @@ from lti_tool.models import (
     LinkTarget,
     PlacingRequest,
     Registration,
+    ServiceToken,
     db,
 )
 
@@ -72,7 +73,7 @@ def test_the_picker_says_what_each_page_is(stocked: Any, count_queries: Any) -> 
         "LTI Groups The course’s own page: to students their groups and assignments",
         "Essay Assignment: students form their groups",
         "Report Assignment: students see their group",
-        "Teams Group set: students see their group; sign-up is closed now",
+        "Teams Group set: students see their group; they cannot sign up now",
         "Labs Group set: students sign up",
     ]
     assert not page.select("input[type=search], input[name=find]"), "so few are found by looking"
@@ -205,6 +206,18 @@ def test_a_link_of_a_copied_course_is_connected_by_name_and_opens_at_once_from_t
     assert opened(teacher, old.assignment) == f"assignments/{stocked.report}"
     assert student.get(f"open/{old.assignment}").h1.text == "Report"
     assert [e.subject for e in stocked.stored(HistoryEntry, action="link_connected")] == ["Report"]
+
+
+def test_a_teacher_whose_right_is_being_asked_is_told_to_wait_and_not_sent_to_somebody_else(stocked: Any) -> None:
+    teacher = stocked.browser()
+    stocked._add(ServiceToken(registration_id=stocked.registration_id, ciphertext=b"sealed", set_at=now()))
+    with stocked.app.app_context():
+        db.session.execute(update(Registration).values(family="moodle"))
+        db.session.commit()
+    link = f"open/{uuid4()}"
+    page = teacher.get(link, 404)
+    assert "is being asked whether you manage groups here" in " ".join(page.main.text.split())
+    assert page.main.find("a", string="Try again")["href"].endswith(link)
 
 
 def test_a_connection_is_changed_and_removed_and_goes_with_its_target(stocked: Any) -> None:

@@ -28,7 +28,7 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.lti import platform_configuration
 from lti_tool.models import Registration, RegistrationLink, db, transaction
 from lti_tool.outbound import Answer, Outbound
-from lti_tool.services import dynamic_registration, registration_links
+from lti_tool.services import dynamic_registration, registration_links, registrations
 from lti_tool.services.tool import Tool
 from tests.web.conftest import check_page
 
@@ -365,6 +365,7 @@ def test_a_configuration_that_is_none_is_refused_and_the_link_stays(
         ({"jwks_uri": "https://name:word@keys.example/"}, "jwks_uri"),
         ({"token_endpoint": None}, "token_endpoint"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "authorization_endpoint"),
+        ({"jwks_uri": "https://keys.example/\ud800"}, "jwks_uri"),
     ],
 )
 def test_what_a_platform_says_of_itself_is_checked(
@@ -495,6 +496,33 @@ class SaysOnly(Outbound):
 
     def request(self, method: str, url: str, **how: Any) -> Answer:
         return Answer(url, 200, {}, json.dumps(self.document).encode())
+
+
+@pytest.mark.parametrize("named", ["token_endpoint", "authorization_server"])
+def test_who_names_another_ones_token_address_gets_neither_trust_nor_its_client(
+    registrar: Registrar, lms: PlayedPlatform, named: str
+) -> None:
+    """All platforms know the tool by one key: an assertion for another client there would open that one's rosters."""
+    victim, theirs = "https://victim.example/mod/lti/token.php", {"client_id": "theirs"}
+    with registrar.app.app_context():
+        other = registrations.add_registration("https://victim.example", "moodle", client_id="theirs")
+        assert other.auth_token_url == victim
+    lms.says = {PLATFORM: {"product_family_code": "other"}, named: victim}
+    lms.answer = (200, theirs)
+    token = registrar.link(issuer=lms.url)
+    assert "Another LMS has this client already" in words(registrar.press(token, 409))
+    assert registrar.rows() == []
+    lms.answer = (200, {"client_id": "mine"})
+    assert "waits for a confirmation" in words(registrar.press(token))
+    assert [row.confirmed for row in registrar.rows()] == [False]
+    with registrar.app.app_context():
+        registrations.remove_registration(other.id)
+
+
+def test_a_name_that_is_no_text_is_not_stored(registrar: Registrar, lms: PlayedPlatform) -> None:
+    lms.says = {PLATFORM: {**CANVAS_SAYS, f"{CANVAS}/account_name": "A\ud800\x00 \u202eB"}}
+    registrar.press(registrar.link())
+    assert [row.name for row in registrar.rows()] == ["A B"]
 
 
 def described(host: str, issuer: str, **more: Any) -> dict[str, Any]:

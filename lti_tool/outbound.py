@@ -28,6 +28,8 @@ USER_AGENT = f"LTI-Groups/{__version__}"
 CONNECT_SECONDS = 3.05
 TOTAL_SECONDS = 120
 MEBIBYTE = 1024 * 1024
+# IPv6 addresses that hold an IPv4 address: compatible and mapped (RFC 4291), NAT64 (RFC 6052 and 8215).
+ENDS_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,23 @@ class _Guard:
 
     def check(self, sock: socket.socket, host: str) -> None:
         address = ipaddress.ip_address(sock.getpeername()[0].split("%")[0])
-        if not address.is_global and host.casefold() not in self.allowed:
+        if not is_public(address) and host.casefold() not in self.allowed:
             sock.close()
             raise LmsRefused("address_not_allowed", host=host)
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether an address is one of the open network, also where a gateway makes an IPv4 address of it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _inner(address)
+        return is_public(inner) if inner else address.is_global and not (address.is_multicast or address.is_site_local)
+    return address.is_global and not address.is_multicast
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if any(address in place for place in ENDS_IN_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour
 
 
 def _guarded(

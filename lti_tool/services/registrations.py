@@ -1,6 +1,6 @@
 """Platforms that may launch the tool: registered, completed, listed and removed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.lti.claims import web_address
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import Deployment, Registration, db, transaction
 
@@ -40,13 +41,17 @@ def add_registration(
     """Register a platform; what is not given follows from the family's usual addresses.
 
     `fields`: client_id, auth_login_url, auth_token_url, key_set_url, token_audience, lms_url. Without a client id
-    the registration is pending. Raise RuleViolation("issuer_required" | "family_unknown" | "url_invalid").
+    the registration is pending. Raise RuleViolation("issuer_required" | "issuer_invalid" | "family_unknown" |
+    "url_invalid").
     """
     issuer = issuer.strip()
     if not issuer:
         raise RuleViolation("issuer_required")
+    if not _is_split(issuer):
+        raise RuleViolation("issuer_invalid")
     if family not in FAMILIES:
         raise RuleViolation("family_unknown", family=family)
+    require_urls(fields)
     values = {**_usual(issuer, family, fields.get("lms_url")), **{k: v for k, v in fields.items() if v}}
     require_urls(values)
     registration = Registration(
@@ -73,11 +78,20 @@ def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
     return {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
 
 
-def require_urls(values: dict[str, str]) -> None:
+def _is_split(issuer: str) -> bool:
+    """Say whether a text has the parts of an address; an issuer is compared as a text, and few are none."""
+    try:
+        urlsplit(issuer)
+    except ValueError:
+        return False
+    return True
+
+
+def require_urls(values: Mapping[str, str | None]) -> None:
     """Raise RuleViolation("url_invalid", field=…) for an address that is none."""
     for field in URL_FIELDS:
         value = values.get(field)
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+        if value and web_address(value) is None:
             raise RuleViolation("url_invalid", field=field)
 
 

@@ -136,7 +136,7 @@ def _read(outbound: Outbound, url: str, document: object) -> PlatformConfigurati
         name=_name(platform) or host_of(issuer),
         lms_url=_lms_url(family, issuer, addresses["registration_endpoint"], platform),
         token_audience=audience,
-        foreign_hosts=frozenset(named - {host_of(url).casefold(), host_of(issuer).casefold()}),
+        foreign_hosts=frozenset(named - _own_hosts(url, issuer)),
         scopes=_scopes(document.get("scopes_supported")),
         placements=_placements(platform.get("messages_supported")),
     )
@@ -177,6 +177,11 @@ def _require_same_site(outbound: Outbound, url: str, issuer: str) -> None:
     here, said = host_of(url).casefold(), host_of(issuer).casefold()
     if here != said and SPEAKS_FOR.get(here) != said:
         raise RuleViolation("platform_issuer_foreign", host=here, issuer=issuer)
+
+
+def _own_hosts(url: str, issuer: str) -> set[str]:
+    said = host_of(issuer).casefold()
+    return {host_of(url).casefold(), said, *(host for host, spoken in SPEAKS_FOR.items() if spoken == said)}
 
 
 def _name(platform: Mapping[str, Any]) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.lti.claims import web_address
+from lti_tool.lti.once import insert_once
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import Deployment, Registration, db, transaction
 
@@ -166,12 +167,7 @@ def add_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
     """Allow a placement; one that a launch brought is activated. Raise NotFound."""
     get_registration(registration_id)
     with transaction() as session:
-        row = session.scalar(
-            select(Deployment).where(
-                Deployment.registration_id == registration_id, Deployment.lms_deployment_id == lms_deployment_id
-            )
-        )
-        if row is None:
-            session.add(_deployment(registration_id, lms_deployment_id))
-        else:
-            row.active, row.refused_at = True, None
+        key = {"registration_id": registration_id, "lms_deployment_id": lms_deployment_id}
+        fresh = {"id": uuid4(), "active": True, "created_at": now()}
+        if not insert_once(session.connection(), Deployment, **key, **fresh):
+            session.execute(update(Deployment).filter_by(**key).values(active=True, refused_at=None))

@@ -536,9 +536,11 @@ def test_a_school_in_canvass_cloud_is_found_where_canvas_names_it(host: str, dom
     platform = {**CANVAS_SAYS, f"{CANVAS}/account_domain": domain}
     registrations = "https://canvas.instructure.com/api/lti/registrations"
     issuer = "https://canvas.instructure.com"
-    document = described(host, issuer, registration_endpoint=registrations, **{PLATFORM: platform})
+    tokens = "https://sso.canvaslms.com/login/oauth2/token"
+    named = {"registration_endpoint": registrations, "token_endpoint": tokens}
+    document = described(host, issuer, **named, **{PLATFORM: platform})
     found = platform_configuration.fetch_configuration(SaysOnly(document), f"https://{host}/configuration", "t")
-    assert (found.issuer, found.family) == (issuer, "canvas")
+    assert (found.issuer, found.family, found.foreign_hosts) == (issuer, "canvas", frozenset())
     assert found.lms_url == ("https://canvas.school.edu" if domain == "canvas.school.edu" else None)
 
 

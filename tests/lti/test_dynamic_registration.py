@@ -429,17 +429,28 @@ def test_private_addresses_and_names_that_lead_to_them_are_refused(
     assert lms.asked == []
 
 
-def test_an_answer_that_trickles_is_cut_off(registrar: Registrar) -> None:
-    """Each byte comes in time, all of them never would."""
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX-Slow:",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["status", "header", "body", "chunk"],
+)
+def test_an_answer_that_trickles_is_cut_off(start: bytes) -> None:
+    """Each byte comes in time, all of them never would: not of the head, of its body, nor of a chunk's size."""
     served = threading.Event()
 
     class Trickling(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            while not served.is_set():
+            self.wfile.write(start)
+            for _ in range(500):
+                if served.is_set():
+                    return
                 try:
-                    self.wfile.write(b" ")
+                    self.wfile.write(b"0")
                 except OSError:
                     return
                 served.wait(0.01)

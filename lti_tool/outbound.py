@@ -4,6 +4,7 @@ Whoever registers a platform or signs a launch chooses addresses that this serve
 connection really reached is checked before a byte is sent (which also answers DNS that changes its mind).
 """
 
+import io
 import ipaddress
 import json
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +30,8 @@ USER_AGENT = f"LTI-Groups/{__version__}"
 CONNECT_SECONDS = 3.05
 TOTAL_SECONDS = 120
 MEBIBYTE = 1024 * 1024
+# IPv6 addresses that hold an IPv4 address: compatible and mapped (RFC 4291), NAT64 (RFC 6052 and 8215).
+ENDS_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
 
 
 @dataclass(frozen=True)
@@ -70,22 +74,64 @@ def host_of(url: str) -> str:
 
 
 class _Guard:
-    """Decides whether a connection may use the address that it reached."""
+    """Decides whether a connection may use the address that it reached, and until when it may be read."""
 
     def __init__(self, allowed_private_hosts: Iterable[str]) -> None:
         self.allowed = frozenset(host.casefold() for host in allowed_private_hosts)
+        self.call = threading.local()  # `until`: the end of the call that this thread makes
 
     def check(self, sock: socket.socket, host: str) -> None:
         address = ipaddress.ip_address(sock.getpeername()[0].split("%")[0])
-        if not address.is_global and host.casefold() not in self.allowed:
+        if not is_public(address) and host.casefold() not in self.allowed:
             sock.close()
             raise LmsRefused("address_not_allowed", host=host)
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether an address is one of the open network, also where a gateway makes an IPv4 address of it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _inner(address)
+        return is_public(inner) if inner else address.is_global and not (address.is_multicast or address.is_site_local)
+    return address.is_global and not address.is_multicast
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if any(address in place for place in ENDS_IN_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour
+
+
+class _Bounded(io.RawIOBase):
+    """An answer's bytes until the call's end: a head, too, may come byte by byte, each of them in time."""
+
+    def __init__(self, source: io.BufferedIOBase, until: float) -> None:
+        self._source = source
+        self._until = until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if time.monotonic() > self._until:
+            raise TimeoutError
+        return self._source.readinto1(buffer)
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
 
 
 def _guarded(
     base: type[HTTPConnection], pool_base: type[HTTPConnectionPool], guard: _Guard
 ) -> type[HTTPConnectionPool]:
+    class Response(HTTPResponse):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.fp = io.BufferedReader(_Bounded(self.fp, guard.call.until))
+
     class Connection(base):  # type: ignore[misc, valid-type] # the base is chosen by the caller
+        response_class = Response
+
         def _new_conn(self) -> socket.socket:
             sock: socket.socket = super()._new_conn()
             guard.check(sock, self.host)
@@ -137,7 +183,7 @@ class Outbound:
         """
         host = host_of(url)
         self.require_scheme(url)
-        until = time.monotonic() + total_seconds
+        self._guard.call.until = until = time.monotonic() + total_seconds
         try:
             with self._session().request(
                 method,

@@ -39,6 +39,7 @@ SCOPES = tuple("url:{}|/api/v1{}".format(*call.split(" ", 1)) for call in CALLS)
 
 # A page waits for these calls: they are short, and made once.
 READ_SECONDS = 10
+TOTAL_SECONDS = 20
 LIFE_SECONDS = 3600  # where Canvas tells none (canvas.md 10.1)
 
 
@@ -90,7 +91,9 @@ def missing_scopes(outbound: Outbound, client: OauthClient, redirect_uri: str) -
 
 
 def _lacks(outbound: Outbound, client: OauthClient, redirect_uri: str, scopes: Sequence[str]) -> bool:
-    answer = outbound.request("GET", consent_url(client, redirect_uri, "", scopes), read_seconds=READ_SECONDS)
+    answer = outbound.request(
+        "GET", consent_url(client, redirect_uri, "", scopes), read_seconds=READ_SECONDS, total_seconds=TOTAL_SECONDS
+    )
     host = host_of(answer.url)
     if answer.status >= 500 or answer.status == 429:
         raise LmsUnavailable("lms_failed", host=host, status=answer.status)
@@ -132,7 +135,9 @@ def renew(outbound: Outbound, client: OauthClient, refresh: str) -> Tokens:
 def revoke(outbound: Outbound, client: OauthClient, access: str) -> bool:
     """Delete a token in Canvas with its refresh token; False when Canvas did not know it (canvas.md 10.1, step 4)."""
     headers = {"Authorization": f"Bearer {access}"}
-    answer = outbound.request("DELETE", client.address("token"), headers=headers, read_seconds=READ_SECONDS)
+    answer = outbound.request(
+        "DELETE", client.address("token"), headers=headers, read_seconds=READ_SECONDS, total_seconds=TOTAL_SECONDS
+    )
     if error := _failure(answer):
         raise error
     return answer.ok
@@ -149,7 +154,9 @@ def check_client(outbound: Outbound, client: OauthClient) -> None:
 def _ask(outbound: Outbound, client: OauthClient, form: Form) -> Answer:
     """Post to the token address; what is returned is of success or a refusal of what was asked for."""
     form = [*form, ("client_id", client.client_id), ("client_secret", client.secret)]
-    answer = outbound.request("POST", client.address("token"), data=form, read_seconds=READ_SECONDS)
+    answer = outbound.request(
+        "POST", client.address("token"), data=form, read_seconds=READ_SECONDS, total_seconds=TOTAL_SECONDS
+    )
     if error := _failure(answer):
         raise error
     if answer.status == 401 or _word(answer, "error") in ("invalid_client", "unauthorized_client"):

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lti_tool.domain.errors import LmsRefused, RuleViolation
+from lti_tool.lti.claims import clean
 from lti_tool.lti.platform import origins
 from lti_tool.outbound import MEBIBYTE, Outbound, host_of
 
@@ -34,7 +35,6 @@ SPEAKS_FOR = {
 # They serve all schools: none of them is the host of one school's pages and API.
 CANVAS_CLOUD = frozenset({host for pair in SPEAKS_FOR.items() for host in pair if "canvas" in host})
 CANVAS_SCHOOLS = "https://*.instructure.com"
-CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class PlatformConfiguration:
     name: str
     lms_url: str | None
     token_audience: str | None
+    foreign_hosts: frozenset[str]  # of others that it names for tokens, which the tool would ask in its name
     scopes: frozenset[str] | None  # None: it does not say
     placements: Mapping[str, tuple[str, ...]]  # by the type of message
 
@@ -115,7 +116,7 @@ def _read(outbound: Outbound, url: str, document: object) -> PlatformConfigurati
     if not isinstance(document, dict):
         raise _invalid("document")
     issuer = document.get("issuer")
-    if not isinstance(issuer, str) or len(issuer) > LONGEST_NAME or CONTROL.search(issuer):
+    if not isinstance(issuer, str) or len(issuer) > LONGEST_NAME:
         raise _invalid("issuer")
     _require_same_site(outbound, url, issuer)
     addresses = {name: _endpoint(outbound, name, document.get(name)) for name in ENDPOINTS}
@@ -124,8 +125,7 @@ def _read(outbound: Outbound, url: str, document: object) -> PlatformConfigurati
     code = str(platform.get("product_family_code", "")).strip().casefold()
     family = code if code in ("canvas", "moodle") else "other"
     audience = _audience(family, document.get("authorization_server"))
-    for place in (addresses["token_endpoint"], audience):
-        _require_own_tokens(url, issuer, place)
+    named = {host_of(address).casefold() for address in (addresses["token_endpoint"], audience) if address}
     return PlatformConfiguration(
         issuer=issuer,
         auth_login_url=addresses["authorization_endpoint"],
@@ -136,6 +136,7 @@ def _read(outbound: Outbound, url: str, document: object) -> PlatformConfigurati
         name=_name(platform) or host_of(issuer),
         lms_url=_lms_url(family, issuer, addresses["registration_endpoint"], platform),
         token_audience=audience,
+        foreign_hosts=frozenset(named - _own_hosts(url, issuer)),
         scopes=_scopes(document.get("scopes_supported")),
         placements=_placements(platform.get("messages_supported")),
     )
@@ -147,7 +148,9 @@ def _invalid(part: str) -> RuleViolation:
 
 def _require_address(outbound: Outbound, url: object) -> str:
     """Return an address without anything odd; raise ValueError, or LmsRefused for one that may not be called."""
-    if not isinstance(url, str) or not url or len(url) > LONGEST_ADDRESS * 4 or CONTROL.search(url) or "\\" in url:
+    if not isinstance(url, str) or not url or len(url) > LONGEST_ADDRESS * 4:
+        raise ValueError
+    if not url.isprintable() or " " in url or "\\" in url:
         raise ValueError
     parts = urlsplit(url)
     if not parts.hostname or "@" in parts.netloc or parts.fragment or parts.port == 0:
@@ -176,21 +179,15 @@ def _require_same_site(outbound: Outbound, url: str, issuer: str) -> None:
         raise RuleViolation("platform_issuer_foreign", host=here, issuer=issuer)
 
 
-def _require_own_tokens(url: str, issuer: str, place: str | None) -> None:
-    """Raise RuleViolation("platform_tokens_foreign") for a place of access tokens that is not the platform's own.
-
-    The client id is of the platform's choosing. Who named another platform's token endpoint, or that one's audience,
-    and its client id, would be sent that one's token, or what buys it (lti.md 6.3). A cloud that gives its tokens at
-    a host for all its customers (D2L) is registered by hand, by somebody who knows it.
-    """
-    if place is not None and host_of(place).casefold() not in {host_of(url).casefold(), host_of(issuer).casefold()}:
-        raise RuleViolation("platform_tokens_foreign", host=host_of(url), other=host_of(place) or place[:100])
+def _own_hosts(url: str, issuer: str) -> set[str]:
+    said = host_of(issuer).casefold()
+    return {host_of(url).casefold(), said, *(host for host, spoken in SPEAKS_FOR.items() if spoken == said)}
 
 
 def _name(platform: Mapping[str, Any]) -> str:
     """Return what a Canvas calls the account; others have no name."""
     name = platform.get(f"{CANVAS}/account_name")
-    return " ".join(name.split())[:LONGEST_NAME] if isinstance(name, str) else ""
+    return " ".join(clean(name, LONGEST_NAME).split())
 
 
 def _lms_url(family: str, issuer: str, registration_endpoint: str, platform: Mapping[str, Any]) -> str | None:
@@ -215,9 +212,9 @@ def canvas_site(domain: str) -> str | None:
 
 def _audience(family: str, server: object) -> str | None:
     """Return the audience of token requests where the platform names one; Canvas's is a bare host and means none."""
-    if family == "canvas" or not isinstance(server, str) or not 0 < len(server) <= LONGEST_ADDRESS:
+    if family == "canvas" or not isinstance(server, str) or len(server) > LONGEST_ADDRESS:
         return None
-    return server
+    return server if server.isprintable() and server else None
 
 
 def _scopes(value: object) -> frozenset[str] | None:

@@ -20,6 +20,7 @@ from lti_tool.outbound import Answer, Outbound
 COOL_DOWN = timedelta(seconds=30)
 STALE = timedelta(days=7)
 KEY_SET_BYTES = 256 * 1024
+FETCH_SECONDS = 10  # every launch of the platform waits meanwhile
 log = structlog.get_logger(__name__)
 
 
@@ -102,7 +103,7 @@ class PlatformKeys:
     def _fetched(self, source: _Source, known: _KeySet | None) -> _KeySet:
         db.session.rollback()  # no transaction stays open during a call
         try:
-            answer = self._outbound.request("GET", source.url, max_bytes=KEY_SET_BYTES)
+            answer = self._outbound.request("GET", source.url, max_bytes=KEY_SET_BYTES, total_seconds=FETCH_SECONDS)
             known = self._read(source, answer)
         except LmsError as error:
             log.warning("platform_keys_not_fetched", registration=str(source.registration_id), reason=error.code)

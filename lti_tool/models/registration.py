@@ -24,7 +24,7 @@ class Registration(Base):
     key_set_url: Mapped[str | None] = mapped_column(String(1024))
     token_audience: Mapped[str | None] = mapped_column(String(1024))  # None: the token URL
     lms_url: Mapped[str | None] = mapped_column(String(1024))  # base of the LMS's own API
-    # False: it registered itself by a link that did not name it, and waits for somebody who does.
+    # False: it registered itself by a link that did not name it, or with another one's address for tokens; it waits.
     confirmed: Mapped[bool] = mapped_column(default=True, server_default=true())
     # Whether a placement that a launch brings unasked is taken at once, or waits.
     accepts_deployments: Mapped[bool] = mapped_column(default=False, server_default=false())

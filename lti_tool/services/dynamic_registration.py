@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Forbidden, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, RuleViolation
 from lti_tool.domain.registration_links import LinkStatus, require_open
 from lti_tool.lti.dynamic_registration import RegisteredClient, build_request, register
 from lti_tool.lti.platform_configuration import (
@@ -16,7 +16,7 @@ from lti_tool.lti.platform_configuration import (
     fetch_configuration,
     require_configuration_url,
 )
-from lti_tool.models import Deployment, Registration, RegistrationLink, release, transaction
+from lti_tool.models import Deployment, Registration, RegistrationLink, db, release, transaction
 from lti_tool.outbound import host_of
 from lti_tool.services.registration_links import find_open_link
 from lti_tool.services.tool import Tool
@@ -60,8 +60,8 @@ def read_platform_request(tool: Tool, token: str, configuration_url: str) -> Pla
 def register_platform(tool: Tool, token: str, configuration_url: str, registration_token: str) -> RegisteredPlatform:
     """Register the tool at a platform and store what it answers; the link is used up only when all of it went well.
 
-    Raise Forbidden as `find_open_link` and ("registration_link_issuer"), RuleViolation("platform_token_invalid") and
-    what `fetch_configuration` and `dynamic_registration.register` raise.
+    Raise Forbidden as `find_open_link` and ("registration_link_issuer"), RuleViolation("platform_token_invalid"),
+    Conflict("registration_client_taken") and what `fetch_configuration` and `dynamic_registration.register` raise.
     """
     link = find_open_link(token)
     link_id, issuer = link.id, link.issuer
@@ -73,17 +73,21 @@ def register_platform(tool: Tool, token: str, configuration_url: str, registrati
     platform = fetch_configuration(tool.outbound, configuration_url, registration_token)
     if issuer is not None and platform.issuer.rstrip("/") != issuer.rstrip("/"):
         raise Forbidden("registration_link_issuer", issuer=issuer, found=platform.issuer)
+    # All platforms know the tool by one key: who names another one's token address, or has its assertions made out to
+    # another one, may be after that one's tokens.
+    confirmed = issuer is not None and not platform.foreign_hosts
     registration_id = uuid4()  # its addresses have it, so it is known before the platform knows them
     with _taken(link_id):
         request = build_request(tool.settings, registration_id, platform)
         client = register(tool.outbound, platform, request, registration_token)
-        _store(registration_id, link_id, platform, client, confirmed=issuer is not None)
+        _require_own_client(platform, client)
+        _store(registration_id, link_id, platform, client, confirmed=confirmed)
     return RegisteredPlatform(
         registration_id,
         platform.name,
         platform.family,
         platform.issuer,
-        confirmed=issuer is not None,
+        confirmed=confirmed,
         has_deployment=client.deployment_id is not None,
         has_api=platform.lms_url is not None,
     )
@@ -112,6 +116,18 @@ def _taken(link_id: UUID) -> Iterator[None]:
         with transaction() as session:
             session.execute(update(RegistrationLink).where(RegistrationLink.id == link_id).values(used_at=None))
         raise
+
+
+def _require_own_client(platform: PlatformConfiguration, client: RegisteredClient) -> None:
+    """Raise Conflict when another registration has this client of somebody else's token address (lti.md 6.3)."""
+    if not platform.foreign_hosts:
+        return
+    same = select(Registration.auth_token_url, Registration.token_audience).where(
+        Registration.client_id == client.client_id
+    )
+    for addresses in db.session.execute(same).all():
+        if platform.foreign_hosts & {host_of(address).casefold() for address in addresses if address}:
+            raise Conflict("registration_client_taken")
 
 
 def _store(

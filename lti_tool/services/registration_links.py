@@ -131,7 +131,7 @@ def find_open_link(token: str) -> RegistrationLink:
 
 
 def confirm_registration(registration_id: UUID) -> Registration:
-    """Let a platform launch that registered itself by a link that did not name it; raise NotFound."""
+    """Let a platform launch that registered itself and that nobody vouched for; raise NotFound."""
     with transaction() as session:
         registration = session.get(Registration, registration_id)
         if registration is None:

@@ -1,13 +1,15 @@
 """Platforms that may launch the tool: registered, completed, listed and removed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.lti.claims import web_address
+from lti_tool.lti.once import insert_once
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import Deployment, Registration, db, transaction
 
@@ -46,13 +48,17 @@ def add_registration(
     """Register a platform; what is not given follows from the family's usual addresses.
 
     `fields`: client_id, auth_login_url, auth_token_url, key_set_url, token_audience, lms_url. Without a client id
-    the registration is pending. Raise RuleViolation("issuer_required" | "family_unknown" | "url_invalid").
+    the registration is pending. Raise RuleViolation("issuer_required" | "issuer_invalid" | "family_unknown" |
+    "url_invalid").
     """
     issuer = issuer.strip()
     if not issuer:
         raise RuleViolation("issuer_required")
+    if not _is_split(issuer):
+        raise RuleViolation("issuer_invalid")
     if family not in FAMILIES:
         raise RuleViolation("family_unknown", family=family)
+    require_urls(fields)
     values = {**_usual(issuer, family, fields.get("lms_url")), **{k: v for k, v in fields.items() if v}}
     require_urls(values)
     registration = Registration(
@@ -83,11 +89,20 @@ def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
     return usual
 
 
-def require_urls(values: dict[str, str]) -> None:
+def _is_split(issuer: str) -> bool:
+    """Say whether a text has the parts of an address; an issuer is compared as a text, and few are none."""
+    try:
+        urlsplit(issuer)
+    except ValueError:
+        return False
+    return True
+
+
+def require_urls(values: Mapping[str, str | None]) -> None:
     """Raise RuleViolation("url_invalid", field=…) for an address that is none."""
     for field in URL_FIELDS:
         value = values.get(field)
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+        if value and web_address(value) is None:
             raise RuleViolation("url_invalid", field=field)
 
 
@@ -162,12 +177,7 @@ def add_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
     """Allow a placement; one that a launch brought is activated. Raise NotFound."""
     get_registration(registration_id)
     with transaction() as session:
-        row = session.scalar(
-            select(Deployment).where(
-                Deployment.registration_id == registration_id, Deployment.lms_deployment_id == lms_deployment_id
-            )
-        )
-        if row is None:
-            session.add(_deployment(registration_id, lms_deployment_id))
-        else:
-            row.active, row.refused_at = True, None
+        key = {"registration_id": registration_id, "lms_deployment_id": lms_deployment_id}
+        fresh = {"id": uuid4(), "active": True, "created_at": now()}
+        if not insert_once(session.connection(), Deployment, **key, **fresh):
+            session.execute(update(Deployment).filter_by(**key).values(active=True, refused_at=None))

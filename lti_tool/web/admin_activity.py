@@ -8,6 +8,7 @@ from lti_tool.domain.administration import AdminPermission
 from lti_tool.services import admin_activity, admin_pages, refusals
 from lti_tool.services.doctor import examine_for
 from lti_tool.web.access import administrator, may_administer, requires_administrator, tool
+from lti_tool.web.limits import DOCTOR, limited
 from lti_tool.web.pages import page
 
 blueprint = Blueprint("admin_activity", __name__, url_prefix="/admin")
@@ -50,6 +51,7 @@ def runs(registration_id: UUID) -> Response:
 
 @blueprint.route("/registrations/<uuid:registration_id>/doctor", methods=["GET", "POST"])
 @requires_administrator(AdminPermission.MANAGE_REGISTRATION)
+@limited(DOCTOR)
 def doctor(registration_id: UUID) -> Response:
     """Check every precondition when asked by a POST, which asks the LMS; nothing is changed by it."""
     findings = None

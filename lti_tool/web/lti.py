@@ -18,7 +18,7 @@ from lti_tool.lti.tool_config import canvas_developer_key
 from lti_tool.services import launch as launches
 from lti_tool.services import placing
 from lti_tool.services.refusals import note_refusal
-from lti_tool.web.access import public, tool
+from lti_tool.web.access import public, require_own_origin, tool
 from lti_tool.web.limits import LAUNCH, LOGIN, limited
 
 blueprint = Blueprint("lti", __name__)
@@ -75,6 +75,10 @@ def launch(registration_id: UUID) -> Response:
     """Verify a launch, record it, and open the course in a session of its own."""
     registration = find_registration(registration_id)
     auth_url = registration.auth_login_url or ""
+    if request.form.get("bind"):
+        # Only our own page has read it from the browser's storage: whoever began a login knows its secret too, and
+        # could send it from a page of theirs together with their launch (lti.md 6.3, login CSRF).
+        require_own_origin()
     try:
         facts = verify(tool().settings, tool().platform_keys, registration, request.form, request.cookies)
     except BindingRequired as error:

@@ -32,6 +32,22 @@ def test_login_csrf_a_login_of_ones_own_does_not_lend_its_secret(school):
     assert school.sessions() == 0
 
 
+@pytest.mark.parametrize(
+    "sent", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+)
+def test_login_csrf_the_attackers_own_secret_counts_from_our_own_page_only(school, sent):
+    """Who began a login knows its secret, and posts it with their launch from a page that the victim opens."""
+    attacker, victim = school.client(), school.client()
+    hop = school.login(attacker)
+    secret = hop.answer.headers["Set-Cookie"].split(";")[0].split("=")[1]
+    form = {"state": hop.state, "id_token": school.sign(school.claims(hop)), "bind": secret}
+    answer = victim.post(f"{school.path}/launch", data=form, base_url=BASE, headers=sent)
+    assert answer.status_code == 403
+    assert school.sessions() == 0
+    here = {"Sec-Fetch-Site": "same-origin", "Origin": BASE}
+    assert victim.post(f"{school.path}/launch", data=form, base_url=BASE, headers=here).status_code == 303
+
+
 def test_planted_cookie_with_the_right_name_is_refused(school):
     attacker, victim = school.client(), school.client()
     hop = school.login(attacker)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from lti_tool import observability
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
 from lti_tool.models import Registration, db
 from lti_tool.models.database import Base
+from lti_tool.outbound import is_public
 from lti_tool.services.gateways import open_advantage
 
 C = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -55,6 +57,26 @@ def test_service_url_ssrf_our_token_goes_to_no_private_or_plain_address(with_tok
     with pytest.raises(LmsRefused, match="address_not_allowed"):
         services.fetch_roster(address, resource_link_id=None, family="other")
     assert len([path for path in key_server.asked if path == "/members"]) == asked
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("8.8.8.8", True),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("2606:4700::1111", True),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::808:808", True),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("fec0::1", False),
+    ],
+)
+def test_service_url_ssrf_a_private_address_inside_another_is_private(address, is_open):
+    assert is_public(ip_address(address)) is is_open
 
 
 def test_service_url_ssrf_a_redirect_is_not_followed(with_tokens, key_server):

@@ -28,7 +28,7 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.lti import platform_configuration
 from lti_tool.models import Registration, RegistrationLink, db, transaction
 from lti_tool.outbound import Answer, Outbound
-from lti_tool.services import dynamic_registration, registration_links
+from lti_tool.services import dynamic_registration, registration_links, registrations
 from lti_tool.services.tool import Tool
 from tests.web.conftest import check_page
 
@@ -366,9 +366,7 @@ def test_a_configuration_that_is_none_is_refused_and_the_link_stays(
         ({"jwks_uri": "https://name:word@keys.example/"}, "jwks_uri"),
         ({"token_endpoint": None}, "token_endpoint"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "authorization_endpoint"),
-        ({"token_endpoint": "https://victim.example/token"}, "somebody else’s place for access tokens"),
-        ({"authorization_server": "https://victim.example/token"}, "somebody else’s place for access tokens"),
-        ({"authorization_server": "victim"}, "somebody else’s place for access tokens"),
+        ({"jwks_uri": "https://keys.example/\ud800"}, "jwks_uri"),
     ],
 )
 def test_what_a_platform_says_of_itself_is_checked(
@@ -432,17 +430,28 @@ def test_private_addresses_and_names_that_lead_to_them_are_refused(
     assert lms.asked == []
 
 
-def test_an_answer_that_trickles_is_cut_off(registrar: Registrar) -> None:
-    """Each byte comes in time, all of them never would."""
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX-Slow:",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["status", "header", "body", "chunk"],
+)
+def test_an_answer_that_trickles_is_cut_off(start: bytes) -> None:
+    """Each byte comes in time, all of them never would: not of the head, of its body, nor of a chunk's size."""
     served = threading.Event()
 
     class Trickling(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            while not served.is_set():
+            self.wfile.write(start)
+            for _ in range(500):
+                if served.is_set():
+                    return
                 try:
-                    self.wfile.write(b" ")
+                    self.wfile.write(b"0")
                 except OSError:
                     return
                 served.wait(0.01)
@@ -501,6 +510,33 @@ class SaysOnly(Outbound):
         return Answer(url, 200, {}, json.dumps(self.document).encode())
 
 
+@pytest.mark.parametrize("named", ["token_endpoint", "authorization_server"])
+def test_who_names_another_ones_token_address_gets_neither_trust_nor_its_client(
+    registrar: Registrar, lms: PlayedPlatform, named: str
+) -> None:
+    """All platforms know the tool by one key: an assertion for another client there would open that one's rosters."""
+    victim, theirs = "https://victim.example/mod/lti/token.php", {"client_id": "theirs"}
+    with registrar.app.app_context():
+        other = registrations.add_registration("https://victim.example", "moodle", client_id="theirs")
+        assert other.auth_token_url == victim
+    lms.says = {PLATFORM: {"product_family_code": "other"}, named: victim}
+    lms.answer = (200, theirs)
+    token = registrar.link(issuer=lms.url)
+    assert "Another LMS has this client already" in words(registrar.press(token, 409))
+    assert registrar.rows() == []
+    lms.answer = (200, {"client_id": "mine"})
+    assert "waits for a confirmation" in words(registrar.press(token))
+    assert [row.confirmed for row in registrar.rows()] == [False]
+    with registrar.app.app_context():
+        registrations.remove_registration(other.id)
+
+
+def test_a_name_that_is_no_text_is_not_stored(registrar: Registrar, lms: PlayedPlatform) -> None:
+    lms.says = {PLATFORM: {**CANVAS_SAYS, f"{CANVAS}/account_name": "A\ud800\x00 \u202eB"}}
+    registrar.press(registrar.link())
+    assert [row.name for row in registrar.rows()] == ["A B"]
+
+
 def described(host: str, issuer: str, **more: Any) -> dict[str, Any]:
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint")
     return {"issuer": issuer, **{name: f"https://{host}/{name}" for name in names}, **more}
@@ -512,9 +548,11 @@ def test_a_school_in_canvass_cloud_is_found_where_canvas_names_it(host: str, dom
     platform = {**CANVAS_SAYS, f"{CANVAS}/account_domain": domain}
     registrations = "https://canvas.instructure.com/api/lti/registrations"
     issuer = "https://canvas.instructure.com"
-    document = described(host, issuer, registration_endpoint=registrations, **{PLATFORM: platform})
+    tokens = "https://sso.canvaslms.com/login/oauth2/token"
+    named = {"registration_endpoint": registrations, "token_endpoint": tokens}
+    document = described(host, issuer, **named, **{PLATFORM: platform})
     found = platform_configuration.fetch_configuration(SaysOnly(document), f"https://{host}/configuration", "t")
-    assert (found.issuer, found.family) == (issuer, "canvas")
+    assert (found.issuer, found.family, found.foreign_hosts) == (issuer, "canvas", frozenset())
     assert found.lms_url == ("https://canvas.school.edu" if domain == "canvas.school.edu" else None)
 
 

@@ -66,6 +66,14 @@ def test_an_address_of_another_host_forgets_what_was_stored_for_the_first(world:
     assert not world.stored(ServiceToken)
 
 
+def test_what_is_no_address_is_said_to_be_none(admin: Any, world: Any) -> None:
+    fields = {"name": "A", "issuer": "https://lms.example"}
+    for lms_url in ("https://[", "javascript:alert(1)", "https://"):
+        assert admin.post(place(world, "/edit"), 422, **fields, lms_url=lms_url).select_one("#lms_url[aria-invalid]")
+    for made in ({"issuer": "https://["}, {"issuer": "https://lms.example", "lms_url": "https://["}):
+        admin.post("/admin/registrations/new", 422, family="canvas", **made)
+
+
 def test_an_unconfirmed_registration_is_confirmed_by_a_click(world: Any, admin: Any) -> None:
     fields = ("client_id", "auth_login_url", "auth_token_url", "key_set_url")
     complete = dict.fromkeys(fields, "https://x.example")

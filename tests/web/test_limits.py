@@ -27,6 +27,7 @@ RATES = {
     "groupings.import_groupings": "import",
     "space.post_message": "message",
     "space.upload_document": "document",
+    "admin_activity.doctor": "doctor",
 }
 
 

@@ -87,9 +87,9 @@ def decide(url: str, user: int = TEACHER, answer: str = "allow") -> str:
 
 
 @pytest.fixture
-def sign_in(app_on_both: Flask, classroom: Any) -> Callable[..., Person]:
+def sign_in(app_on_both: Flask, classroom: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Person]:
     """Make people of the course with a session each; the first is its teacher."""
-    app_on_both.test_client_class = Window
+    monkeypatch.setattr(app_on_both, "test_client_class", Window)
     course = db.session.get_one(Course, classroom.course_id)
     oauth_clients.set_oauth_client(
         classroom.tool.settings, course.registration_id, "demo-canvas-api", "demo-canvas-secret"

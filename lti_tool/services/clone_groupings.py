@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.formation import ClonedGrouping, plan_clone
 from lti_tool.models import Assignment, Group, Grouping, GroupSetEntry, db, transaction
 from lti_tool.services import history
@@ -96,6 +96,8 @@ def _lock_both(course_id: UUID, source_id: UUID, target_id: UUID) -> tuple[Assig
         select(Assignment).where(Assignment.id.in_(both)).execution_options(populate_existing=True)
     )
     found = {row.id: row for row in rows}
+    if len(found) < 2:  # deleted by who had the locks before
+        raise NotFound("assignment_not_found")
     return found[source_id], found[target_id]
 
 

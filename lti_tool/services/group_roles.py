@@ -13,6 +13,7 @@ from lti_tool.domain.formation import Status
 from lti_tool.domain.group_rights import GIVEN_ROLES, GroupPermission, GroupRole
 from lti_tool.models import GroupingMembership, db, transaction
 from lti_tool.services.access import Viewer
+from lti_tool.services.group_access import GroupAccess
 from lti_tool.services.groupings import Held
 from lti_tool.services.held_groups import (
     HeldGroup,
@@ -22,6 +23,8 @@ from lti_tool.services.held_groups import (
     hold_group,
     note,
     open_groupings,
+    read_held,
+    require_taking_out,
     take_out,
     tell_people,
 )
@@ -122,12 +125,28 @@ def leave_group(viewer: Viewer, group_id: UUID) -> Changes:
         held.access.require(GroupPermission.LEAVE)
         me = viewer.actor.member_id
         assert me is not None
-        if held.groupings and not held.by_staff:
-            for one in open_groupings(held):
-                if one.state.status_of(me) is not None:
-                    rules_.require_leaving(one.rules, now(), one.state, me)
+        _require_leaving(held, me)
         take_out(held, me, names_of([me])[me])
     return changes_of(held)
+
+
+def require_leaving(viewer: Viewer, access: GroupAccess) -> None:
+    """Raise as `leave_group` would now; for the page that asks first."""
+    if viewer.actor.member_id is not None:
+        _require_leaving(read_held(viewer, access), viewer.actor.member_id)
+
+
+def require_removing(viewer: Viewer, access: GroupAccess) -> None:
+    """Raise as `remove_members` would now for the group as it is; for the page that asks first."""
+    require_taking_out(read_held(viewer, access))
+
+
+def _require_leaving(held: HeldGroup, member_id: UUID) -> None:
+    require_taking_out(held)
+    if held.groupings and not held.by_staff:
+        for one in open_groupings(held):
+            if one.state.status_of(member_id) is not None:
+                rules_.require_leaving(one.rules, now(), one.state, member_id)
 
 
 def _require_member(held: HeldGroup, member_id: UUID) -> None:

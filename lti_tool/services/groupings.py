@@ -65,7 +65,10 @@ def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     if row is None:
         raise NotFound("assignment_not_found")
     lock_sets(course_id, [row.group_set_id])
-    return db.session.scalars(found.execution_options(populate_existing=True)).one()
+    held = db.session.scalar(found.execution_options(populate_existing=True))
+    if held is None:  # deleted by who had the lock before
+        raise NotFound("assignment_not_found")
+    return held
 
 
 def require_grouping_of(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> None:

@@ -191,17 +191,26 @@ def enter(held: HeldGroup, member: RosterMember) -> None:
     tell_people(held, [one for one in held.roles if one != member.id], "joined", person=member.name)
 
 
+def require_taking_out(held: HeldGroup) -> None:
+    """Raise RuleViolation when students may not change who is in the group (any more); staff always may."""
+    if held.by_staff:
+        return
+    if held.groupings:
+        open_groupings(held)
+    else:
+        require_open([signup_of(row) for row in held.access.sets], now())
+
+
 def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
     """Take a member out of the group and of its groupings, with the role they had; a creator's role goes on (C8).
 
-    What students do obeys the date of the assignment or of the set: raise RuleViolation after it.
+    What students do obeys the date of the assignment or of the set: raise as `require_taking_out` does.
     """
+    require_taking_out(held)
     if held.by_staff:
         _take_out_by_staff(held, member_id)
     elif held.groupings:
         _end_open_seats(held, member_id, name)
-    else:
-        require_open([signup_of(row) for row in held.access.sets], now())
     of_person = (GroupMembership.group_id == held.row.id, GroupMembership.member_id == member_id)
     db.session.execute(delete(GroupMembership).where(*of_person))
     follow_members(held.viewer, {held.row.id})

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import structlog
 from flask import Blueprint, Response, request, url_for
 
 from lti_tool.domain.errors import Conflict, Forbidden, RuleViolation
@@ -17,6 +18,7 @@ from lti_tool.web.own_group_forms import CodeForm, InviteForm
 from lti_tool.web.own_groups import done, show_refusal
 from lti_tool.web.pages import page, see_other
 
+log = structlog.get_logger(__name__)
 blueprint = Blueprint("doors", __name__)
 COURSE = "/courses/<uuid:course_id>"
 GROUP = f"{COURSE}/groups/<uuid:group_id>"
@@ -36,6 +38,7 @@ def join_via_code(course_id: UUID) -> Response:
         try:
             return _entered(doors.join_by_code(viewer(), form.code.data or ""))
         except RuleViolation as error:
+            log.info("refused", code=error.code, endpoint=request.endpoint)  # never the code that was typed
             if not error.code.startswith("code_"):  # the code is right, but not for this person or now
                 return page("own_groups/join.html", 422, form=form, refusal=error)
             form.refuse(form.code, error)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import structlog
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
@@ -23,6 +24,7 @@ from lti_tool.web.limits import IMPORT, limited
 from lti_tool.web.live import answer_asking, mark_of
 from lti_tool.web.pages import fragment, page, wants_fragment
 
+log = structlog.get_logger(__name__)
 blueprint = Blueprint("groupings", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
 ONE = "/groupings/<uuid:grouping_id>"
 
@@ -217,6 +219,7 @@ def show_refusal(error: RuleViolation | Conflict | NotFound) -> Response:
     Where there is nothing to do or to see here – a sync is at work, no such assignment – the reason is all.
     """
     values = request.view_args or {}
+    log.info("refused", code=error.code, endpoint=request.endpoint)
     gone_meanwhile = error.code in ("grouping_not_found", "member_not_found")
     if error.code == "clone_changed" or isinstance(error, RuleViolation) or gone_meanwhile:
         try:

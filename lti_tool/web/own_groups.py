@@ -130,6 +130,7 @@ def delete_group(course_id: UUID, group_id: UUID) -> Response:
 def leave_group(course_id: UUID, group_id: UUID) -> Response:
     """Ask, then leave a group."""
     if request.method == "GET":
+        group_roles.require_leaving(viewer(), group_access())
         return page("own_groups/leave.html", row=group_access().row)
     return done(group_roles.leave_group(viewer(), group_id), "own_group_left")
 
@@ -175,6 +176,7 @@ def _remove(group_id: UUID, member_ids: list[UUID]) -> Response:
     if request.method == "POST":
         gone = group_roles.remove_members(viewer(), group_id, member_ids)
         return done(gone, "members_removed", "own_groups.manage_permissions", group_id=group_id, count=gone.count)
+    group_roles.require_removing(viewer(), group_access())
     shown = read_group_view(group_access())
     leaving = [member for member in shown.members if member.row.id in member_ids]
     if not leaving:

@@ -339,6 +339,10 @@ def test_the_dates_of_the_assignment_hold_at_the_doors_too(world: World) -> None
         course.bo.post(f"{path}/leave", 422),
         course.ana.post(f"{path}/remove/{course.ids['Bo']}", 422),
         course.ana.post(f"{path}/delete", 422),
+        # Nothing is asked that would be refused.
+        course.bo.get(f"{path}/leave", 422),
+        course.ana.get(f"{path}/remove/{course.ids['Bo']}", 422),
+        course.ana.get(f"{path}/delete", 422),
     ):
         assert "time for this is over" in words(refused)
     assert [len(people) for people in course.people().values()] == [2]

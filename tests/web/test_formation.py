@@ -1,11 +1,13 @@
 """How students form their groups for an assignment, each in their own browser (seed 004)."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
 
+from lti_tool import observability
 from lti_tool.domain.clock import now
 from lti_tool.models import (
     Assignment,
@@ -405,6 +407,23 @@ def test_forged_ids_of_another_course_are_not_found(course: Course, world: World
     for what in ("accept", "refuse", "invite", "leave", "break-up"):
         stranger.post(f"assignments/{course.id}/groupings/{grouping}/{what}", 404)
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+
+
+def test_what_is_refused_is_logged_by_its_code_and_names_nobody(
+    course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grouping = course.start(course.ana, "Bo")
+    observability.configure("INFO")
+    capsys.readouterr()
+    course.post(course.eve, f"groupings/{grouping}/accept", 422)
+    course.post(course.eve, f"groupings/{uuid4()}/accept", 404)
+    course.eve.post("join", 422, code="ABCDEFGHJKLM")
+    course.post(course.teacher, f"groupings/{grouping}/members/{course.ids['Eve']}/remove", 404)
+    course.post(course.eve, f"groupings/{grouping}/end", 403)
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    codes = [line["code"] for line in said if line["event"] == "refused"]
+    assert codes == ["not_invited", "grouping_not_found", "code_unknown", "member_not_found", "forbidden"]
+    assert not [word for word in ("Eve", "Fox", "ABCDEFGHJKLM") if word in repr(said)]
 
 
 def test_what_was_done_stands_in_the_history_of_the_group(course: Course) -> None:

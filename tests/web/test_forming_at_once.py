@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
-from lti_tool.models import Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
+from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
+from lti_tool.services import groupings
 from tests.web.conftest import Browser, World
 from tests.web.forming import Course
 from tests.web.test_rush import WORKERS, at_once
@@ -72,6 +74,37 @@ def test_the_last_seat_is_taken_by_one_of_those_who_were_invited(course: Course)
     assert Counter(answers) == {303: 1, 422: 11}
     assert Counter(course.statuses(grouping).values()) == {"inviter": 1, "accepted": 1, "pending": 2}
     assert [len(people) for people in course.people().values()] == [2]
+
+
+@pytest.mark.shows("FORM-40")
+def test_no_more_are_invited_at_once_than_there_is_room_for(course: Course) -> None:
+    grouping = course.start(course.ana)
+    ana = tabs(course, "Ana")
+    wanted = {tab.token: course.ids[("Bo", "Cleo", "Dan", "Eve")[n % 4]] for n, tab in enumerate(ana)}
+    path = f"/courses/{course.world.course_id}/assignments/{course.id}/groupings/{grouping}/invite"
+
+    def invite(tab: Browser) -> int:
+        data = {"csrf_token": tab.token, "member_ids": wanted[tab.token]}
+        return tab.client.post(path, data=data).status_code
+
+    assert Counter(at_once(ana, invite)) == {303: 3, 422: WORKERS - 3}
+    assert Counter(course.statuses(grouping).values()) == {"inviter": 1, "pending": 3}
+
+
+@pytest.mark.parametrize("what", ["grouping/start", "groupings/{grouping}/invite"])
+def test_what_is_deleted_while_somebody_waits_for_it_is_not_found(
+    course: Course, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grouping = course.start(course.ana)
+    locked = groupings.lock_sets
+
+    def lock(*args: Any) -> None:
+        locked(*args)
+        db.session.execute(delete(Assignment).where(Assignment.id == course.id))  # by who had the lock before
+
+    monkeypatch.setattr(groupings, "lock_sets", lock)
+    who = course.ana if "invite" in what else course.bo
+    course.post(who, what.format(grouping=grouping), 404, member_ids=[course.ids["Bo"]])
 
 
 @pytest.mark.shows("FORM-48")

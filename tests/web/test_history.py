@@ -119,6 +119,23 @@ def test_the_history_outlives_the_group_and_its_names_are_the_present_ones(forme
     assert "Tina Teacher: ended the invitation of Dan Eder" in seen
 
 
+def test_what_is_written_down_is_never_changed(formed: Course) -> None:
+    def rows() -> dict[Any, tuple[Any, ...]]:
+        found = formed.world.stored(HistoryEntry)
+        return {row.id: tuple(getattr(row, column.key) for column in row.__table__.columns) for row in found}
+
+    before, old = rows(), group_id(formed)
+    grouping = formed.own(formed.ana)
+    formed.ana.post(f"groups/{old}/edit", name="owls", privacy="listed")
+    formed.post(formed.bo, f"groupings/{grouping}/leave")
+    formed.post(formed.ana, f"groupings/{grouping}/invite", member_ids=[formed.ids["Cleo"]])
+    formed.post(formed.teacher, f"groupings/{grouping}/members/{formed.ids['Ana']}/remove")
+    formed.post(formed.teacher, f"groupings/{grouping}/end")
+    after = rows()
+    assert len(after) > len(before) > 4
+    assert {key: after.get(key) for key in before} == before
+
+
 def test_a_long_history_comes_in_pages_at_a_fixed_cost(formed: Course, count_queries: Any) -> None:
     formed.teacher.get("history")
     count_queries()

@@ -18,13 +18,14 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, NotFound
 from lti_tool.domain.lms_changes import (
     MOST_WAITED_FOR,
+    SEEN_TEXTS,
     Intent,
     ReadAgain,
     from_json,
     overlap,
     size_of,
     to_json,
-    with_seen_name,
+    with_seen_text,
 )
 from lti_tool.domain.sync import Report
 from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
@@ -157,10 +158,10 @@ def state_of(course_id: UUID, change_ids: Collection[UUID]) -> str | None:
 
 
 def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:
-    """Raise Conflict("renamed_meanwhile") when a new name was held back because others had given another one."""
+    """Raise Conflict("renamed_meanwhile" or "described_meanwhile") when a text was held back for one of others."""
     of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids), LmsChange.state == REFUSED)
     for code, facts in db.session.execute(select(LmsChange.error_code, LmsChange.error_facts).where(*of_course)):
-        if code == "renamed_meanwhile":
+        if code in SEEN_TEXTS:
             raise Conflict(code, **json.loads(facts))
 
 
@@ -172,9 +173,9 @@ def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
     with transaction():
         row = _ending(viewer, change_id)
         set_id = row.group_set_id
-        if row.error_code == "renamed_meanwhile":
-            seen = json.loads(row.error_facts)
-            row.intent = to_json(with_seen_name(from_json(row.kind, row.intent), seen["before"], seen["found"]))
+        if row.error_code in SEEN_TEXTS:
+            seen, intent = json.loads(row.error_facts), from_json(row.kind, row.intent)
+            row.intent = to_json(with_seen_text(intent, row.error_code, seen["before"], seen["found"]))
         row.state, row.retry_at, row.finished_at = WAITING, now(), None
         history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)
     deliver(tool, viewer, set_id)

@@ -64,6 +64,11 @@ class ChangeView:
         """Say whether a person may retry or discard the change now."""
         return self.state in (WAITING, REFUSED)
 
+    @property
+    def can_be_discarded(self) -> bool:
+        """Say whether a person may give it up: not the look at what arrived, while there is something to look at."""
+        return self.can_be_ended and not _must_be_read(self.kind, self.set_id, self.error_code)
+
 
 def note(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Intent) -> UUID:
     """Write down what somebody asked for, inside the caller's transaction, and return the row's id.
@@ -183,17 +188,24 @@ def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
 
 
 def discard(viewer: Viewer, change_id: UUID) -> ChangeView:
-    """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open").
+    """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open" or "must_be_read").
 
-    When it was tried, nobody knows what of it arrived: its set is read again in its stead.
+    When it was tried, nobody knows what of it arrived: its set is read again in its stead, which nobody gives up.
     """
     with transaction():
         row = _ending(viewer, change_id)
+        if _must_be_read(row.kind, row.group_set_id, row.error_code):
+            raise Conflict("must_be_read")
         row.state, row.retry_at, row.finished_at = DISCARDED, None, now()
         if row.attempts and row.group_set_id and row.kind != "read_again":
             _add(viewer, "read_again", row.group_set_id, row.about, ReadAgain())
         history.note(viewer.course.id, viewer.access_id, "lms_change_discarded", row.about, row.group_set_id)
     return see_change(viewer.course.id, change_id)
+
+
+def _must_be_read(kind: str, set_id: UUID | None, error_code: str | None) -> bool:
+    """Say whether a set is shown of which nobody knows what the LMS has: then only a look at it ends the row."""
+    return kind == "read_again" and set_id is not None and error_code != "set_gone"
 
 
 def _ending(viewer: Viewer, change_id: UUID) -> LmsChange:

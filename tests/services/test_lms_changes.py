@@ -410,8 +410,12 @@ def test_what_was_discarded_after_a_lost_answer_is_read_again(classroom: Any) ->
     classroom.lms.faults({"cut_after_apply_next": 9})
     asked = edits.assign(classroom.viewer, set_id, {page.cards[0].members[0].id: page.cards[2].row.id})
     assert deliver(classroom, asked, set_id) == "waiting"
-    classroom.lms.faults({})
     lms_changes.discard(classroom.viewer, *asked.asked)
+    (look,) = lms_changes.list_open(classroom.course_id)
+    assert (look.kind, look.can_be_discarded) == ("read_again", False)
+    with pytest.raises(Conflict, match="must_be_read"):  # else they would differ and nothing would show it
+        lms_changes.discard(classroom.viewer, look.id)
+    classroom.lms.faults({})
     work_off(classroom)
     assert lms_changes.list_open(classroom.course_id) == []
     assert_agree(classroom)

@@ -65,7 +65,13 @@ def base_after(
     kept = {item.lms_group_id for item in undecided if item.lms_group_id}
     rows = [row for state in sides.base if (row := _row_after(sides, state, kept, made))]
     rows += [
-        MirroredState(made.get(item.lms_group_id), item.lms_group_id, item.theirs[0], NOWHERE)
+        MirroredState(
+            made.get(item.lms_group_id),
+            item.lms_group_id,
+            item.theirs[0],
+            NOWHERE,
+            sides.their_groups[item.lms_group_id].description if item.lms_group_id in made else "",
+        )
         for item in items
         if item.kind is DriftKind.GROUP_ADDED and item.key in choices
     ]
@@ -86,7 +92,9 @@ def _row_after(sides: Sides, state: MirroredState, kept: set[str], made: Mapping
         return state
     if remote is None:
         return None
-    return replace(state, group_id=made.get(lms_id, state.group_id), name=remote.name, member_ids=NOWHERE)
+    if lms_id in made:  # with the LMS's description, which our new group takes
+        return MirroredState(made[lms_id], lms_id, remote.name, NOWHERE, remote.description)
+    return replace(state, name=remote.name, member_ids=NOWHERE)
 
 
 def our_id(sides: Sides, place: Place, made: Mapping[str, UUID]) -> UUID:

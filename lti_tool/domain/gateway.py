@@ -177,7 +177,8 @@ class GroupChange:
 
     `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
     LMS's answers prove the change. `name_before`: what the group was called when somebody asked for its new name; the
-    LMS's name is read first, and one that is neither stops the push before anything is changed.
+    LMS's name is read first, and one that is neither stops the push before anything is changed. `description_before`:
+    the same of the description.
     """
 
     lms_group_id: str
@@ -187,6 +188,19 @@ class GroupChange:
     known: RemoteGroup | None = None
     description: str | None = None
     name_before: str | None = None
+    description_before: str | None = None
+
+    @property
+    def overwrites(self) -> bool:
+        """Say whether a text is replaced that somebody here has seen, so that the LMS's own is to be compared."""
+        return None not in (self.name, self.name_before) or None not in (self.description, self.description_before)
+
+    def require_unmoved_texts(self, found: RemoteGroup) -> None:
+        """Raise LmsChanged("renamed_meanwhile" or "described_meanwhile") as `require_unrenamed` does."""
+        require_unrenamed(found.name, self.name_before, self.name)
+        before, wanted = self.description_before, self.description
+        if None not in (before, wanted) and found.description not in (before, wanted):
+            raise LmsChanged("described_meanwhile", before=before, found=found.description, wanted=wanted)
 
 
 @dataclass(frozen=True)

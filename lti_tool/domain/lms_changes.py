@@ -24,6 +24,8 @@ from lti_tool.domain.gateway import (
     SetOptions,
 )
 
+# What stops a change that would overwrite a text of others, and where a change says which text was seen.
+SEEN_TEXTS = {"renamed_meanwhile": "name_before", "described_meanwhile": "description_before"}
 FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=1)
 # A page does not wait for a change of more people than this.
@@ -227,13 +229,15 @@ def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ..
     return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine - gone)
 
 
-def with_seen_name(intent: Intent, before: str, found: str) -> Intent:
-    """Return an intent whose asker has seen that the LMS has another name, and wants the new one all the same."""
+def with_seen_text(intent: Intent, code: str, before: str, found: str) -> Intent:
+    """Return an intent whose asker has seen the LMS's own name, or description, and wants the new one all the same."""
     if isinstance(intent, EditSet):
         return replace(intent, name_before=found)
     if not isinstance(intent, ChangeGroups):
         return intent
-    change = (replace(c, name_before=found) if c.name_before == before else c for c in intent.push.change)
+    field = SEEN_TEXTS[code]
+    seen: dict[str, Any] = {field: found}
+    change = (replace(c, **seen) if getattr(c, field) == before else c for c in intent.push.change)
     return replace(intent, push=replace(intent.push, change=tuple(change)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lti_tool.domain.errors import LmsChanged
-from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step, require_unrenamed
+from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step
 from lti_tool.lms import canvas_csv, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json, require_group_name
 from lti_tool.lms.canvas_import import run_import
@@ -69,8 +69,9 @@ class CanvasPush:
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Canvas has afterwards.
 
-        Raise LmsChanged("set_gone", "group_gone" or "renamed_meanwhile"), LmsRefused("value_refused") before the first
-        call, LmsUnavailable("import_failed" or "import_not_finished"), and what every call of the client raises.
+        Raise LmsChanged("set_gone", "group_gone", "renamed_meanwhile" or "described_meanwhile"),
+        LmsRefused("value_refused") before the first call, LmsUnavailable("import_failed" or "import_not_finished"),
+        and what every call of the client raises.
         """
         for name in (*(new.name for new in self._push.create), *self._new_names()):
             require_group_name(name)
@@ -90,16 +91,13 @@ class CanvasPush:
         return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
 
     def _require_unrenamed(self) -> None:
-        """Read the groups that are to be renamed and were seen under a name; raise what `require_unrenamed` does."""
-        seen = [c for c in self._push.change if c.name is not None and c.name_before is not None]
-        names: dict[str, str] = {}
-        if len(seen) > MOST_SINGLE_READS:
-            names = {str(g["id"]): canvas_sets.remote_group(g, ()).name for g in self._list_groups()}
+        """Read the groups whose texts are replaced and were seen; raise what `require_unmoved_texts` does."""
+        seen = [change for change in self._push.change if change.overwrites]
+        listed = self._list_groups() if len(seen) > MOST_SINGLE_READS else []
+        found = {str(group["id"]): group for group in listed}
         for change in seen:
-            found = names.get(change.lms_group_id)
-            if found is None:
-                found = canvas_sets.remote_group(self._get_group(change.lms_group_id), ()).name
-            require_unrenamed(found, change.name_before, change.name)
+            group = found.get(change.lms_group_id) or self._get_group(change.lms_group_id)
+            change.require_unmoved_texts(canvas_sets.remote_group(group, ()))
 
     def _list_groups(self) -> list[Json]:
         try:

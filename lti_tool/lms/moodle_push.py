@@ -17,7 +17,6 @@ from lti_tool.domain.gateway import (
     RemoteGroup,
     RemoteGroups,
     Step,
-    require_unrenamed,
 )
 from lti_tool.lms import moodle_sets
 from lti_tool.lms.moodle_client import MEMBERS_PER_CALL, Json, MoodleClient, portions
@@ -63,16 +62,18 @@ class MoodlePush:
 
         One person moved, or taken out, takes two calls when the change says what is known of the groups; three
         without that, and four when the groups' names were not read before with this gateway.
-        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone", "group_gone" or
-        "renamed_meanwhile"), and what every call of the client raises.
+        Raise LmsRefused("value_refused" or "group_names_taken"), LmsChanged("set_gone", "group_gone",
+        "renamed_meanwhile" or "described_meanwhile"), and what every call of the client raises.
         """
         new = {checked(group.name): group for group in self._push.create}
         renames = {c.lms_group_id: checked(c.name) for c in self._push.change if c.name is not None}
         described = {c.lms_group_id: c.description for c in self._push.change if c.description is not None}
         groups = self._client.get_course_groups(self._course_id) if new or renames or described else []
         current = {str(group["id"]): str(group["name"]) for group in groups}
+        found = {group.lms_group_id: group for group in moodle_sets.remote_groups(groups, {})}
         for change in self._push.change:
-            require_unrenamed(current.get(change.lms_group_id, change.name or ""), change.name_before, change.name)
+            if change.overwrites and change.lms_group_id in found:
+                change.require_unmoved_texts(found[change.lms_group_id])
         if self._push.delete:
             self._client.delete_groups(self._push.delete)
             groups = [group for group in groups if str(group["id"]) not in self._push.delete]

@@ -124,8 +124,10 @@ def edit_group(
         if new is None and described is None:
             return Changes(count=1)
         about = group.name if new is None else f"{group.name} → {new}"
-        before = None if new is None else group.name
-        push = GroupSetPush(change=(held.change(group_id, name=new, description=described, name_before=before),))
+        texts = {"name": new, "description": described}
+        texts |= {"name_before": group.name} if new is not None else {}
+        texts |= {"description_before": group.description} if described is not None else {}
+        push = GroupSetPush(change=(held.change(group_id, **texts),))
         return _ask(viewer, held, about, push)
 
 

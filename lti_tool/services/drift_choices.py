@@ -112,6 +112,7 @@ def _take(viewer: Viewer, row: GroupSet, sides: Sides, taken: Taken) -> tuple[di
     _rename(taken.renamed)
     db.session.flush()
     made = _add(viewer, set_id, taken.added)
+    _describe({group_id: sides.their_groups[lms_id].description for lms_id, group_id in made.items()})
     touched = frozenset({*taken.renamed, *made.values()})
     members = _member_ids(course_id, [*taken.placed, *taken.taken_out])
     placements = {members[person]: our_id(sides, spot, made) for person, spot in taken.placed.items()}
@@ -145,6 +146,12 @@ def _add(viewer: Viewer, set_id: UUID, names: Mapping[str, str]) -> dict[str, UU
     for name in names.values():
         free.append(free_name(name, [*taken, *free]))
     return dict(zip(names, add_local_groups(viewer, set_id, free), strict=True)) if free else {}
+
+
+def _describe(texts: Mapping[UUID, str]) -> None:
+    """Give the groups that were taken over the descriptions that they have in the LMS."""
+    for group in db.session.scalars(select(Group).where(Group.id.in_(texts))):
+        group.description = texts[group.id]
 
 
 def _take_out(viewer: Viewer, set_id: UUID, member_ids: Sequence[UUID]) -> frozenset[UUID]:

@@ -18,13 +18,14 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, NotFound
 from lti_tool.domain.lms_changes import (
     MOST_WAITED_FOR,
+    SEEN_TEXTS,
     Intent,
     ReadAgain,
     from_json,
     overlap,
     size_of,
     to_json,
-    with_seen_name,
+    with_seen_text,
 )
 from lti_tool.domain.sync import Report
 from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
@@ -62,6 +63,11 @@ class ChangeView:
     def can_be_ended(self) -> bool:
         """Say whether a person may retry or discard the change now."""
         return self.state in (WAITING, REFUSED)
+
+    @property
+    def can_be_discarded(self) -> bool:
+        """Say whether a person may give it up: not the look at what arrived, while there is something to look at."""
+        return self.can_be_ended and not _must_be_read(self.kind, self.set_id, self.error_code)
 
 
 def note(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Intent) -> UUID:
@@ -157,10 +163,10 @@ def state_of(course_id: UUID, change_ids: Collection[UUID]) -> str | None:
 
 
 def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:
-    """Raise Conflict("renamed_meanwhile") when a new name was held back because others had given another one."""
+    """Raise Conflict("renamed_meanwhile" or "described_meanwhile") when a text was held back for one of others."""
     of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids), LmsChange.state == REFUSED)
     for code, facts in db.session.execute(select(LmsChange.error_code, LmsChange.error_facts).where(*of_course)):
-        if code == "renamed_meanwhile":
+        if code in SEEN_TEXTS:
             raise Conflict(code, **json.loads(facts))
 
 
@@ -172,9 +178,9 @@ def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
     with transaction():
         row = _ending(viewer, change_id)
         set_id = row.group_set_id
-        if row.error_code == "renamed_meanwhile":
-            seen = json.loads(row.error_facts)
-            row.intent = to_json(with_seen_name(from_json(row.kind, row.intent), seen["before"], seen["found"]))
+        if row.error_code in SEEN_TEXTS:
+            seen, intent = json.loads(row.error_facts), from_json(row.kind, row.intent)
+            row.intent = to_json(with_seen_text(intent, row.error_code, seen["before"], seen["found"]))
         row.state, row.retry_at, row.finished_at = WAITING, now(), None
         history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)
     deliver(tool, viewer, set_id)
@@ -182,17 +188,24 @@ def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
 
 
 def discard(viewer: Viewer, change_id: UUID) -> ChangeView:
-    """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open").
+    """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open" or "must_be_read").
 
-    When it was tried, nobody knows what of it arrived: its set is read again in its stead.
+    When it was tried, nobody knows what of it arrived: its set is read again in its stead, which nobody gives up.
     """
     with transaction():
         row = _ending(viewer, change_id)
+        if _must_be_read(row.kind, row.group_set_id, row.error_code):
+            raise Conflict("must_be_read")
         row.state, row.retry_at, row.finished_at = DISCARDED, None, now()
         if row.attempts and row.group_set_id and row.kind != "read_again":
             _add(viewer, "read_again", row.group_set_id, row.about, ReadAgain())
         history.note(viewer.course.id, viewer.access_id, "lms_change_discarded", row.about, row.group_set_id)
     return see_change(viewer.course.id, change_id)
+
+
+def _must_be_read(kind: str, set_id: UUID | None, error_code: str | None) -> bool:
+    """Say whether a set is shown of which nobody knows what the LMS has: then only a look at it ends the row."""
+    return kind == "read_again" and set_id is not None and error_code != "set_gone"
 
 
 def _ending(viewer: Viewer, change_id: UUID) -> LmsChange:

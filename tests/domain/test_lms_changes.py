@@ -35,7 +35,7 @@ from lti_tool.domain.lms_changes import (
     retry_wait,
     size_of,
     to_json,
-    with_seen_name,
+    with_seen_text,
 )
 
 PEOPLE = tuple("abcdefgh")
@@ -185,9 +185,9 @@ def test_a_name_that_nobody_here_has_seen_is_not_overwritten_until_somebody_has(
         require_unrenamed(found, "Old", "Ours")
     require_unrenamed(found, None, "Ours")
     require_unrenamed(found, "Old", None)
-    seen = with_seen_name(rename, "Old", found)
+    seen = with_seen_text(rename, "renamed_meanwhile", "Old", found)
     assert [change.name_before for change in seen.push.change] == [found, None]
-    assert with_seen_name(EditSet("Ours", name_before="Old"), "Old", found).name_before == found
+    assert with_seen_text(EditSet("Ours", name_before="Old"), "renamed_meanwhile", "Old", found).name_before == found
 
 
 def test_an_older_twin_is_not_taken_for_the_group_that_was_to_be_made():

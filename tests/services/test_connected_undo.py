@@ -223,3 +223,14 @@ def test_what_canvas_spread_is_taken_back_and_nobody_else(page: Page) -> None:
     assert (page.people(0), page.people(2)) == ({one[2] for one in page.first}, {user})
     assert_agree(page.classroom)
     assert db.session.scalars(select(UndoStep.what)).one() == "undone"
+
+
+def test_a_name_that_was_held_back_is_told_once(page: Page) -> None:
+    page.classroom.outsider("rename_group", group_id=page.lms_ids[0], name="Theirs")
+    revision = page.classroom.read_set(page.set_id).row.revision
+    path = f"{page.path}/groups/{page.groups[0]}/edit"
+    answer = page.browser.post(path, 409, name="Ours", description="", revision=revision)
+    words = " ".join(answer.select_one("main").text.split())
+    assert words.count("so it was not renamed to “Ours”") == 1
+    assert answer.select_one("#error-summary a")["href"] == "#not-yet"
+    assert answer.select_one("#not-yet")

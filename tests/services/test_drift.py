@@ -194,6 +194,18 @@ def test_a_known_conflict_is_never_overwritten_by_a_push(
         assert in_store(published, published.set_id) == mine
 
 
+def test_a_group_that_is_taken_over_brings_its_description(published: Any) -> None:
+    add_group(published)
+    site = published.lms.hub.sites[published.flavour]
+    site.groups[lms_group(published, "Theirs")["id"]].description = "Meets on Mondays"
+    settle(published, "theirs", check(published))
+    taken = next(c.row for c in published.read_set(published.set_id).cards if c.row.name.casefold() == "theirs")
+    assert "Meets on Mondays" in taken.description
+    assert check(published).items == ()
+    assert "Meets on Mondays" in site.groups[lms_group(published, "Theirs")["id"]].description
+    assert state_of(published.set_id) == "sent"
+
+
 def test_what_is_no_conflict_does_not_hold_a_push_back_and_is_not_overwritten(published: Any) -> None:
     rename_group(published)
     remove_person_of_crew_2(published)

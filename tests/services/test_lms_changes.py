@@ -384,6 +384,25 @@ def test_a_name_that_others_gave_unseen_stops_the_first_try_and_a_retry_means_it
     assert "Theirs" not in str(in_lms(classroom))
 
 
+def test_a_description_that_others_gave_unseen_is_kept_until_a_retry_means_it(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    group = classroom.read_set(set_id).cards[0].row
+    site = classroom.lms.hub.sites[classroom.flavour]
+    theirs = "Theirs. " * 60
+    site.groups[int(group.lms_group_id)].description = theirs
+    asked = connected_groups.edit_group(classroom.viewer, set_id, group.id, group.name, "Ours")
+    assert deliver(classroom, asked, set_id) == "refused"
+    row = row_of(asked)
+    assert (row.error_code, json.loads(row.error_facts)["wanted"]) == ("described_meanwhile", "Ours")
+    assert "Theirs" in classroom.read_set(set_id).cards[0].row.description
+    assert site.groups[int(group.lms_group_id)].description == theirs
+    assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"
+    assert "Ours" in classroom.read_set(set_id).cards[0].row.description
+    assert "Ours" in site.groups[int(group.lms_group_id)].description
+    again = connected_groups.edit_group(classroom.viewer, set_id, group.id, group.name, "Seen, so replaced")
+    assert deliver(classroom, again, set_id) == "sent"
+
+
 def test_what_was_discarded_after_a_lost_answer_is_read_again(classroom: Any) -> None:
     set_id = open_set(classroom)
     page = classroom.read_set(set_id)
@@ -391,8 +410,12 @@ def test_what_was_discarded_after_a_lost_answer_is_read_again(classroom: Any) ->
     classroom.lms.faults({"cut_after_apply_next": 9})
     asked = edits.assign(classroom.viewer, set_id, {page.cards[0].members[0].id: page.cards[2].row.id})
     assert deliver(classroom, asked, set_id) == "waiting"
-    classroom.lms.faults({})
     lms_changes.discard(classroom.viewer, *asked.asked)
+    (look,) = lms_changes.list_open(classroom.course_id)
+    assert (look.kind, look.can_be_discarded) == ("read_again", False)
+    with pytest.raises(Conflict, match="must_be_read"):  # else they would differ and nothing would show it
+        lms_changes.discard(classroom.viewer, look.id)
+    classroom.lms.faults({})
     work_off(classroom)
     assert lms_changes.list_open(classroom.course_id) == []
     assert_agree(classroom)

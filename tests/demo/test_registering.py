@@ -146,3 +146,16 @@ def test_a_key_by_hand_is_turned_on_and_installed_by_its_client_id(client, lms):
     client.post(re.search(r'action="([^"]+/on)"', page)[1])
     assert client.post(install[0], data=install[1]).status_code == 303
     assert lms.hub.tools["canvas"].client_id == client_id
+
+
+def test_a_moodle_tool_by_hand_has_the_custom_parameters_that_were_typed(client, lms):
+    base = "http://127.0.0.1:9"
+    form = {
+        "name": "Groups",
+        "publickeyset": f"{base}/jwks",
+        "initiatelogin": f"{base}/login",
+        "redirectionuris": f"{base}/launch",
+        "customparameters": "context_history = $Context.id.history\r\nno pair\r\n",
+    }
+    assert client.post("/moodle/mod/lti/typessettings.php", data=form).status_code == 303
+    assert lms.hub.tools["moodle"].custom == {"context_history": "$Context.id.history"}

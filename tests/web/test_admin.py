@@ -219,6 +219,22 @@ def test_a_refused_launch_is_found_by_the_reference_that_the_person_was_shown(wo
     assert "No refused launch" in other.get(f"/admin/refusals?reference={reference}").main.text
 
 
+def test_a_refused_placement_leads_to_where_it_is_accepted(world: Any, admin: Any) -> None:
+    with world.app.app_context():
+        error = LaunchError("deployment_unknown", deployment="2:f3a9")
+        refusals.note_refusal(world.registration_id, error, "0a1b2c3d")
+    row = admin.get("/admin/refusals?reference=0a1b2c3d").select_one("tbody")
+    assert row.find("a", string="Go to the placements")["href"] == place(world, "/deployments")
+
+
+def test_an_administrator_signs_out_from_the_admin_pages(admin: Any) -> None:
+    page = admin.get("/admin/")
+    form = page.select_one("header form.sign-out")
+    sent = admin.client.post(form["action"], data={"csrf_token": form.select_one("input[name=csrf_token]")["value"]})
+    assert sent.headers["Location"] == "/signed-out"
+    admin.get("/admin/", 401)
+
+
 def test_a_flood_of_refusals_is_no_flood_of_writes_and_old_ones_go(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with world.app.app_context():
         for _ in range(refusals.MOST_A_MINUTE + 5):
@@ -261,7 +277,12 @@ def test_the_doctor_is_asked_by_a_post_and_says_what_to_do(
         worker_signs.give_sign()
         worker_signs.give_sign()
     assert "key set" not in admin.get(place(world, "/doctor")).main.text
+    command = Finding("access", Verdict.WARNING, "none", "lti-tool token set 1")
+    monkeypatch.setattr(
+        checks, "examine_registration", lambda *_: iter([failed, command, Finding("issuer", Verdict.OK)])
+    )
     page = admin.post(place(world, "/doctor"), 200)
+    assert page.select_one("td code").text == "lti-tool token set 1", "a command is copied as it stands"
     (row,) = [row for row in page.select("tbody tr") if row.th.text == "key set"]
     assert ("key set" in row.text, "Check it" in row.text) == (True, True)
     assert row.select_one("a")["href"].endswith("/edit")

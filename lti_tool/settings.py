@@ -34,16 +34,16 @@ class Settings:
     base_url: str
     data_dir: Path
     keys_dir: Path
-    database_url: str
-    queue_url: str
-    secret_key: str
+    database_url: str = field(repr=False)  # this and others may hold a password
+    queue_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
     old_secret_key: str = field(default="", repr=False)
     log_level: str = "INFO"
     trusted_proxies: int = 0
     allowed_private_hosts: frozenset[str] = frozenset()
-    smtp_url: str = field(default="", repr=False)  # has a password
+    smtp_url: str = field(default="", repr=False)
     mail_from: str = ""
-    storage_url: str = ""
+    storage_url: str = field(default="", repr=False)
     upload_megabytes: int = 20
     group_megabytes: int = 200
 

@@ -47,7 +47,7 @@ class PlatformKeys:
         self._outbound = outbound
         self._now = now
         self._sets: dict[UUID, _KeySet] = {}
-        self._tried_at: dict[UUID, datetime] = {}  # the last fetch, whether it went well or not
+        self._tried_at: dict[_Source, datetime] = {}  # the last fetch, whether it went well or not
         self._locks: dict[UUID, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -83,11 +83,11 @@ class PlatformKeys:
             return self._locks.setdefault(registration_id, threading.Lock())
 
     def _worth_a_fetch(self, source: _Source, known: _KeySet | None, kid: str, asked_at: datetime) -> bool:
-        tried_at = self._tried_at.get(source.registration_id, known.fetched_at if known else asked_at)
+        tried_at = self._tried_at.get(source, known.fetched_at if known else asked_at)
         if tried_at > asked_at:  # somebody fetched, or failed to, while this thread waited
             return False
-        if known is None:
-            return True
+        if known is None:  # nobody who launches meanwhile waits once more for a key set that just could not be had
+            return source not in self._tried_at or self._now() - tried_at >= COOL_DOWN
         if kid in known.keys and self._now() < known.expires_at:
             return False
         return self._now() - max(tried_at, known.fetched_at) >= COOL_DOWN
@@ -109,7 +109,7 @@ class PlatformKeys:
             log.warning("platform_keys_not_fetched", registration=str(source.registration_id), reason=error.code)
         else:
             self._sets[source.registration_id] = known
-        self._tried_at[source.registration_id] = self._now()
+        self._tried_at[source] = self._now()
         return self._unless_too_old(known)
 
     def _read(self, source: _Source, answer: Answer) -> _KeySet:

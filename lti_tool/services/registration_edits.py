@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from lti_tool.domain.administration import Administrator, AdminPermission, administers
 from lti_tool.domain.errors import Forbidden, RuleViolation
+from lti_tool.lti.claims import clean
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import LmsGrant, OauthClient, ServiceToken, db, transaction
 from lti_tool.services.registrations import get_registration, remove_registration, require_urls
@@ -32,6 +33,8 @@ def edit_registration(who: Administrator, registration_id: UUID, values: dict[st
     if not set(values) <= set(editable_fields(who)):
         raise Forbidden("forbidden_all_registrations")
     cleaned = {name: text.strip() for name, text in values.items()}
+    if "name" in cleaned:  # others read it too, in their list of all
+        cleaned["name"] = clean(cleaned["name"])
     if not cleaned.get("name", "kept"):
         raise RuleViolation("name_required")
     if not cleaned.get("issuer", "kept"):

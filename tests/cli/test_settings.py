@@ -148,4 +148,5 @@ def test_a_mail_server_needs_a_sender_and_keeps_its_password_to_itself(bare: Any
     loaded = settings.load({**GOOD, "LTI_TOOL_SMTP_URL": url, "LTI_TOOL_MAIL_FROM": "LTI Groups <g@example.edu>"})
     assert loaded.smtp_url == url
     assert "geheim" not in repr(loaded)
+    assert not any(text in repr(loaded) for text in (loaded.secret_key, loaded.database_url))
     assert settings.load(GOOD).smtp_url == ""

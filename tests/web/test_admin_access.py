@@ -145,6 +145,6 @@ def test_trust_is_not_for_the_platforms_own_administrators(world: Any, people: A
         "name",
         "lms_url",
     }
-    people["own"].post(edit, name="Ours", lms_url="", issuer="https://victim.example", client_id="victim")
+    people["own"].post(edit, name="\u202eOurs", lms_url="", issuer="https://victim.example", client_id="victim")
     (row,) = world.stored(Registration, id=world.registration_id)
     assert (row.name, row.issuer, row.client_id) == ("Ours", "https://lms.example", None)

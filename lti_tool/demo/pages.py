@@ -108,7 +108,7 @@ def _view(flavour: Flavour, course_id: int, page: str, launch: str = "") -> Resp
         person=person,
         page=page,
         links=links,
-        launch=launch_url(site, course, person) + asked,
+        launch=(launch or launch_url(site, course, person)) + asked,
         placed=[link for link in site.links.values() if link.course == course.id],
         is_staff=person.admin or any(e.kind in EDITORS for e in site.enrolments_of(course.id, person.id)),
         people=people_by_role(site, course, 200) if page in ("people", "home") else {},

@@ -16,7 +16,7 @@ MOST_COLUMNS = 200
 DELIMITERS = ",;\t"  # in this order when a header has none, or as many of each
 QUOTED = re.compile('"[^"]*"?')
 # What a spreadsheet would take for a formula, or would skip to find one.
-FORMULA = re.compile(r"'*(\s*[=+\-@]|[\t\r\n])")
+FORMULA = re.compile(r"'* *(\s*[=+\-@]|[\t\r\n])")
 
 
 @dataclass(frozen=True)

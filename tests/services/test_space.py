@@ -98,7 +98,8 @@ def test_what_many_write_at_once_is_followed_without_a_gap(team: Team) -> None:
     assert [m.row.id for m in block.messages] == seen
     times = [m.row.created_at for m in block.messages]
     assert len(set(times)) == 20
-    assert count(Notice) == 4, "each of the four has one that is unread"
+    unread = select(func.count()).where(Notice.read_at.is_(None)).group_by(Notice.member_id)
+    assert max(db.session.scalars(unread)) == 1, "nobody has two that are unread"
 
 
 def test_one_form_sent_at_once_is_one_message_and_one_file(team: Team) -> None:

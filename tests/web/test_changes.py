@@ -129,7 +129,7 @@ def test_what_others_changed_in_published_sets_waits_for_a_decision_on_home_and_
             db.session.add(Publication(group_set_id=world.group_set(name, {}), name=name, **values))
             db.session.commit()
     for path in ("", "group-sets"):
-        told = world.browser().get(path).select_one(".notice-warn")
+        told = world.browser().get(path).select_one("main .notice-warn")
         assert "3 differences wait for your decision" in words(told)
         assert "not yet in Canvas" not in words(told)
     page = world.browser().get(told.a["href"])

@@ -29,7 +29,7 @@ def test_a_set_is_refreshed_before_the_page_answers(world: Any, lms: Any, connec
 def test_a_set_that_is_gone_leads_to_the_run_that_names_it(
     world: Any, lms: Any, connected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(lms_group_set_id: str) -> Any:
+    def gone(lms_group_set_id: str, known_empty: Any = ()) -> Any:
         raise LmsChanged("set_gone", lms_group_set_id=lms_group_set_id)
 
     monkeypatch.setattr(lms, "read_group_set", gone)

@@ -103,6 +103,8 @@ def read_states(grouping_ids: Collection[UUID]) -> dict[UUID, State]:
 
     In the order in which people came to stand as they do: of two who accepted, the first accepted first (FORM-48).
     """
+    if not grouping_ids:
+        return {}
     flags = db.session.execute(
         select(Grouping.id, Grouping.approved, Grouping.alone).where(Grouping.id.in_(grouping_ids))
     ).all()

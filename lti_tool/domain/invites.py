@@ -1,5 +1,7 @@
 """Codes and links by which people come into a group: how they look, and when they still work (seed 002)."""
 
+import base64
+import binascii
 import re
 import secrets
 import string
@@ -12,6 +14,7 @@ from lti_tool.domain.errors import RuleViolation
 
 CODE_LENGTH = 12
 CODE_LETTERS = string.ascii_uppercase + string.digits
+LINK_CODE_LENGTH = 26
 LINK = re.compile(r"/invite/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 
 
@@ -66,7 +69,25 @@ def read_code(text: str) -> str:
     return code
 
 
+def link_code(token: UUID) -> str:
+    """Return an invite link as a code to type where no link can be followed: 26 letters and digits, base32.
+
+    It stands for the link, with its end and its limit, and not for the group, as a quick code does (ruling C7).
+    """
+    return base64.b32encode(token.bytes).decode().rstrip("=")
+
+
 def find_token(text: str) -> UUID | None:
-    """Return the token of an invite link that somebody pasted, None for anything else."""
+    """Return the token of an invite link that somebody pasted, or of its code; None for anything else."""
     found = LINK.search(text)
-    return UUID(found[1]) if found else None
+    return UUID(found[1]) if found else _read_link_code(text.strip())
+
+
+def _read_link_code(code: str) -> UUID | None:
+    if len(code) != LINK_CODE_LENGTH:
+        return None
+    try:
+        token = UUID(bytes=base64.b32decode(f"{code}======"))
+    except (binascii.Error, ValueError):
+        return None
+    return token if link_code(token) == code else None

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request, url_for
 
 from lti_tool.domain.errors import Conflict, Forbidden, RuleViolation
 from lti_tool.domain.group_rights import GroupPermission
-from lti_tool.domain.invites import find_token
+from lti_tool.domain.invites import find_token, link_code
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import doors, invites
 from lti_tool.services.access import find_viewer
@@ -30,7 +30,7 @@ for kind in (Forbidden, RuleViolation, Conflict):
 @requires(Permission.FORM_GROUPS)
 @limited(CODE)
 def join_via_code(course_id: UUID) -> Response:
-    """Ask for a group's code, then come in by it; a pasted link leads to the link's own page."""
+    """Ask for a group's code, then come in by it; a pasted link, or its code, leads to the link's own page."""
     form = CodeForm()
     if request.method == "POST" and form.validate():
         if token := find_token(form.code.data or ""):
@@ -71,7 +71,7 @@ def open_invite(token: UUID) -> Response:
         home = target.course.id if found and target else invites.latest_course(person) if person else None
         return page("own_groups/invalid.html", 410, home=home)
     ways = invites.ways_to_open(target, link_of(token))
-    return page("own_groups/outside.html", target=target, ways=ways, link=link_of(token))
+    return page("own_groups/outside.html", target=target, ways=ways, link=link_of(token), code=link_code(token))
 
 
 @blueprint.post(f"{GROUP}/join")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.invites import InviteState, InviteStatus, find_token, new_code, read_code
+from lti_tool.domain.invites import InviteState, InviteStatus, find_token, link_code, new_code, read_code
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PAST, AHEAD = AT - timedelta(minutes=1), AT + timedelta(minutes=1)
@@ -68,3 +68,9 @@ def test_a_pasted_link_is_found_in_whatever_stands_around_it() -> None:
     assert find_token(f"/courses/{uuid4()}/invite/{token}") == token
     assert find_token("ABC123XYZ789") is None
     assert find_token("https://groups.example.edu/invite/nothing") is None
+    code = link_code(token)
+    assert len(code) == 26
+    assert set(code) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+    assert find_token(f" {code} ") == token
+    for wrong in (code.lower(), code[:-1], f"{code}A", f"{code[:-1]}1", f"{code[:-1]}Z", "É" * 26):
+        assert find_token(wrong) is None

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from bs4 import BeautifulSoup
 
 from lti_tool.domain.clock import now
 from lti_tool.models import (
@@ -68,10 +69,13 @@ def test_the_server_compares_codes_exactly(team: Team) -> None:
     assert "Otto" in team.roles
 
 
-def test_a_pasted_link_leads_to_the_invite(team: Team) -> None:
+def test_a_pasted_link_or_its_code_leads_to_the_invite(team: Team) -> None:
     link = team.invite()
     to = team.otto.post("join", code=f"http://127.0.0.1:8000/invite/{link.invite_token}")
     assert "Join “team”?" in words(team.otto.get(to))
+    outside = team.world.app.test_client().get(f"/invite/{link.invite_token}").text
+    code = BeautifulSoup(outside, "html.parser").select_one("#code")["value"]
+    assert "Join “team”?" in words(team.otto.get(team.otto.post("join", code=code)))
     nowhere = team.otto.post("join", code=f"/invite/{uuid4()}")
     assert "no longer valid" in words(team.otto.get(nowhere, 422))
 

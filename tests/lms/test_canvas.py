@@ -517,6 +517,15 @@ def test_the_client_has_the_seeds_methods(name, parameters):
     assert ", ".join(str(p.replace(annotation=p.empty)) for p in theirs).replace(" = ", "=") == parameters
 
 
+def test_a_proxys_page_does_not_tell_that_something_is_gone(scripted, outbound):
+    client = CanvasClient(LmsHttp(outbound, access="t"), scripted.url)
+    scripted.answers["/api/v1/groups/1"] = (404, {"Content-Type": "text/html"}, b"<html>Unknown site</html>")
+    with pytest.raises(LmsUnavailable, match="lms_not_json"):
+        client.delete_group(1)
+    scripted.answers["/api/v1/groups/1"] = (404, {}, b'{"errors":[{"message":"not found"}]}')
+    client.delete_group(1)
+
+
 @pytest.mark.shows("PULL-7", "PULL-8", "PULL-9", "PULL-51", "PULL-52")
 def test_the_client_calls_the_seeds_addresses(scripted, outbound):
     client = CanvasClient(LmsHttp(outbound, access="t"), scripted.url)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from lti_tool.demo.config import CANVAS_CUSTOM  # spelled out there once more
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti.login import start_login
 from lti_tool.lti.platform import find_registration
@@ -212,7 +213,7 @@ def test_config_json_is_a_developer_key(school):
     assert config["oidc_initiation_url"] == f"{BASE}{school.path}/login"
     assert config["target_link_uri"] == f"{BASE}{school.path}/launch"
     assert config["public_jwk_url"] == f"{BASE}{school.path}/jwks.json"
-    assert config["custom_fields"]["student_view"] == "$com.instructure.User.student_view"
+    assert config["custom_fields"] == CANVAS_CUSTOM
     (extension,) = config["extensions"]
     assert extension["domain"] == "tool.example"
     placements = extension["settings"]["placements"]

@@ -19,7 +19,7 @@ from lti_tool.services import launch as launches
 from lti_tool.services import placing
 from lti_tool.services.refusals import note_refusal
 from lti_tool.web.access import public, require_own_origin, tool
-from lti_tool.web.limits import LAUNCH, LOGIN, limited
+from lti_tool.web.limits import LAUNCH, limited
 
 blueprint = Blueprint("lti", __name__)
 log = structlog.get_logger(__name__)
@@ -31,7 +31,6 @@ INSIDE = ("/courses/", "/invite/", ADMINISTRATION)
 
 @blueprint.route("/lti/<uuid:registration_id>/login", methods=["GET", "POST"])
 @public
-@limited(LOGIN)
 def login(registration_id: UUID) -> Response:
     """Send the browser on to the platform, with a secret that shows later that it is the same browser."""
     registration = find_registration(registration_id)

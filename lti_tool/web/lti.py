@@ -82,7 +82,11 @@ def launch(registration_id: UUID) -> Response:
         facts = verify(tool().settings, tool().platform_keys, registration, request.form, request.cookies)
     except BindingRequired as error:
         g.frame_origins = error.launch.platform_origins
-        return _resumed(error.launch) or _finishing_page(error, auth_url)
+        if resumed := _resumed(error.launch):
+            return resumed
+        if session.was_used(error.launch):  # whatever the browser keeps, it opens nothing a second time
+            raise LaunchError("launch_used") from error
+        return _finishing_page(error, auth_url)
     except LaunchError as error:
         if error.code == "deployment_unknown":
             note_deployment(registration_id, str(error.facts["deployment"]))

@@ -57,6 +57,37 @@ def test_what_was_typed_when_the_sign_in_ended_is_offered_again(usual: Visitor, 
     expect(notice).to_be_hidden()
 
 
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage", "indexedDB"]) {
+  Object.defineProperty(window, name, {get() { throw new DOMException("blocked", "SecurityError"); }});
+}"""
+
+
+def test_what_was_typed_is_shown_in_the_frame_though_nothing_can_be_kept(
+    new_visitor: Any, broken_rules: Callable
+) -> None:
+    visitor = new_visitor()
+    visitor.context.add_init_script(NO_STORAGE)
+    tool = visitor.open_tool("moodle")
+    tool.ready("moodle")
+    tool.tab("Group sets")
+    tool.go("New group set")
+    tool.at.get_by_label("Name").fill("Übung <1> & mehr")
+    visitor.context.clear_cookies()
+    tool.press("Make the group set")
+    expect(tool.heading("Please open LTI Groups from your course")).to_be_visible()
+    expect(tool.at.get_by_label("Name")).to_have_value("Übung <1> & mehr")
+    expect(tool.at.get_by_label("Name")).not_to_be_editable()
+    assert broken_rules(visitor.tool_frame()) == []
+    # The same of a form that htmx sends.
+    tool = visitor.open_tool("moodle")
+    tool.tab("People")
+    tool.at.get_by_label("Name, e-mail or number").fill("Zhang & Co")
+    visitor.context.clear_cookies()
+    tool.press("Show")
+    expect(tool.heading("Please open LTI Groups from your course")).to_be_visible()
+    expect(tool.at.get_by_label("Q", exact=True)).to_have_value("Zhang & Co")
+
+
 def test_two_courses_in_two_tabs_stay_two(visitor: Any) -> None:
     visitor.page.goto(visitor.demo.lms)
     form = visitor.page.locator("section.canvas form.card")

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    Error,
     Frame,
     FrameLocator,
     Locator,
@@ -290,8 +291,30 @@ def chromium(playwright: Playwright, executable: str | None) -> Iterator[Browser
     browser.close()
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember that a test failed, so that what its visitors saw at the end is printed with it."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+def _print_screens(made: list[Visitor]) -> None:
+    for number, visitor in enumerate(made):
+        for frame in visitor.page.frames:
+            try:
+                print(f"visitor {number} at {frame.url}:\n{frame.locator('body').inner_text(timeout=2_000)}\n")
+            except Error as error:  # a page that does not answer is what may have gone wrong
+                print(f"visitor {number} at {frame.url}: {error}")
+
+
 @pytest.fixture
-def new_visitor(demo: Demo, chromium: Browser) -> Iterator[Callable[..., Visitor]]:
+def new_visitor(demo: Demo, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
     """Make visitors, each with cookies of their own; afterwards none of them may have met a fault."""
     made: list[Visitor] = []
 
@@ -304,6 +327,8 @@ def new_visitor(demo: Demo, chromium: Browser) -> Iterator[Callable[..., Visitor
         return visitor
 
     yield make
+    if request.node.stash.get(FAILED, False):
+        _print_screens(made)
     for visitor in made:
         visitor.context.close()
     assert [fault for visitor in made for fault in visitor.faults] == []

@@ -144,7 +144,7 @@ def _block_errors(block: Mapping[str, Any]) -> Iterator[str]:
 
 @bp.get("/accounts/1/apps")
 def apps() -> ResponseReturnValue:
-    return render_template("demo/canvas_apps.html", title="Apps", tools=registry.added("canvas"), error="")
+    return _apps_page()
 
 
 @bp.post("/accounts/1/apps/install")
@@ -176,12 +176,13 @@ def turn_on(number: int) -> ResponseReturnValue:
 
 @bp.post("/accounts/1/apps/by_client_id")
 def by_client_id() -> ResponseReturnValue:
-    """Install the app of a developer key that is on."""
+    """Find the app of a developer key that is on, and install it once that was confirmed."""
     wanted = request.form.get("client_id", "").strip()
     tool = next((one for one in registry.added("canvas") if one.link.client_id == wanted), None)
     if tool is None or tool.state == "pending":
-        error = "Could not find an available app of this client id. Is its developer key on?"
-        return render_template("demo/canvas_apps.html", title="Apps", tools=registry.added("canvas"), error=error), 404
+        return _apps_page(error="Could not find an available app of this client id. Is its developer key on?"), 404
+    if "install" not in request.form:
+        return _apps_page(asked=tool)
     registry.place(tool)
     registry.switch_on("canvas", tool.id)
     return redirect(APPS, 303)
@@ -242,6 +243,11 @@ def key_on(number: int) -> ResponseReturnValue:
     if tool.state == "pending":
         tool.state = "off"
     return redirect(KEYS, 303)
+
+
+def _apps_page(error: str = "", asked: registry.AddedTool | None = None) -> str:
+    tools = registry.added("canvas")
+    return render_template("demo/canvas_apps.html", title="Apps", tools=tools, error=error, asked=asked)
 
 
 def _keys_page(error: str) -> str:

@@ -13,6 +13,11 @@ from lti_tool.demo.hub import hub
 bp = Blueprint("moodle_registering", __name__, url_prefix="/moodle/mod/lti")
 LIST = "moodle_registering.manage"
 DEPLOYMENT_ID = "1"  # = id of the tool type; the courses' pages know one
+USAGES = (
+    "Do not show; use only when a matching tool URL is entered",
+    "Show as preconfigured tool when adding an external tool",
+    "Show in activity chooser and as a preconfigured tool",
+)
 NEEDED = ("initiate_login_uri", "redirect_uris", "client_name", "jwks_uri", "token_endpoint_auth_method")
 
 
@@ -85,6 +90,7 @@ def register() -> ResponseReturnValue:
         roster_service=lti_messages.NRPS_SCOPE in scopes,
     )
     facts = {
+        "Tool configuration usage": USAGES[1],
         "Names and roles": "on" if link.roster_service else "off",
         "Share name": "always" if "name" in wanted else "never",
         "Share e-mail": "always" if "email" in wanted else "never",
@@ -128,7 +134,9 @@ def manage() -> ResponseReturnValue:
         "Authentication request URL": f"{root}/mod/lti/auth.php",
     }
     tools = registry.added("moodle")
-    return render_template("demo/moodle_tools.html", title="Manage tools", tools=tools, platform=platform)
+    return render_template(
+        "demo/moodle_tools.html", title="Manage tools", tools=tools, platform=platform, usages=USAGES
+    )
 
 
 @bp.post("/toolconfigure.php")
@@ -159,11 +167,19 @@ def activate(number: int) -> ResponseReturnValue:
     return redirect("/moodle/mod/lti/toolconfigure.php", 303)
 
 
+@bp.post("/toolconfigure.php/<int:number>/edit")
+def edit(number: int) -> ResponseReturnValue:
+    """Store how a tool is offered; the courses here have it in their menu anyhow."""
+    tool = hub().added["moodle"].get(number) or abort(404)
+    tool.facts = {**tool.facts, "Tool configuration usage": request.form["usage"]}
+    return redirect("/moodle/mod/lti/toolconfigure.php", 303)
+
+
 @bp.route("/typessettings.php", methods=["GET", "POST"])
 def by_hand() -> ResponseReturnValue:
     """Show the form of a tool that is configured manually, and take it."""
     if request.method == "GET":
-        return render_template("demo/moodle_manual.html", title="External tool configuration")
+        return render_template("demo/moodle_manual.html", title="External tool configuration", usages=USAGES)
     form = request.form
     link = ToolLink(
         client_id=registry.new_client_id(hub(), "moodle"),
@@ -174,7 +190,8 @@ def by_hand() -> ResponseReturnValue:
         custom=_custom(form.get("customparameters", "")),
         roster_service=form.get("memberships", "").startswith("Use"),
     )
-    tool = registry.add("moodle", form["name"], link, "pending", {})
+    facts = {"Tool configuration usage": form.get("usage", USAGES[1])}
+    tool = registry.add("moodle", form["name"], link, "pending", facts)
     registry.switch_on("moodle", tool.id)  # what an administrator typed is active at once
     return redirect("/moodle/mod/lti/toolconfigure.php", 303)
 

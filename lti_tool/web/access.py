@@ -209,19 +209,21 @@ def _who_may_frame() -> tuple[str, ...]:
 def _ask_to_open() -> NoReturn:
     """Say that nobody is signed in, and show once more what was typed, to nobody but who sent it.
 
-    Where nobody knows any more which LMS frames us, anybody may frame a page that shows nothing and has nothing to
-    click; else the browser would show an error of its own in its place.
+    Where the session's cookie is lost altogether, nobody knows which LMS frames us: some are known by their launches
+    only. Then anybody may frame this page, or the browser would show an error of its own in its place. It gives
+    nothing away and has nothing to do: it holds what a page of ours sent from this very frame, which only those may
+    frame who might frame that page (`typed_texts`).
     """
-    alone = request.headers.get("Sec-Fetch-Dest") == "document"
-    g.framed_by_anybody = not (g.frame_origins or (alone and request.method == "POST"))
+    g.framed_by_anybody = not g.frame_origins
     raise LaunchError("session_ended" if SESSION_COOKIE in request.cookies else "no_session", 401)
 
 
 def typed_texts() -> list[tuple[str, str]]:
-    """Return the names and texts of what a person typed, for the page that did not take it; nothing of other sites."""
-    if request.method != "POST" or g.get("framed_by_anybody"):
-        return []
-    if not _is_from_here():
+    """Return the names and texts of what a person typed, for the page that did not take it.
+
+    Only what the browser itself says to come from a page of ours: nothing that other sites send is shown as ours.
+    """
+    if request.method != "POST" or not (_is_from_here() and _is_known_from_here()):
         return []
     fields = ((name, text) for name, texts in request.form.lists() for text in texts)
     return [

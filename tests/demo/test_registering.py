@@ -144,7 +144,8 @@ def test_a_key_by_hand_is_turned_on_and_installed_by_its_client_id(client, lms):
     install = ("/canvas/accounts/1/apps/by_client_id", {"client_id": client_id})
     assert client.post(install[0], data=install[1]).status_code == 404
     client.post(re.search(r'action="([^"]+/on)"', page)[1])
-    assert client.post(install[0], data=install[1]).status_code == 303
+    assert "Install Groups" in client.post(install[0], data=install[1]).get_data(as_text=True)
+    assert client.post(install[0], data=install[1] | {"install": "1"}).status_code == 303
     assert lms.hub.tools["canvas"].client_id == client_id
 
 
@@ -159,3 +160,12 @@ def test_a_moodle_tool_by_hand_has_the_custom_parameters_that_were_typed(client,
     }
     assert client.post("/moodle/mod/lti/typessettings.php", data=form).status_code == 303
     assert lms.hub.tools["moodle"].custom == {"context_history": "$Context.id.history"}
+
+
+def test_a_moodle_tool_is_edited_by_the_gear_of_its_card(client):
+    usage = "Show in activity chooser and as a preconfigured tool"
+    assert client.post("/moodle/mod/lti/toolconfigure.php/1/edit", data={"usage": usage}).status_code == 303
+    page = client.get("/moodle/mod/lti/toolconfigure.php").get_data(as_text=True)
+    assert f"<code>{usage}</code>" in page
+    assert f"<option selected>{usage}</option>" in page
+    assert client.post("/moodle/mod/lti/toolconfigure.php/9/edit", data={"usage": usage}).status_code == 404

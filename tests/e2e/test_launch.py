@@ -139,14 +139,16 @@ def test_reloads_and_repeats_of_a_launch(visitor, flavour: str) -> None:
     visitor.context.on("response", note)
     tool = visitor.open_tool(flavour)
     expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=30_000)
-    visitor.tool_frame().evaluate("() => location.reload()")
+    with visitor.page.expect_event("framenavigated"):
+        visitor.tool_frame().evaluate("() => location.reload()")
     expect(tool.heading(COURSE[flavour])).to_be_visible()
     visitor.page.reload()
     expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=30_000)
 
     address, status, posted = answers[-1]
     assert status == 303
-    _post_into_frame(visitor, address, posted)
+    with visitor.page.expect_event("framenavigated", lambda frame: "/courses/" in frame.url):
+        _post_into_frame(visitor, address, posted)
     expect(tool.heading(COURSE[flavour])).to_be_visible(timeout=30_000)
     # Without the session that it opened, the same launch opens nothing.
     visitor.context.clear_cookies()

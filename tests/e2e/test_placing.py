@@ -34,7 +34,7 @@ def test_a_placed_assignment_is_opened_by_a_student(new_visitor: Callable, broke
     picker.at.get_by_label("Placed essay").check()
     picker.press("Place")
     expect(teacher.page.get_by_role("link", name="Placed essay")).to_be_visible(timeout=PATIENCE)
-    assert re.search(r"/canvas/courses/\d+\?as=", teacher.page.url), "the whole window is back in the course"
+    expect(teacher.page).to_have_url(re.compile(r"/canvas/courses/\d+\?as="))  # the whole window is back there
 
     student = new_visitor()
     student.go_to_course("canvas", STUDENT)
@@ -42,5 +42,5 @@ def test_a_placed_assignment_is_opened_by_a_student(new_visitor: Callable, broke
     student.page.get_by_role("link", name="Placed essay").click()
     landed = Tool(student.page.frame_locator("iframe.tool"), student)
     expect(landed.heading("Placed essay")).to_be_visible(timeout=PATIENCE)
-    assert re.search(r"/assignments/[0-9a-f-]{36}/grouping$", student.tool_frame().url)
+    student.tool_frame().wait_for_url(re.compile(r"/assignments/[0-9a-f-]{36}/grouping$"))
     assert problems == []

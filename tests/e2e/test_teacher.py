@@ -34,11 +34,12 @@ def test_from_the_start_page_to_groups_in_the_lms(visitor, flavour: str) -> None
     tool.at.get_by_label("Move the ticked people to").select_option(label="seminar-2 (0)")
     tool.press("Move")
     tool.see("2 people are placed.")
+    expect(tool.card("seminar-2").locator("li .tick")).to_have_count(2)
     by_hand = tool.people_in("seminar-2")
-    assert len(by_hand) == 2
 
     tool.go("Assign at random")
     expect(tool.heading("Assign at random")).to_be_visible()
+    visitor.tool_frame().wait_for_load_state()  # the people are read at once, without waiting
     drawn = {
         group: sorted(
             re.sub(r"^\+ | \S+@\S+$", "", text)  # with people of one name stands what tells them apart
@@ -49,6 +50,8 @@ def test_from_the_start_page_to_groups_in_the_lms(visitor, flavour: str) -> None
     tool.press("Apply")
     tool.see("people are placed.")
     drawn["seminar-2"] = sorted(drawn["seminar-2"] + by_hand)
+    for group, people in drawn.items():
+        expect(tool.card(group).locator("li .tick")).to_have_count(len(people))
     assert {group: tool.people_in(group) for group in drawn} == drawn
     assert max(map(len, drawn.values())) - min(map(len, drawn.values())) <= 1
 

@@ -11,7 +11,7 @@ from lti_tool.domain.clock import now
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest
 from lti_tool.models import BrowserSession, CourseAccess, GroupSet, db
-from tests.web.conftest import check_page
+from tests.web.conftest import check_page, check_part
 from tests.web.test_hostile import addresses
 
 TYPED = "Übung 1 <b>& mehr</b>"
@@ -27,9 +27,9 @@ def change(world: Any, row: Any, **values: Any) -> None:
         db.session.commit()
 
 
-def send(browser: Any, **headers: str) -> Any:
+def send(browser: Any, at: str = "group-sets/new", **headers: str) -> Any:
     data = {"csrf_token": browser.token, "name": TYPED, "revision": "3", "description": "two\nlines"}
-    return browser.client.post(browser.address("group-sets/new"), data=data, headers=headers)
+    return browser.client.post(browser.address(at), data=data, headers={"Sec-Fetch-Site": "same-origin", **headers})
 
 
 def ancestors(answer: Any) -> list[str]:
@@ -63,29 +63,58 @@ def test_a_course_that_was_opened_too_long_ago_is_told_so_too(world: Any) -> Non
     assert kept(send(teacher), 401) == [TYPED, "two\nlines"]
 
 
-def test_without_a_session_nothing_is_shown_where_anybody_may_frame_the_page(world: Any) -> None:
+@pytest.mark.parametrize("at", ["group-sets/new", "/admin/registrations/new"])
+@pytest.mark.parametrize("cookie", [None, "of a session that is forgotten"])
+def test_what_was_typed_is_shown_in_any_frame_where_nobody_knows_whose_it_is(world: Any, at: str, cookie: Any) -> None:
     teacher = world.browser()
     teacher.client.delete_cookie(SESSION_COOKIE)
-    framed = send(teacher, **{"Sec-Fetch-Dest": "iframe"})
-    assert (kept(framed, 401), ancestors(framed)) == ([], ["*"])
-    assert "Please open LTI Groups from your course" in framed.text
-    alone = send(teacher, **{"Sec-Fetch-Dest": "document"})
-    assert (kept(alone, 401), ancestors(alone)) == ([TYPED, "two\nlines"], ["'self'"])
+    if cookie:
+        teacher.client.set_cookie(SESSION_COOKIE, cookie)
+    framed = send(teacher, at, **{"Sec-Fetch-Dest": "iframe"})
+    assert (kept(framed, 401), ancestors(framed)) == ([TYPED, "two\nlines"], ["*"])
+    page = check_page(framed, at)
+    assert not page.select("form, button, main a"), "a page that anybody may frame has nothing to do"
+    assert not page.body.get("data-person")
+    assert "Biology" not in framed.text
 
 
-@pytest.mark.parametrize("sent", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
-def test_what_another_site_sends_is_not_shown(world: Any, sent: dict[str, str]) -> None:
+def test_a_part_of_a_page_shows_what_was_typed_too(world: Any) -> None:
     teacher = world.browser()
+    teacher.client.delete_cookie(SESSION_COOKIE)
+    answer = send(teacher, **{"HX-Request": "true", "HX-Boosted": "true", "Sec-Fetch-Dest": "empty"})
+    assert "<html" not in answer.text
+    part = check_part(answer.text, "kept")
+    assert part.select_one("[data-sign-in-ended]")
+    assert [text.text.removeprefix("\n") for text in part.select("textarea")] == [TYPED, "two\nlines"]
+
+
+OTHERS = [
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Sec-Fetch-Site": "none"},
+]
+
+
+@pytest.mark.parametrize("sent", OTHERS)
+@pytest.mark.parametrize("cookie", ["lost", "ended"])
+def test_what_another_site_sends_is_not_shown(world: Any, sent: dict[str, str], cookie: str) -> None:
+    teacher = world.browser()
+    if cookie == "lost":
+        teacher.client.delete_cookie(SESSION_COOKIE)
     change(world, BrowserSession, expires_at=now() - timedelta(seconds=1))
-    assert kept(send(teacher, **sent), 401) == []
+    answer = send(teacher, **sent)
+    assert kept(answer, 401) == []
+    assert ancestors(answer) == (["*"] if cookie == "lost" else ["'self'", "https://lms.example"])
 
 
 def test_an_old_page_does_nothing_in_the_name_of_who_came_after(world: Any) -> None:
     first, second = world.browser(name="Tina Teacher"), world.browser(name="Ben Boss")
     first.client.set_cookie(SESSION_COOKIE, secret_of(second))
-    answer = send(first, **{"Sec-Fetch-Site": "same-origin"})
+    answer = send(first)
     assert kept(answer, 403) == [TYPED, "two\nlines"]
-    assert "<textarea" not in send(first).text
+    assert "<textarea" not in send(first, **{"Sec-Fetch-Site": "none"}).text
     assert "This page is of an earlier sign-in" in answer.text
     assert not world.stored(GroupSet)
     told = first.get(f"/other-person?course={world.course_id}")

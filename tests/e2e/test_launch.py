@@ -100,8 +100,7 @@ def test_a_browser_that_refuses_all_our_cookies_is_told_once(
     page.get_by_role("link", name="LTI Groups", exact=True).click()
     frame = page.frame_locator("iframe.tool")
     expect(frame.get_by_role("heading", name="Your browser blocks this")).to_be_visible(timeout=30_000)
-    if flavour == "canvas":
-        expect(frame.get_by_role("link", name="Open in a new tab")).to_be_visible()
+    expect(frame.get_by_role("link", name="Open in a new tab")).to_be_visible()
     page.wait_for_timeout(500)
     assert len([url for url in asked if "/static/" not in url]) <= 2
     context.close()

@@ -9,8 +9,10 @@ from flask import has_app_context
 from lti_tool.cli.context import opened
 from lti_tool.demo import ToolLink
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import Conflict
 from lti_tool.models import CourseAccess, LaunchRefusal, db, transaction
 from lti_tool.outbound import Outbound
+from lti_tool.services import doctor
 from tests.smtp import mail_server
 
 
@@ -166,6 +168,29 @@ def test_refused_launches_tell_what_is_wrong_until_one_succeeds(canvas: Any) -> 
         access = {"lti_user_id": "u", "name": "N", "enrollment_type": "teacher", "is_administrator": False}
         session.add(CourseAccess(course_id=canvas.course_id, launched_at=now(), **access))
     assert issuer().startswith("ok")
+    with opened(), transaction():
+        later = {**refused, "reference": "abcdef02", "created_at": now()}
+        db.session.add(LaunchRefusal(registration_id=UUID(canvas.registration_id), **later))
+    assert issuer().startswith("warning"), "nobody signed it: a stranger may have sent it"
+
+
+def test_before_the_first_launch_each_thing_that_only_a_launch_shows_has_its_line(canvas: Any) -> None:
+    with opened(), transaction():
+        refused = {"code": "deployment_unknown", "facts": "{}", "reference": "abcdef03", "created_at": now()}
+        db.session.add(LaunchRefusal(registration_id=UUID(canvas.registration_id), **refused))
+    lines = canvas.tool.run("doctor", "--registration", canvas.registration_id).out.splitlines()
+    for check in ("issuer", "client id", "clocks at launches", "signatures"):
+        (line,) = [line for line in lines if f": {check}: " in line]
+        assert line.startswith("warning")
+        assert "nobody has launched yet" in line
+
+
+def test_a_doctor_at_work_on_a_platform_is_not_called_a_second_time(canvas: Any) -> None:
+    with opened() as tool:
+        registration = UUID(canvas.registration_id)
+        with doctor._alone(registration), pytest.raises(Conflict, match="doctor_at_work"):
+            doctor.examine_for(tool, registration, whole=False)
+        assert doctor.examine_for(tool, registration, whole=False)
 
 
 def test_an_unknown_registration_is_one_line(tool: Any) -> None:

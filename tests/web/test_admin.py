@@ -245,11 +245,16 @@ def test_a_flood_of_refusals_is_no_flood_of_writes_and_old_ones_go(world: Any, m
         assert len(rows) == refusals.MOST_A_MINUTE
         assert "Ada" not in rows[0].facts
         assert len(rows[0].facts) < 300
+        # What a stranger can send without end keeps nothing out that has another reason.
+        refusals.note_refusal(world.registration_id, LaunchError("token_expired"), "beef")
+        assert [row.code for row in refusals.find_refusals("beef", None)] == ["token_expired"]
         refusals.note_refusal(UUID(int=1), LaunchError("launch_used"), "r")  # a registration that is not there
         monkeypatch.setattr(refusals, "MOST_KEPT", 3)
         newest = {row.id for row in sorted(rows, key=lambda row: row.created_at)[-3:]}
         refusals.purge()
-        assert set(db.session.scalars(select(LaunchRefusal.id))) == newest
+        of_flood = select(LaunchRefusal.id).where(LaunchRefusal.code == "launch_used")
+        assert set(db.session.scalars(of_flood)) == newest
+        assert refusals.find_refusals("beef", None)
 
 
 def test_the_worker_gives_a_sign_each_minute_and_forgets_old_refusals(

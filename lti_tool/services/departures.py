@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.formation import COMMITTED, Seat, State, Status, successor
+from lti_tool.domain.formation import COMMITTED, Seat, State, Status, successor, validity
 from lti_tool.domain.group_rights import GroupRole
 from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
 from lti_tool.services import heirs, history, notices
-from lti_tool.services.grouping_news import told_about, told_if_invalid
+from lti_tool.services.grouping_news import told_about, told_if_lacking
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.heirs import Heir
 from lti_tool.services.memberships import make_creators
@@ -115,7 +115,9 @@ def _tell_who_stay(
     for key in keys:
         (row, assignment), after = seats.rows[key], states[key]
         before = State((*seats.lost[key], *after.seats), after.approved, after.alone)
-        invalid += told_if_invalid(assignment, row, rules_of(assignment), before, after)
+        lacking = told_if_lacking(assignment, row, after)
+        if lacking and validity(rules_of(assignment), before).valid:
+            invalid.append(lacking)
         for one in seats.lost[key]:
             if one.status in COMMITTED:
                 told.append(told_about(assignment, row, after.committed, person=names[one.member_id]))

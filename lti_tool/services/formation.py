@@ -22,7 +22,7 @@ from lti_tool.services import history, invitees
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import read_groups
-from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid
+from lti_tool.services.grouping_news import note_act, tell_about
 from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_formation, rules_of, sections_of
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student, names_of
@@ -155,7 +155,6 @@ def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
         seat(viewer, held.row, me.id, Status.REJECTED)
         note_act(viewer, held.row, "refused", me.name, me.id)
         tell_about(held.assignment, held.row, _inviter(held.state.seats), "refused", person=me.name)
-        tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -174,10 +173,8 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         require(held.state, _student(viewer).id, member_id)
-        unseat(held.row, [member_id])
+        unseat(held.assignment, held.row, [member_id])
         note_act(viewer, held.row, action, names_of([member_id]).get(member_id, ""), member_id)
-        if action == "invitation_cancelled":
-            tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -187,7 +184,7 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_leaving(held.rules, now(), held.state, me.id)
-        unseat(held.row, [me.id])
+        unseat(held.assignment, held.row, [me.id])
         if held.row.group_id is not None:
             follow_members(viewer, {held.row.group_id})
         note_act(viewer, held.row, "left", me.name, me.id)
@@ -198,7 +195,6 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
             "left",
             person=me.name,
         )
-        tell_if_invalid(held)
     return _changes(held.assignment, held.row.group_id)
 
 

@@ -26,7 +26,6 @@ from lti_tool.services import formation, history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.grouping_news import tell_if_invalid
 from lti_tool.services.groupings import Held, committed_of, lock_sets, read_states, rules_of, sections_of
 from lti_tool.services.heirs import Heir, hand_on
 from lti_tool.services.memberships import append_members
@@ -228,11 +227,10 @@ def _end_open_seats(held: HeldGroup, member_id: UUID, name: str) -> None:
     for one in open_groupings(held):
         first = [held.creator] if held.creator in one.state.committed else admins
         heir = rules_.successor(one.state, member_id, first)
-        unseat(one.row, [member_id])
+        unseat(one.assignment, one.row, [member_id])
         if heir is not None:
             named = Heir(one.assignment, one.row, heir, name)
             hand_on(held.viewer.course.id, held.viewer.access_id, [named])
-        tell_if_invalid(one)
 
 
 def _take_out_by_staff(held: HeldGroup, member_id: UUID) -> None:

@@ -25,6 +25,7 @@ from lti_tool.models import (
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
+from lti_tool.services.grouping_news import telling_if_invalid
 from lti_tool.services.memberships import append_members, make_creators
 from lti_tool.services.people import names_of
 
@@ -82,15 +83,30 @@ def seat_all(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> No
     assignment become refusals (FORM-43; ruling C9). Raise RuleViolation("already_grouped") when the database finds
     somebody in another grouping, and "already_in_set" for who is in a group of the set that no assignment formed.
     """
-    try:
-        with db.session.begin_nested():
-            _write_seats(assignment_id, places)
-    except IntegrityError:
-        raise RuleViolation("already_grouped") from None
     committed = [place for place in places if place.status in COMMITTED]
+    with telling_if_invalid(viewer.course.id, _loses_a_guest(assignment_id, places)):
+        try:
+            with db.session.begin_nested():
+                _write_seats(assignment_id, places)
+        except IntegrityError:
+            raise RuleViolation("already_grouped") from None
+        if committed:
+            _refuse_others(assignment_id, [place.member_id for place in committed])
     if committed:
-        _refuse_others(assignment_id, [place.member_id for place in committed])
         _enter_groups(viewer, assignment_id, committed)
+
+
+def _loses_a_guest(assignment_id: UUID, places: Sequence[Place]) -> ColumnElement[bool]:
+    """Return the condition on a Grouping that somebody who is invited there answers by taking one of these places."""
+    answering = {place.member_id for place in places if place.status is not Status.PENDING}
+    invited = select(GroupingMembership.grouping_id).where(
+        GroupingMembership.assignment_id == assignment_id,
+        GroupingMembership.member_id.in_(answering),
+        GroupingMembership.ended_at.is_(None),
+        GroupingMembership.status == Status.PENDING,
+    )
+    gaining = {place.row.id for place in places if place.status in COMMITTED}
+    return Grouping.id.in_(invited) & Grouping.id.not_in(gaining)
 
 
 def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
@@ -185,12 +201,13 @@ def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collect
     follow_members(viewer, {row[0] for row in rows})
 
 
-def unseat(row: Grouping, member_ids: Collection[UUID]) -> None:
+def unseat(assignment: Assignment, row: Grouping, member_ids: Collection[UUID]) -> None:
     """End the seats of these people in a grouping and take them out of its group; the rows stay as history.
 
     Whom another assignment's live grouping of the same group holds stays in the group.
     """
-    _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
+    with telling_if_invalid(assignment.course_id, Grouping.id == row.id):
+        _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
     if row.group_id is not None and not row.alone:
         of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
         db.session.execute(delete(GroupMembership).where(*of_group, ~_held_elsewhere([row.id])))

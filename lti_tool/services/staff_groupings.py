@@ -17,7 +17,7 @@ from lti_tool.models import Assignment, Grouping, RosterMember, db, transaction
 from lti_tool.services import heirs, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid, told_about
+from lti_tool.services.grouping_news import note_act, tell_about, telling_if_invalid, told_about
 from lti_tool.services.groupings import (
     Held,
     committed_of,
@@ -93,9 +93,10 @@ def approve(viewer: Viewer, grouping_id: UUID, *, approved: bool) -> Done:
     """Make a grouping valid whatever its size, or withdraw that; it stays when people change (FORM-35, FORM-36)."""
     with transaction():
         held = hold_for_staff(viewer, grouping_id)
-        held.row.approved = approved
-        note_act(viewer, held.row, "grouping_approved" if approved else "approval_withdrawn", held.row.group_name)
-        tell_about(held.assignment, held.row, held.state.committed, "valid" if approved else "approval_withdrawn")
+        with telling_if_invalid(viewer.course.id, Grouping.id == grouping_id):
+            held.row.approved = approved
+            note_act(viewer, held.row, "grouping_approved" if approved else "approval_withdrawn", held.row.group_name)
+            tell_about(held.assignment, held.row, held.state.committed, "valid" if approved else "approval_withdrawn")
     return Done(changes_of(held.assignment, held.row.group_id))
 
 
@@ -160,7 +161,7 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
         raise NotFound("member_not_found")
     admins = [member for member, role in roles_in(held.row.group_id).items() if role == "admin"]
     heir = rules_.successor(held.state, member_id, admins)
-    unseat(held.row, [member_id])
+    unseat(held.assignment, held.row, [member_id])
     if held.row.alone:
         held.row.ended_at = now()
     name = names_of([member_id])[member_id]
@@ -171,7 +172,6 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
     action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"
     note_act(viewer, held.row, action, name, member_id)
     tell_about(held.assignment, held.row, [member_id], "removed", person=viewer.name)
-    tell_if_invalid(held)
 
 
 def _require_no_alone(held: Held) -> None:

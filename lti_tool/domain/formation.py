@@ -8,9 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from uuid import UUID
 
 from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.group_rights import before_others
 
 
 class Status(StrEnum):
@@ -259,15 +261,16 @@ def status_on_entry(state: State) -> Status:
     return Status.ACCEPTED if any(seat.status is Status.INVITER for seat in state.seats) else Status.INVITER
 
 
-def successor(state: State, leaving: UUID, admins: Collection[UUID] = ()) -> UUID | None:
+def successor(state: State, leaving: UUID, roles: Mapping[UUID, str] = MappingProxyType({})) -> UUID | None:
     """Return who becomes the inviter when the present one leaves or is taken out (FORM-48; ruling C8).
 
-    The first admin, else the first who accepted; None when nobody is left, or when it is not the inviter who goes.
+    By their `roles` in the group: its creator, else the first admin, else the first who accepted. None when nobody is
+    left, or when it is not the inviter who goes.
     """
     if state.status_of(leaving) is not Status.INVITER:
         return None
     accepted = [seat.member_id for seat in state.seats if seat.status is Status.ACCEPTED]
-    return next((member for member in accepted if member in admins), accepted[0] if accepted else None)
+    return min(accepted, key=lambda member: before_others(roles.get(member)), default=None)
 
 
 def typed_invitees(text: str) -> list[str]:

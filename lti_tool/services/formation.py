@@ -24,6 +24,7 @@ from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import read_groups
 from lti_tool.services.grouping_news import note_act, tell_about
 from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_formation, rules_of, sections_of
+from lti_tool.services.heirs import name_creators
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student, names_of
 from lti_tool.services.seats import add_grouping, end_grouping, seat, unseat
@@ -186,6 +187,7 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
         rules_.require_leaving(held.rules, now(), held.state, me.id)
         unseat(held.assignment, held.row, [me.id])
         if held.row.group_id is not None:
+            name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: me.name})
             follow_members(viewer, {held.row.group_id})
         note_act(viewer, held.row, "left", me.name, me.id)
         tell_about(
@@ -211,7 +213,7 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
             note_act(viewer, held.row, action, names[one.member_id], one.member_id)
         others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
         tell_about(held.assignment, held.row, others, "broken_up", person=me.name)
-        gone = end_grouping(held.row)
+        gone = end_grouping(viewer, held.row)
     return _changes(held.assignment, group_id if gone is None else None, gone=gone)
 
 

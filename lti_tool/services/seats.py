@@ -22,11 +22,11 @@ from lti_tool.models import (
     GroupSetEntry,
     db,
 )
-from lti_tool.services import history
+from lti_tool.services import heirs, history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.grouping_news import telling_if_invalid
-from lti_tool.services.memberships import append_members, make_creators
+from lti_tool.services.memberships import append_members, raise_inviters
 from lti_tool.services.people import names_of
 
 TICK = timedelta(microseconds=1)  # between seats that are taken at once: who comes first is told by their times
@@ -170,7 +170,7 @@ def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) 
         _leave_other_groups(viewer, assignment_id, [member_id for _, member_id in coming])
         append_members(coming)
     inviters = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
-    make_creators({group_id: member_id for group_id, member_id in inviters if group_id})
+    raise_inviters([(group_id, member_id) for group_id, member_id in inviters if group_id])
 
 
 def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collection[UUID]) -> None:
@@ -193,7 +193,7 @@ def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collect
     if not rows:
         return
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
-    db.session.execute(delete(GroupMembership).where(of_pair.in_([(row[0], row[2]) for row in rows])))
+    heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_([(row[0], row[2]) for row in rows]))
     people = names_of([row[2] for row in rows])
     for group_id, _, member_id, _, _ in rows:
         about = {"group_id": group_id, "member_id": member_id}
@@ -231,16 +231,16 @@ def _held_elsewhere(besides: Collection[UUID]) -> Exists:
     )
 
 
-def end_grouping(row: Grouping) -> UUID | None:
+def end_grouping(viewer: Viewer, row: Grouping) -> UUID | None:
     """End a grouping and all seats in it; return its group's id when that goes too, because nothing else uses it."""
-    return next(iter(end_groupings([row])), None)
+    return next(iter(end_groupings(viewer.course.id, viewer.access_id, [row])), None)
 
 
-def end_groupings(rows: Sequence[Grouping]) -> list[UUID]:
+def end_groupings(course_id: UUID, actor_id: UUID | None, rows: Sequence[Grouping]) -> list[UUID]:
     """End groupings and all seats in them; return the groups that go too, because nothing else uses them.
 
     A group that another assignment's grouping uses stays, with whom that one holds, and so does a student's own group
-    of the roster.
+    of the roster. `actor_id` as in `history.note`.
     """
     ids = [row.id for row in rows]
     _end_seats(ids)
@@ -261,8 +261,7 @@ def end_groupings(rows: Sequence[Grouping]) -> list[UUID]:
             .correlate(GroupMembership)
         )
         of_used = GroupMembership.group_id.in_(used)
-        leaving = delete(GroupMembership).where(of_used, was_there, ~_held_elsewhere(ids))
-        db.session.execute(leaving.execution_options(synchronize_session=False))
+        heirs.leave(course_id, actor_id, of_used, was_there, ~_held_elsewhere(ids))
     gone = [group_id for group_id in groups if group_id not in used]
     if gone:
         db.session.execute(delete(Group).where(Group.id.in_(gone), Group.origin == Origin.LOCAL))

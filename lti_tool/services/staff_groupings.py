@@ -75,7 +75,12 @@ def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
 
 
 def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: UUID) -> Done:
-    """Move somebody to another grouping of the assignment, in one step; others stay as they are (FORM-7)."""
+    """Move somebody to another grouping of the assignment, in one step; others stay as they are (FORM-7).
+
+    Raise RuleViolation("moved_nowhere") for the grouping they are in: the inviter's place there would go on.
+    """
+    if target_id == grouping_id:
+        raise RuleViolation("moved_nowhere")
     with transaction():
         held = hold_for_staff(viewer, grouping_id)
         target = hold_for_staff(viewer, target_id)
@@ -126,7 +131,7 @@ def end_each(viewer: Viewer, assignment: Assignment, rows: Sequence[Grouping]) -
         people = [one.member_id for one in seats if one.status is not Status.REJECTED]
         told.append(told_about(assignment, row, people, person=viewer.name))
     notices.tell_each(assignment.course_id, told, "broken_up")
-    return end_groupings(rows) if rows else []
+    return end_groupings(assignment.course_id, viewer.access_id, rows) if rows else []
 
 
 def seat_by_staff(
@@ -159,14 +164,15 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
     status = held.state.status_of(member_id)
     if status is None:
         raise NotFound("member_not_found")
-    admins = [member for member, role in roles_in(held.row.group_id).items() if role == "admin"]
-    heir = rules_.successor(held.state, member_id, admins)
+    heir = rules_.successor(held.state, member_id, roles_in(held.row.group_id))
     unseat(held.assignment, held.row, [member_id])
     if held.row.alone:
         held.row.ended_at = now()
     name = names_of([member_id])[member_id]
     if heir is not None:
         heirs.hand_on(viewer.course.id, viewer.access_id, [heirs.Heir(held.assignment, held.row, heir, name)])
+    if held.row.group_id is not None:
+        heirs.name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: name})
     if held.row.group_id is not None and not held.row.alone:
         follow_members(viewer, {held.row.group_id})
     action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"

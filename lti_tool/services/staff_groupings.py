@@ -24,6 +24,7 @@ from lti_tool.services.groupings import (
     hold_grouping,
     lock_formation,
     read_states,
+    require_grouping_of,
     roles_in,
     rules_of,
 )
@@ -83,9 +84,8 @@ def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: U
         raise RuleViolation("moved_nowhere")
     with transaction():
         held = hold_for_staff(viewer, grouping_id)
+        require_grouping_of(viewer.course.id, held.assignment.id, target_id)
         target = hold_for_staff(viewer, target_id)
-        if target.assignment.id != held.assignment.id:
-            raise NotFound("grouping_not_found")
         _require_no_alone(target)
         take_out(viewer, held, member_id)
         people = free_students(held.assignment, [member_id])

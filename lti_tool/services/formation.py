@@ -125,7 +125,8 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         committed = me.id in committed_of(held.assignment.id, [me.id])
-        rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed)
+        sections = sections_of((*held.state.committed, me.id)) if held.rules.same_section else {}
+        rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed, sections=sections)
         limit = session.scalar(select(Group.max_members).where(Group.id == held.row.group_id))
         require_room(len(held.state.committed), limit)
         come_in(viewer, held, me.id, me.name)

@@ -55,6 +55,7 @@ def second(course: Course, group: Group, *names: str) -> tuple[UUID, UUID]:
     return key, course.own(course.browsers[names[0]], key)
 
 
+@pytest.mark.shows("TEAM-2")
 def test_a_groups_creator_stays_whoever_invites_for_another_assignment(course: Course) -> None:
     grouping, group = formed(course, "Bo")
     other, again = second(course, group, "Bo", "Ana")

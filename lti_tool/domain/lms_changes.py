@@ -284,7 +284,11 @@ def size_of(intent: Intent) -> int:
         return MOST_WAITED_FOR + 1  # as many as the LMS finds
     if not isinstance(intent, ChangeGroups):
         return 0
-    push = intent.push
+    return size_of_push(intent.push)
+
+
+def size_of_push(push: GroupSetPush) -> int:
+    """Return how many people and new groups a push is about."""
     people = [new.member_ids for new in push.create] + [c.add + c.remove for c in push.change]
     return len({person for some in people for person in some}) + len(push.create)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from lti_tool.domain.permissions import Permission
 
 SYNCS_OF_GROUPS = ("groups", "pull")
+SENDS = ("change", "push")  # what people did is on its way to the LMS
 HELD = frozenset({Permission.EDIT_GROUPS, Permission.EDIT_ASSIGNMENTS, Permission.EDIT_ROSTER, Permission.PUBLISH})
 
 
@@ -32,7 +33,7 @@ class Work:
 
     def shows_on(self, set_id: UUID) -> bool:
         """Say whether the page of a set shows the job in place of its edits: it stops them, or sends some on."""
-        return self.stops(set_id) is not None or (self.kind == "change" and self.group_set_id == set_id)
+        return self.stops(set_id) is not None or (self.kind in SENDS and self.group_set_id == set_id)
 
 
 def holds_back(work: Work | None, permission: Permission, set_id: UUID | None = None) -> str | None:

@@ -3,12 +3,15 @@
 Deletes, then renames, then new groups, then people: a new group may bear the name that another one just lost.
 - up to TINY moves and removals: one call for each person; Canvas says clearly when a group is full;
 - up to WHOLE_GROUPS groups that people join: each is rewritten, and the answer is the proof;
-- more: one CSV of the changed people, which also makes new groups by name, then a re-read of the whole set.
+- more: one CSV of the changed people, which also makes new groups by name, then a re-read of the whole set; but a set
+  with a limit or for sections is always written in the other two ways, because an import heeds neither.
 A move needs no removal: Canvas takes people out of the other groups of the set by itself.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lti_tool.domain.errors import LmsChanged
 from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step
@@ -80,7 +83,7 @@ class CanvasPush:
             self._client.delete_group(group_id)
         self._rename()
         people = self._plan_people()
-        if people.named or len(people.add) > WHOLE_GROUPS:
+        if people.named or (len(people.add) > WHOLE_GROUPS and self._may_import()):
             return self._by_import(people)
         if people.steps <= TINY:
             self._one_by_one(people)
@@ -99,11 +102,28 @@ class CanvasPush:
             group = found.get(change.lms_group_id) or self._get_group(change.lms_group_id)
             change.require_unmoved_texts(canvas_sets.remote_group(group, ()))
 
+    @cached_property
+    def _listed(self) -> list[Json]:
+        """The set's groups before the first of them is made."""
+        return self._list_groups()
+
     def _list_groups(self) -> list[Json]:
-        try:
+        with self._known_set():
             return self._client.get_groups(self._set_id)
+
+    @contextmanager
+    def _known_set(self) -> Iterator[None]:
+        try:
+            yield
         except LmsChanged:
             raise LmsChanged("set_gone", lms_group_set_id=self._set_id) from None
+
+    def _may_import(self) -> bool:
+        """Say whether an import would obey the set's own rules: it heeds no limit and no section (canvas.md 5.2)."""
+        with self._known_set():
+            options = canvas_sets.options_of(self._client.get_group_category(self._set_id))
+        is_limited = options.group_limit or any(group.get("max_membership") for group in self._listed)
+        return not is_limited and options.self_signup != "restricted"
 
     def _get_group(self, group_id: str) -> Json:
         try:
@@ -143,12 +163,12 @@ class CanvasPush:
         """Make the new groups, or leave them to the import; one that is there already is taken (a replay)."""
         if not self._push.create:
             return
-        listed = self._list_groups()
+        listed = self._listed
         taken = {change.lms_group_id for change in self._push.change}
         existing = {str(g["name"]): str(g["id"]) for g in reversed(listed) if str(g["id"]) not in taken}
         missing = [new for new in self._push.create if new.name not in existing]
         self._is_replay = len(missing) < len(self._push.create)
-        by_import = sum(1 for new in missing if new.member_ids) > NEW_ONE_BY_ONE
+        by_import = sum(1 for new in missing if new.member_ids) > NEW_ONE_BY_ONE and self._may_import()
         for new in self._push.create:
             members = list(dict.fromkeys(new.member_ids))
             # An import makes groups by name alone: one with a description is made by a call of its own.
@@ -209,6 +229,7 @@ class CanvasPush:
         return found
 
     def _by_import(self, people: _People) -> RemoteGroups:
+        self._require_there(people.add)
         self._rewrite_all(_People(), people.remove)
         placements = self._changed_only(list(people.placements()))
         if placements:
@@ -218,6 +239,13 @@ class CanvasPush:
         for row, group_id in left[:MOST_LEFTOVERS]:
             place_one(self._client, self._course_id, group_id, row.user_id)
         return self._read_set() if left else found
+
+    def _require_there(self, group_ids: Collection[str]) -> None:
+        """Raise LmsChanged("group_gone") for a group that was deleted meanwhile: an import brings it back to life."""
+        there = {str(group["id"]) for group in self._listed} | self._empty
+        for group_id in group_ids:
+            if group_id not in there:
+                raise LmsChanged("group_gone", lms_group_id=group_id)
 
     def _changed_only(self, placements: list[canvas_csv.Placement]) -> list[canvas_csv.Placement]:
         """Leave out who is in place already: an import would make the membership anew and notify the student."""

@@ -22,7 +22,10 @@ RETURN_COURSE = re.compile(r"/courses/(\d+)(?:/|$)")
 # A placed link: what it opens stands in its address, and in a parameter where a platform keeps no addresses.
 LINK_PATH = re.compile(r"/open/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?")
 LINK_PARAMETER, HISTORY_PARAMETER = "open", "context_history"
-MANAGES_GROUPS = frozenset({"manage_groups_manage", "manage_groups_add"})
+# Who lacks one of them could have the tool's token do what Canvas forbids; `manage_groups` is that of old installs.
+MANAGES_GROUPS = frozenset({"manage_groups_add", "manage_groups_manage", "manage_groups_delete"})
+MANAGED_GROUPS = "manage_groups"
+PLACEMENT, NAVIGATION = "https://www.instructure.com/placement", "course_navigation"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class LaunchFacts:
     target_path: str
     locale: str | None
     platform_origins: tuple[str, ...]
-    may_manage_groups: bool | None  # None: the LMS did not say
+    may_manage_groups: bool | None  # None: the LMS did not say, or where a teacher may have written it
     lms_user_id: str | None
     lms_course_id: str | None
     bind_cookie: str = ""  # the login's cookie, now to be deleted
@@ -66,6 +69,7 @@ class LaunchFacts:
     placing: PlacingSettings | None = None  # it asks for links to place, and opens nothing
     link_id: UUID | None = None  # what a placed link opens: a hint, to be looked up through the course
     copied_from: str | None = None  # context ids, with commas
+    of_link: bool = False  # Canvas: a link that somebody placed, whose parameters may be that person's
 
 
 def gather(
@@ -84,6 +88,7 @@ def gather(
     presentation = read.mapping(claims, f"{CLAIM}launch_presentation")
     roles = tuple(claims[f"{CLAIM}roles"])
     context = _context(claims)
+    of_link = canvas and claims.get(PLACEMENT) != NAVIGATION
     groups_service = read.mapping(claims, GROUPS_SERVICE)
     memberships_url = read.web_address(read.mapping(claims, NRPS).get("context_memberships_url"))
     return_url = read.web_address(presentation.get("return_url"))
@@ -108,7 +113,7 @@ def gather(
         target_path=target_path,
         locale=read.locale(presentation.get("locale")) or read.locale(claims.get("locale")),
         platform_origins=platform.origins(return_url, placing.return_url if placing else None),
-        may_manage_groups=_may_manage_groups(custom),
+        may_manage_groups=_may_manage_groups(custom, of_link=of_link),
         # Moodle's own ids are those of LTI, and of a platform that has LTI services only no others are known.
         lms_user_id=read.identifier(custom.get("canvas_user_id")) if canvas else claims["sub"],
         lms_course_id=_canvas_course_id(custom, memberships_url, return_url)
@@ -119,6 +124,7 @@ def gather(
         placing=placing,
         link_id=_link_id(target_path, sent.get(LINK_PARAMETER)),
         copied_from=sent.get(HISTORY_PARAMETER) or None,
+        of_link=of_link,
     )
 
 
@@ -144,11 +150,14 @@ def _name(claims: dict[str, Any]) -> str:
     return read.clean(claims.get("name")) or read.clean(" ".join(filter(None, parts))) or f"User {short}"
 
 
-def _may_manage_groups(custom: dict[str, str]) -> bool | None:
+def _may_manage_groups(custom: dict[str, str], *, of_link: bool) -> bool | None:
+    """Return whether Canvas says that the person has every right to groups; a placed link's yes is no proof."""
     permissions = custom.get("canvas_permissions")
     if permissions is None:
         return None
-    return not MANAGES_GROUPS.isdisjoint(permission.strip() for permission in permissions.split(","))
+    held = {permission.strip() for permission in permissions.split(",")}
+    has_all = held >= MANAGES_GROUPS or MANAGED_GROUPS in held
+    return None if has_all and of_link else has_all
 
 
 def _canvas_course_id(custom: dict[str, str], memberships_url: str | None, return_url: str | None) -> str | None:

@@ -78,7 +78,7 @@ def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:
     So a reload of the launch leads back to the page; it opens nothing that the session does not open already.
     """
     session = find_session(token) if token else None
-    if session is None or facts.context is None or not _was_used(facts):
+    if session is None or facts.context is None or not was_used(facts):
         return None
     if (session.registration_id, session.lti_user_id) != (facts.registration_id, facts.lti_user_id):
         return None
@@ -90,6 +90,7 @@ def resumable_course(facts: LaunchFacts, token: str | None) -> UUID | None:
     )
 
 
-def _was_used(facts: LaunchFacts) -> bool:
+def was_used(facts: LaunchFacts) -> bool:
+    """Say whether a launch opened a session before."""
     used = select(BrowserSession.token_hash).where(BrowserSession.nonce_hash == facts.nonce_hash)
     return db.session.scalar(used) is not None

@@ -131,7 +131,7 @@ def _brings_news(facts: LaunchFacts, context: ContextFacts, known: Row[Any]) -> 
     member_id = known.roster_member_id if _is_on_roster(facts) else None
     return (
         _course_values(facts, context, known) != _present_course(known)
-        or _access_values(facts, member_id) != _present_access(known)
+        or _access_values(facts, known, member_id) != _present_access(known)
         or (_is_on_roster(facts) and _member_values(facts, known) != _present_member(known))
     )
 
@@ -169,12 +169,13 @@ def _present_course(known: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _access_values(facts: LaunchFacts, member_id: UUID | None) -> dict[str, Any]:
+def _access_values(facts: LaunchFacts, known: Row[Any], member_id: UUID | None) -> dict[str, Any]:
+    keeps_right = facts.of_link and facts.may_manage_groups is None  # what the tool's own place in the LMS told
     return {
         "member_id": member_id,
         "name": facts.name,
         "enrollment_type": facts.enrollment_type,
-        "may_manage_groups": facts.may_manage_groups,
+        "may_manage_groups": known.may_manage_groups if keeps_right else facts.may_manage_groups,
         "is_administrator": facts.is_administrator,
     }
 
@@ -220,7 +221,7 @@ def _store(connection: Connection, facts: LaunchFacts, context: ContextFacts, kn
             known = _read_again(connection, facts, context)
         if (member := _member_values(facts, known)) != _present_member(known):
             _update(connection, RosterMember, known.roster_member_id, member)
-    access = _access_values(facts, known.roster_member_id if _is_on_roster(facts) else None)
+    access = _access_values(facts, known, known.roster_member_id if _is_on_roster(facts) else None)
     if known.access_id is None:
         fixed = {"course_id": known.course_id, "lti_user_id": facts.lti_user_id, "launched_at": now()}
         insert_once(connection, CourseAccess, id=uuid4(), **fixed, **access)

@@ -17,7 +17,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
-from lti_tool.domain.lms_changes import FIRST_RETRY
+from lti_tool.domain.lms_changes import FIRST_RETRY, MOST_WAITED_FOR, size_of_push
 from lti_tool.domain.sync import Report, plan_push
 from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction
@@ -138,8 +138,8 @@ def mark_changed(course_id: UUID) -> None:
 def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationView | None:
     """Bring a change that was just stored to the LMS before the page answers; None for a set that is not published.
 
-    Nothing is raised for what the LMS did: the returned view says what has not arrived and why. Other published sets
-    that share a group with this one are left to the worker.
+    A change of many people is left to the worker, whose run the set's page shows, and so are other published sets
+    that share a group with this one. Nothing is raised for what the LMS did: the view says what has not arrived.
     """
     course_id = viewer.course.id
     with transaction():
@@ -149,12 +149,22 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         if publication is None:
             return None
         mark(publication, WAITING, later=FIRST_RETRY)
+    if size_of_push(plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id))) > MOST_WAITED_FOR:
+        _leave_to_worker(tool, viewer, set_id)
+        return read_publication(course_id, set_id)
     run_id = take_turn(course_id, "push", viewer.access_id, set_id)
     run = runs.claim(run_id) if run_id else None
     if run is not None:
         with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
             run_push(tool, run, Report())
     return read_publication(course_id, set_id)
+
+
+def _leave_to_worker(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
+    with transaction():
+        run_id = runs.queue_unless_open(viewer.course.id, "push", requested_by=viewer.access_id, group_set_id=set_id)
+    if run_id:  # else the sweep queues one, after the run that is at work
+        tool.ring(run_id)
 
 
 def request_push(tool: Tool, viewer: Viewer) -> UUID:

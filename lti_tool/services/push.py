@@ -53,19 +53,27 @@ def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progr
     """
     run_id, course_id = run.id, run.course_id
     set_ids = [run.group_set_id] if run.group_set_id else published_set_ids(course_id)
+    # A push brings what the store has by whoever's right was asked then; a publication is somebody's own wish.
+    asker = run.requested_by if run.kind == "publish" else None
     with runs.followed(run_id, report, also) as progress:
-        if error := push_sets(tool, course_id, set_ids, report, progress):
+        if error := push_sets(tool, course_id, set_ids, report, progress, asker=asker):
             raise error
 
 
 def push_sets(
-    tool: Tool, course_id: UUID, set_ids: Sequence[UUID], report: Report, progress: Progress
+    tool: Tool,
+    course_id: UUID,
+    set_ids: Sequence[UUID],
+    report: Report,
+    progress: Progress,
+    *,
+    asker: UUID | None = None,
 ) -> LmsError | None:
     """Bring the mirrors of these sets up to date and return the first error; it stops none of the others."""
     first_error: LmsError | None = None
     for set_id in set_ids:
         try:
-            push_set(tool, course_id, set_id, report, progress)
+            push_set(tool, course_id, set_id, report, progress, asker=asker)
         except LmsError as error:
             first_error = first_error or error
     return first_error
@@ -85,9 +93,22 @@ def preview_push(course_id: UUID) -> Report:
     return report
 
 
-def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress: Progress = no_progress) -> None:
-    """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it."""
+def push_set(
+    tool: Tool,
+    course_id: UUID,
+    set_id: UUID,
+    report: Report,
+    progress: Progress = no_progress,
+    *,
+    asker: UUID | None = None,
+) -> None:
+    """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it.
+
+    `asker` may have lost the right meanwhile: then nothing is sent, LmsRefused("asker_without_right") (ruling C33).
+    """
     try:
+        if asker:
+            gateways.require_asker(asker)
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
         try:

@@ -23,8 +23,10 @@ from lti_tool.services.tool import Tool
 
 def run_push_all(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
     """Do a claimed run of kind push_all; the first error ends the run as failed after the last group."""
-    run_id, course_id = run.id, run.course_id
+    run_id, course_id, asker = run.id, run.course_id, run.requested_by
     with runs.followed(run_id, report, also) as progress:
+        if asker:
+            gateways.require_asker(asker)
         first = push_sets(tool, course_id, published_set_ids(course_id), report, progress)
         second = push_all_group_memberships(tool, course_id, report, progress)
         if error := first or second:

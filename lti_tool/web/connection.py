@@ -10,6 +10,7 @@ from lti_tool.services.connection import ask_rights, see_connection
 from lti_tool.services.consents import write_ticket
 from lti_tool.services.grants import take_back
 from lti_tool.web.access import requires, tool, viewer, visitor
+from lti_tool.web.limits import ASK, limited
 from lti_tool.web.pages import page, see_other
 
 blueprint = Blueprint("connection", __name__, url_prefix="/courses/<uuid:course_id>")
@@ -17,6 +18,7 @@ blueprint = Blueprint("connection", __name__, url_prefix="/courses/<uuid:course_
 
 @blueprint.get("/connection")
 @requires(Permission.VIEW_CONNECTION)
+@limited(ASK)
 def connection(course_id: UUID) -> Response:
     """Show by whose right the LMS is reached; with `ask` the LMS says what that right allows."""
     found = see_connection(tool(), viewer())

@@ -36,10 +36,6 @@ def _platform() -> str:
     return str(administrator().registration_id)
 
 
-def _login_hint() -> str:
-    return digest(f"{(request.view_args or {})['registration_id']} {request.values.get('login_hint', '')}")
-
-
 def _login_state() -> str:
     return digest(request.form.get("state", "") or str((request.view_args or {})["registration_id"]))
 
@@ -58,8 +54,8 @@ class Rate:
     methods: tuple[str, ...] = ("POST",)
 
 
-# All numbers stand here. The first two only end loops: whoever invents hints or states is limited by nothing but cost.
-LOGIN = Rate("300 per minute", "login", _login_hint, ("GET", "POST"))
+# All numbers stand here. A login is not counted: it stores nothing, and whose it is nobody has proved yet, so that a
+# stranger could use up somebody's share. That of a launch only ends loops: states can be had without end.
 LAUNCH = Rate("60 per minute", "launch", _login_state)
 REGISTER = Rate("10 per minute", "register", _registration_link)  # each try makes two calls to another machine
 CODE = Rate("10 per minute; 60 per hour", "code")
@@ -68,6 +64,7 @@ INVITE = Rate("20 per minute; 200 per hour", "invite")
 IMPORT = Rate("10 per minute; 100 per hour", "import")
 MESSAGE = Rate("30 per minute", "message")
 DOCUMENT = Rate("20 per minute; 200 per hour", "document")
+ASK = Rate("30 per minute", "ask", methods=("GET",))  # the page of the connection asks the LMS where it is told to
 DOCTOR = Rate("6 per minute; 60 per hour", "doctor", _platform)  # a slow platform holds up a place for all
 
 

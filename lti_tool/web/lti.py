@@ -13,13 +13,13 @@ from lti_tool.lti import session
 from lti_tool.lti.launch import BindingRequired, LaunchFacts, note_deployment, verify
 from lti_tool.lti.login import LIFETIME, LoginStart, start_login, surplus_cookies
 from lti_tool.lti.platform import find_registration, origins
-from lti_tool.lti.state import seal_origins, unseal_origins
+from lti_tool.lti.state import COOKIE_PREFIX, seal_origins, unseal_origins
 from lti_tool.lti.tool_config import canvas_developer_key
 from lti_tool.services import launch as launches
 from lti_tool.services import placing
 from lti_tool.services.refusals import note_refusal
 from lti_tool.web.access import public, require_own_origin, tool
-from lti_tool.web.limits import LAUNCH, LOGIN, limited
+from lti_tool.web.limits import LAUNCH, limited
 
 blueprint = Blueprint("lti", __name__)
 log = structlog.get_logger(__name__)
@@ -31,7 +31,6 @@ INSIDE = ("/courses/", "/invite/", ADMINISTRATION)
 
 @blueprint.route("/lti/<uuid:registration_id>/login", methods=["GET", "POST"])
 @public
-@limited(LOGIN)
 def login(registration_id: UUID) -> Response:
     """Send the browser on to the platform, with a secret that shows later that it is the same browser."""
     registration = find_registration(registration_id)
@@ -45,12 +44,22 @@ def login(registration_id: UUID) -> Response:
 
 
 def _needs_storage(params: dict[str, str]) -> bool:
-    """Say whether the secret should also be kept where no cookie is needed (lti.md 3.5, step 2)."""
-    if request.headers.get("Sec-Fetch-Dest") != "iframe":
-        return False
+    """Say whether the secret should also be kept where no cookie is needed (lti.md 3.5, step 2).
+
+    It is not in a tab of its own; in a frame it is where the platform offers storage, in Safari, and wherever no
+    cookie shows that cookies come back.
+    """
     agent = request.headers.get("User-Agent", "")
+    place = request.headers.get("Sec-Fetch-Dest")
+    # Old browsers do not say where they are; a program that is no browser keeps its cookies.
+    if place != "iframe" and (place is not None or "Mozilla/" not in agent):
+        return False
     webkit = "Safari/" in agent and not any(name in agent for name in ("Chrome/", "Chromium/"))
-    return webkit or bool(params.get("lti_storage_target"))
+    return webkit or bool(params.get("lti_storage_target")) or not _brings_cookies()
+
+
+def _brings_cookies() -> bool:
+    return any(name.startswith(COOKIE_PREFIX) for name in request.cookies)
 
 
 def _storing_page(start: LoginStart, params: dict[str, str]) -> Response:
@@ -83,7 +92,11 @@ def launch(registration_id: UUID) -> Response:
         facts = verify(tool().settings, tool().platform_keys, registration, request.form, request.cookies)
     except BindingRequired as error:
         g.frame_origins = error.launch.platform_origins
-        return _resumed(error.launch) or _finishing_page(error, auth_url)
+        if resumed := _resumed(error.launch):
+            return resumed
+        if session.was_used(error.launch):  # whatever the browser keeps, it opens nothing a second time
+            raise LaunchError("launch_used") from error
+        return _finishing_page(error, auth_url)
     except LaunchError as error:
         if error.code == "deployment_unknown":
             note_deployment(registration_id, str(error.facts["deployment"]))

@@ -41,10 +41,9 @@ def test_the_addresses_of_a_family_are_known_and_can_be_given_otherwise(tool: An
     ).json
     assert moodle["auth_login_url"] == "https://moodle.example.edu/school/mod/lti/auth.php"
     assert moodle["key_set_url"] == "https://keys.example.edu/jwks"
-    hosted = tool.ok(
-        "registration", "add", "--issuer", "https://canvas.instructure.com", "--family", "canvas", "--json"
-    )
-    assert (hosted.json["status"], hosted.json["lms_url"]) == ("pending", None)
+    for issuer in ("https://canvas.instructure.com", "https://canvas.beta.instructure.com"):
+        hosted = tool.ok("registration", "add", "--issuer", issuer, "--family", "canvas", "--json")
+        assert (hosted.json["status"], hosted.json["lms_url"]) == ("pending", None)
     school = tool.ok(
         *("registration", "add", "--issuer", "https://canvas.instructure.com", "--family", "canvas"),
         *("--lms-url", "https://school.instructure.com", "--client-id", "10000000000001", "--json"),

@@ -2,6 +2,7 @@
 
 import inspect
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -306,6 +307,39 @@ def test_a_full_group_takes_a_swap_and_leaves_out_who_is_too_much(canvas):
     assert set(answer.groups[0].member_ids) == {students[2], students[1]}
 
 
+def many_groups(canvas, gateway, **options):
+    """Make a set with so many empty groups that a push to all of them would be an import."""
+    set_id = gateway.create_group_set("Set", **options)
+    made = gateway.push(set_id, GroupSetPush(create=tuple(NewGroup(f"G {n}") for n in range(17)))).groups
+    students = canvas.students(17)
+    changes = [GroupChange(g.lms_group_id, None, (s,)) for g, s in zip(made, students, strict=True)]
+    return set_id, made, changes
+
+
+def test_a_group_that_was_deleted_meanwhile_is_not_brought_back_by_an_import(canvas):
+    gateway = canvas.gateway()
+    set_id, made, changes = many_groups(canvas, gateway)
+    canvas.outsider("delete_group", group_id=made[3].lms_group_id)
+    with pytest.raises(LmsChanged, match="group_gone") as caught:
+        gateway.push(set_id, GroupSetPush(change=tuple(changes)))
+    assert caught.value.facts["lms_group_id"] == made[3].lms_group_id
+    assert made[3].lms_group_id not in {g.lms_group_id for g in gateway.read_group_set(set_id).groups}
+
+
+@pytest.mark.parametrize("limit", ["of the set", "of a group"])
+def test_no_import_fills_a_group_over_its_limit(canvas, limit):
+    gateway = canvas.gateway()
+    options = {"options": SetOptions(group_limit=2)} if limit == "of the set" else {}
+    set_id, made, changes = many_groups(canvas, gateway, **options)
+    full = made[0].lms_group_id
+    if limit == "of a group":
+        canvas.outsider("set_limit", group_id=full, limit=2)
+    changes[0] = replace(changes[0], add=tuple(canvas.students(22)[17:]) + changes[0].add)
+    answer = {g.lms_group_id: g for g in gateway.push(set_id, GroupSetPush(change=tuple(changes))).groups}
+    assert len(answer[full].member_ids) == len(canvas.members(full)) == 2
+    assert all(len(answer[change.lms_group_id].member_ids) == 1 for change in changes[1:])
+
+
 def test_somebody_whom_the_import_passes_over_is_tried_by_hand(canvas):
     gateway, students = canvas.gateway(), canvas.students(14)
     teacher = next(str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"])
@@ -515,6 +549,15 @@ def test_the_client_has_the_seeds_methods(name, parameters):
     theirs = [p for p in given if p.kind is not p.KEYWORD_ONLY]
     assert all(p.default is not p.empty for p in given if p.kind is p.KEYWORD_ONLY)
     assert ", ".join(str(p.replace(annotation=p.empty)) for p in theirs).replace(" = ", "=") == parameters
+
+
+def test_a_proxys_page_does_not_tell_that_something_is_gone(scripted, outbound):
+    client = CanvasClient(LmsHttp(outbound, access="t"), scripted.url)
+    scripted.answers["/api/v1/groups/1"] = (404, {"Content-Type": "text/html"}, b"<html>Unknown site</html>")
+    with pytest.raises(LmsUnavailable, match="lms_not_json"):
+        client.delete_group(1)
+    scripted.answers["/api/v1/groups/1"] = (404, {}, b'{"errors":[{"message":"not found"}]}')
+    client.delete_group(1)
 
 
 @pytest.mark.shows("PULL-7", "PULL-8", "PULL-9", "PULL-51", "PULL-52")

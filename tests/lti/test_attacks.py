@@ -104,7 +104,9 @@ def test_reload_in_the_session_of_somebody_else_leads_nowhere(school):
     token = school.sign(school.claims(hop))
     assert school.post(client, hop, token).status_code == 303
     assert school.launch(lambda claims: claims.update(sub="u2"), client=client).status_code == 303
-    assert school.post(client, hop, token).status_code == 401
+    again = school.post(client, hop, token)
+    assert again.status_code == 400
+    assert "(launch_used)" in again.text
 
 
 def test_a_token_under_a_new_state_is_refused(school):

@@ -124,7 +124,7 @@ def test_lti_message_hint_tamper_it_goes_through_as_one_opaque_value(school):
     assert school.client().get(f"{school.path}/login", query_string=long).status_code == 400
 
 
-def test_dos_by_login_rows_a_login_stores_nothing_and_a_loop_of_it_ends(school, app):
+def test_dos_by_login_rows_a_login_stores_nothing_and_uses_up_nobodys_share(school, app):
     def rows() -> dict[str, int]:
         with app.app_context():
             return {
@@ -133,15 +133,11 @@ def test_dos_by_login_rows_a_login_stores_nothing_and_a_loop_of_it_ends(school, 
             }
 
     before, client = rows(), school.client()
-    query = {"iss": PLATFORM, "client_id": "client-1", "login_hint": "round and round"}
-    for _ in range(300):
+    query = {"iss": PLATFORM, "client_id": "client-1", "login_hint": "a teacher, of whom a stranger knows the number"}
+    for _ in range(350):
         assert client.get(f"{school.path}/login", query_string=query).status_code == 302
-    refused = client.get(f"{school.path}/login", query_string=query)
-    assert refused.status_code == 429
-    assert int(refused.headers["Retry-After"]) <= 60
-    assert "https://auth.platform.example" in refused.headers["Content-Security-Policy"]
     assert rows() == before
-    assert school.launch().status_code == 303  # anybody else from the same address
+    assert school.launch().status_code == 303
 
 
 def test_dos_by_unknown_kid_no_key_is_fetched_for_who_did_not_log_in(school, key_server):

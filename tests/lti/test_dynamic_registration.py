@@ -23,6 +23,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from lti_tool.demo.config import CANVAS_CUSTOM  # spelled out there once more
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.lti import platform_configuration
@@ -260,7 +261,7 @@ def test_a_canvas_is_asked_for_its_own_places_and_needs_no_confirmation_when_the
     (row,) = registrar.rows()
     block = lms.sent[0][TOOL]
     assert [message["placements"] for message in block["messages"]] == [["course_navigation"], ["link_selection"]]
-    assert block["custom_parameters"]["canvas_course_id"] == "$Canvas.course.id"
+    assert block["custom_parameters"] == CANVAS_CUSTOM
     assert block[f"{CANVAS}/privacy_level"] == "public"
     assert block["messages"][0][f"{CANVAS}/course_navigation/default_enabled"] is True
     assert (row.family, row.name, row.client_id) == ("canvas", "Test University", "10000000000007")

@@ -9,6 +9,8 @@ from lti_tool.services.tool import Tool
 
 C = "https://purl.imsglobal.org/spec/lti/claim/"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+PLACEMENT = "https://www.instructure.com/placement"
+ALL_OF_GROUPS = "manage_groups_add,manage_groups_manage,manage_groups_delete"
 
 
 @pytest.fixture
@@ -32,9 +34,10 @@ def test_canvas(facts, school):
                 "canvas_course_id": "7",
                 "canvas_api_base": "https://school.example",
                 "canvas_section_ids": "$Canvas.course.sectionIds",
-                "canvas_permissions": "manage_groups_add,manage_groups_delete",
+                "canvas_permissions": "manage_groups_add,manage_groups_manage,manage_groups_delete",
                 "student_view": True,
             },
+            PLACEMENT: "course_navigation",
             f"{C}lis": {"person_sourcedid": " 1234 "},
             f"{C}launch_presentation": {"locale": "de-AT", "return_url": "https://school.example/r"},
             NRPS: {"context_memberships_url": "https://school.example/nrps", "service_versions": ["2.0"]},
@@ -90,11 +93,23 @@ def test_moodle_ids_are_those_of_the_launch(facts, make_school):
 
 
 @pytest.mark.parametrize(
-    ("permissions", "expected"),
-    [("", False), ("manage_groups_delete", False), ("manage_groups_manage", True), ("$Canvas.x", None)],
+    ("permissions", "expected", "by_link"),
+    [
+        ("", False, False),
+        ("manage_groups_add,manage_groups_delete", False, False),
+        ("manage_groups_manage", False, False),
+        (ALL_OF_GROUPS, True, None),
+        ("manage_groups", True, None),
+        ("$Canvas.x", None, None),
+    ],
 )
-def test_permissions_of_canvas(facts, school, permissions, expected):
-    assert facts(school, **{f"{C}custom": {"canvas_permissions": permissions}}).may_manage_groups is expected
+def test_who_lacks_one_right_of_canvas_has_none_and_a_links_own_parameter_gives_none(
+    facts, school, permissions, expected, by_link
+):
+    custom = {f"{C}custom": {"canvas_permissions": permissions}}
+    assert facts(school, **custom, **{PLACEMENT: "course_navigation"}).may_manage_groups is expected
+    for placement in ({PLACEMENT: "link_selection"}, {}):
+        assert facts(school, **custom, **placement).may_manage_groups is by_link
 
 
 @pytest.mark.parametrize(

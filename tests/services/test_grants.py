@@ -21,7 +21,9 @@ from lti_tool.services import drift, gateways, grants, lms_changes, oauth_client
 from lti_tool.services.access import Viewer
 from lti_tool.services.publication_preview import preview_publication
 from lti_tool.services.set_edits import edits_of
+from lti_tool.worker import do_run
 from tests.services.connected import in_lms, in_store, open_set
+from tests.services.published import fill, state_of
 
 pytestmark = [pytest.mark.usefixtures("no_waiting"), pytest.mark.parametrize("flavour", ["canvas"])]
 TOKEN_CALL = "POST /login/oauth2/token"
@@ -388,6 +390,21 @@ def test_what_the_sweep_sends_goes_by_the_right_of_who_asked_for_it(classroom: A
     assert sweep(classroom) == "Teacher"
     assert lms_changes.see_change(classroom.course_id, change_id).state == "sent"
     assert in_store(classroom) == in_lms(classroom)
+
+
+def test_who_lost_the_right_before_the_worker_came_publishes_and_pushes_nothing(classroom: Any) -> None:
+    set_id = fill(classroom)
+    queued = publication.queue_publication(classroom.tool, set_id, requested_by=classroom.viewer.access_id)
+    with transaction() as session:
+        session.get_one(CourseAccess, classroom.viewer.access_id).may_manage_groups = False
+    calls = classroom.calls()
+    do_run(classroom.tool, queued)
+    pushed = runs.queue(classroom.course_id, "push_all", requested_by=classroom.viewer.access_id)
+    do_run(classroom.tool, pushed)
+    ended = {run.id: run.error_code for run in runs.list_runs(classroom.course_id, 2)}
+    assert ended == dict.fromkeys((queued, pushed), "asker_without_right")
+    assert classroom.calls() == calls  # though the service token could do it
+    assert state_of(set_id) == "refused"
 
 
 def test_what_somebody_asked_for_who_lost_the_right_waits_for_another_s(classroom: Any) -> None:

@@ -96,6 +96,18 @@ def test_roles_are_replaced_by_what_the_last_launch_says(facts: LaunchFacts) -> 
     assert (viewer.name, viewer.actor.enrollment_type, viewer.actor.manages_groups) == ("Ngozi O.", "student", None)
 
 
+def test_a_placed_link_gives_no_right_and_takes_none_that_the_lms_told(facts: LaunchFacts) -> None:
+    def right(recorded: Any) -> bool | None:
+        found = access.find_viewer(access.find_visitor(recorded.token), recorded.course_id)
+        return found.actor.manages_groups
+
+    linked = {"of_link": True, "may_manage_groups": None}
+    assert right(launch.record(replace(facts, **linked))) is None
+    again(facts)
+    assert right(again(facts, **linked)) is True
+    assert right(again(facts, of_link=True, may_manage_groups=False)) is False
+
+
 def test_a_launch_that_tells_less_takes_nothing_away(facts: LaunchFacts) -> None:
     launch.record(facts)
     again(

@@ -46,6 +46,7 @@ def cards(classroom: Any, name: str) -> Any:
 def test_every_later_change_is_in_the_lms_when_the_call_returns(classroom: Any) -> None:
     set_id = fill(classroom)
     publish(classroom, set_id)
+    classroom.lms.faults({"latency_ms": 100})  # who does not wait for the LMS answers before it has the change
     viewer, course_id = classroom.viewer, classroom.course_id
     first, second, third = (card.row.id for card in classroom.read_set(set_id).cards)
     student = classroom.read_set(set_id).cards[0].members[0].id

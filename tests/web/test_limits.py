@@ -12,7 +12,6 @@ from lti_tool.web import limits
 from lti_tool.web.limits import ProcessWindows
 
 RATES = {
-    "lti.login": "login",
     "lti.launch": "launch",
     "registering.register": "register",
     "doors.join_via_code": "code",
@@ -28,6 +27,7 @@ RATES = {
     "space.post_message": "message",
     "space.upload_document": "document",
     "admin_activity.doctor": "doctor",
+    "connection.connection": "ask",
 }
 
 

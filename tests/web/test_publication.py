@@ -80,6 +80,21 @@ def test_a_draw_is_in_the_lms_when_the_page_answers(published: Any, lms: Any) ->
     assert lms.members("Team 2") == {"u-Bo Ek"}
 
 
+def test_a_draw_of_many_is_a_job_whose_progress_the_page_of_the_set_shows(published: Any, lms: Any) -> None:
+    many = [published.member(f"Student {number}") for number in range(51)]
+    teacher = published.browser()
+    revision = teacher.get(f"{published.path}/random?seed=3").select_one("input[name=revision]")["value"]
+    page = teacher.follow(f"{published.path}/random", seed="3", revision=revision)
+    assert published.people_in("Team 1") | published.people_in("Team 2") == {published.ana, published.bo, *many}
+    assert "Waiting" in page.select_one(".badges").text
+    (run,) = published.stored(SyncRun, state="queued")
+    assert str(run.id) in str(page.main)
+    assert lms.members("Team 2") == set()
+    published.app.extensions["lti_tool_doorbell"].work_off()
+    assert len(lms.members("Team 1") | lms.members("Team 2")) == 53
+    assert "Canvas has this set as it is here" in teacher.get(published.path).text
+
+
 @pytest.mark.shows("PUSH-40")
 @pytest.mark.parametrize(
     ("error", "state", "word"),

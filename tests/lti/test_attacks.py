@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lti_tool.lti.state import SEPARATOR, digest
+
 C = "https://purl.imsglobal.org/spec/lti/claim/"
 R = "http://purl.imsglobal.org/vocab/lis/v2/"
 BASE = "https://tool.example"
@@ -64,6 +66,19 @@ def test_a_state_that_this_tool_did_not_sign_is_refused(school, state):
     answer = client.post(f"{school.path}/launch", data={"state": state, "id_token": token}, base_url=BASE)
     assert answer.status_code in (400, 401)
     assert "(state_" in answer.text
+
+
+def test_a_state_that_names_the_attackers_own_secret_is_refused(school):
+    """All is as in a state of this tool, but who wrote it."""
+    client, secret = school.client(), "the attacker's"
+    hop = school.login(client)
+    fields, _, signature = hop.state.rpartition(".")
+    registration, nonce, _, expires = fields.split(SEPARATOR)
+    forged = SEPARATOR.join((registration, nonce, digest(secret), expires))
+    form = {"state": f"{forged}.{signature}", "id_token": school.sign(school.claims(hop)), "bind": secret}
+    answer = client.post(f"{school.path}/launch", data=form, base_url=BASE)
+    assert "(state_invalid)" in answer.text
+    assert school.sessions() == 0
 
 
 def test_a_state_of_another_registration_is_refused(make_school):

@@ -159,6 +159,27 @@ def test_cross_tenant_two_platforms_of_one_issuer_and_client_share_no_token(with
     assert key_server.asked.count(path) == 2
 
 
+def test_cross_tenant_no_platforms_cookie_comes_with_another_call(app, key_server):
+    outbound = app.extensions["lti_tool"].outbound
+    outbound.request("GET", key_server.serve(f"/{uuid4()}", {}, Set_Cookie="session=of-one; Path=/"))
+    outbound.request("GET", key_server.serve(f"/{uuid4()}", {}))
+    assert "Cookie" not in key_server.headers
+
+
+def test_outbound_neither_a_proxy_nor_a_password_of_the_machine_is_used(app, key_server, monkeypatch, tmp_path):
+    """What a proxy connects to cannot be looked at, and a platform could name a host that netrc has a password for."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"http_proxy": "http://127.0.0.1:1", "NETRC": str(netrc)}.items():
+        monkeypatch.setenv(name, value)
+    answer = app.extensions["lti_tool"].outbound.request("GET", key_server.serve(f"/{uuid4()}", {"is": "here"}))
+    assert answer.json() == {"is": "here"}
+    assert "Authorization" not in key_server.headers
+    assert key_server.headers["User-Agent"].startswith("LTI-Groups/")
+
+
 def test_clickjacking_a_login_is_framed_by_its_own_platform_whoever_is_signed_in(make_school):
     one, other = make_school(), make_school(auth_login_url="https://auth.other.example/authorize")
     client = one.client()

@@ -188,6 +188,7 @@ def test_clickjacking_a_login_is_framed_by_its_own_platform_whoever_is_signed_in
         policy = answer.headers["Content-Security-Policy"]
         assert "https://auth.other.example" in policy
         assert "https://auth.platform.example" not in policy
+        assert "X-Frame-Options" not in answer.headers  # it knows no list, and would undo the policy's
 
 
 def test_state_fixation_what_a_stranger_wants_as_state_is_not_taken(school):
@@ -262,6 +263,7 @@ def test_referrer_leak_no_answer_lets_a_path_out(school):
     answers = [school.login(client).answer, school.launch(client=client), school.launch(lambda claims: claims.clear())]
     answers += [client.get("/nowhere"), client.get(f"{school.path}/jwks.json"), client.get("/lti/landing?to=x")]
     assert {answer.headers["Referrer-Policy"] for answer in answers} == {"strict-origin"}
+    assert client.get(f"{school.path}/launch", query_string={"id_token": "x", "state": "x"}).status_code == 405
     assert not [a for a in answers if re.search(r"id_token=|bind=", a.headers.get("Location", ""))]
 
 

@@ -87,6 +87,11 @@ REFUSED = {
     "target at another port": (put(**{TARGET: "https://tool.example:444/"}), "target_foreign"),
     "target at no port": (put(**{TARGET: "https://tool.example:x/"}), "target_foreign"),
     "target with a name of a person": (put(**{TARGET: "https://tool.example@evil.example/"}), "target_foreign"),
+    "target with our name behind another's": (put(**{TARGET: "https://evil.example@tool.example/"}), "target_foreign"),
+    "target with our name behind a backslash": (
+        put(**{TARGET: "https://evil.example\\@tool.example/"}),
+        "target_foreign",
+    ),
     "target with backslashes": (put(**{TARGET: "https://tool.example\\@evil.example/"}), "target_foreign"),
     "target with two slashes": (put(**{TARGET: "https://tool.example//evil.example/"}), "target_foreign"),
     "target going up": (put(**{TARGET: "https://tool.example/a/../../b"}), "target_foreign"),
@@ -219,9 +224,10 @@ def test_an_inactive_deployment_waits_and_an_unknown_one_is_noted(school):
 
 
 def test_a_deployment_of_another_registration_is_unknown(make_school):
-    make_school()
-    school = make_school(deployment_ids=())
-    assert "(deployment_unknown)" in school.launch().text
+    one, other = make_school(), make_school(deployment_ids=())
+    other.login(other.client())  # it is remembered from now on
+    assert one.launch().status_code == 303
+    assert "(deployment_unknown)" in other.launch().text
 
 
 def test_a_pending_registration_refuses_both_hops(make_school):

@@ -158,7 +158,7 @@ SHAPES = {
     "NaN": _token(GOOD_HEADER, b'{"exp": NaN}'),
     "deep": _token(GOOD_HEADER, b"[" * 20000),
     "a number without end": _token(GOOD_HEADER, b'{"exp": ' + b"9" * 5000 + b"}"),
-    "too long": "a" * 70000,
+    "too long": _token(GOOD_HEADER, {"x": "a" * 60000}),
     "non-ASCII": "ä.ö.ü",
     "crit": _token(GOOD_HEADER | {"crit": ["x"]}, {}),
     "kid a number": _token({"alg": "RS256", "kid": 1}, {}),

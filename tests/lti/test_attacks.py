@@ -208,10 +208,19 @@ def test_names_are_escaped_and_clean(school):
     assert "<script>Ä" not in answer.text
 
 
-def test_a_return_address_widens_no_policy(school):
-    presentation = {"return_url": "https://x.example;script-src *"}
+@pytest.mark.parametrize(
+    "address", ["https://x.example;script-src *", "https://x.example;script-src", "https://*", "https://*.x.example/r"]
+)
+def test_a_return_address_widens_no_policy(school, address):
+    presentation = {"return_url": address}
     answer = school.launch(lambda claims: claims.update({f"{C}launch_presentation": presentation, f"{C}context": None}))
-    assert "x.example" not in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.partition("frame-ancestors ")[2].split() == [
+        "'self'",
+        "https://auth.platform.example",
+        "https://platform.example",
+    ]
+    assert "x.example" not in policy
 
 
 def test_who_may_frame_is_what_the_registration_and_the_launch_say(school):

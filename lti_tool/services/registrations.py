@@ -120,7 +120,7 @@ def update_registration(registration_id: UUID, **fields: str | None) -> Registra
         if registration is None:
             raise NotFound("registration_not_found")
         for field, value in values.items():
-            setattr(registration, field, value or None)
+            setattr(registration, field, value)
     forget_registrations()
     return registration
 

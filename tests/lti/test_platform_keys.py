@@ -142,8 +142,8 @@ def test_a_failing_platform_is_served_stale_for_a_week(keys, served, clock, docu
     assert len(keys()) == 1
 
 
-def test_no_key_set_at_all_is_an_error_until_there_is_one(keys, served, clock):
-    served.now({}, 500)
+def test_no_key_set_at_all_is_an_error_until_there_is_one(keys, served, clock, jwk, signing_key):
+    served.now({"keys": [jwk(signing_key)]}, 500)  # no answer of success
     for _ in range(3):
         with pytest.raises(LaunchError, match="platform_keys_unavailable"):
             keys()

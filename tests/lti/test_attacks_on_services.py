@@ -22,7 +22,7 @@ from lti_tool.outbound import is_public
 from lti_tool.services import runs
 from lti_tool.services.gateways import open_advantage
 from lti_tool.services.pull import run_pull
-from lti_tool.services.registrations import update_registration
+from lti_tool.services.registrations import add_registration, hosts_of, remove_registration, update_registration
 from tests.lti.conftest import KeyServer
 
 C = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -120,6 +120,22 @@ def test_service_url_exfiltration_a_launch_opens_and_its_roster_waits_until_an_a
         found.fetch_roster(members, resource_link_id=None, family="other")
     assert thief.asked == ["/members"]
     thief.close()
+
+
+@pytest.mark.parametrize(
+    ("family", "issuer", "lms_url", "members"),
+    [
+        ("moodle", "https://moodle.example/school", None, "https://moodle.example/school/mod/lti/services.php/x"),
+        ("canvas", "https://canvas.example", None, "https://canvas.example/api/lti/courses/1/names_and_roles"),
+        ("canvas", "https://canvas.instructure.com", "https://a.instructure.com", "https://b.instructure.com/api/x"),
+        ("canvas", "https://canvas.instructure.com", "https://canvas.school.edu", "https://canvas.school.edu/api/x"),
+    ],
+)
+def test_service_url_who_registers_as_the_readme_says_adds_no_host(context, family, issuer, lms_url, members):
+    made = add_registration(issuer, family, lms_url=lms_url, client_id="c")
+    assert hosts_of(made).has(members)
+    assert not hosts_of(made).has("https://evil.example/members")
+    remove_registration(made.id)
 
 
 @pytest.mark.parametrize(

@@ -131,10 +131,14 @@ class RemoteGroupSet:
 
 @dataclass(frozen=True)
 class RemoteGroups:
-    """All group sets and groups of a course: complete, or it was an error."""
+    """All group sets and groups of a course: complete, or it was an error.
+
+    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have; a re-read does.
+    """
 
     group_sets: tuple[RemoteGroupSet, ...] = ()
     groups: tuple[RemoteGroup, ...] = ()
+    unproven: bool = False
 
     @property
     def empty_ids(self) -> frozenset[str]:
@@ -280,7 +284,8 @@ class LmsGateway(Protocol):
 
         A small push may return only the groups it touched (created or changed); the returned groups are what the
         LMS answered, a re-read, or what is known of a group with the changes that an answer proved one by one;
-        never what was only asked. People whom the LMS did not take are simply absent.
+        never what was only asked. People whom the LMS did not take are simply absent. Where a page would have to
+        wait for the proof that people have left, the answer says that it is `unproven`.
         """
 
     def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:

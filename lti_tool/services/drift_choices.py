@@ -93,7 +93,7 @@ def _store(viewer: Viewer, set_id: UUID, remote: RemoteGroups | None, decide: De
         publication.name, after = base_after(sides, items, choices, made)
         store_mirror(set_id, after)
         publication.drift, publication.drift_seen_at = len(decidable(items)) - len(choices), now()
-        publication.attempts = 0  # the LMS was read just now: nothing is in doubt
+        publication.attempts, publication.proof_due_at = 0, None  # the LMS was read just now: nothing is in doubt
         mark(publication, WAITING, later=FIRST_RETRY)
         for other in find_publications_touched(course_id, set_id):
             mark(other, WAITING)

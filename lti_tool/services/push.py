@@ -29,7 +29,6 @@ from lti_tool.services.mirror import (
     REFUSED,
     SENT,
     WAITING,
-    empty_ids,
     find_publication,
     get_publication,
     mark,
@@ -119,13 +118,13 @@ def _push(
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
     push = plan_push(wanted.groups, mirror)
-    drifted = 0
+    drifted, unproven = 0, False
     if push:
         release()
         with _kept_name(set_id):
             answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
-        drifted = count_drifted(after, answer.groups)
+        drifted, unproven = count_drifted(after, answer.groups), answer.unproven
         _count(report, push, mirror, after)
     else:
         after = mirror
@@ -135,6 +134,8 @@ def _push(
         publication.last_pushed_at = now()
         publication.attempts = 0  # the LMS has told all of it
         publication.drift = max(publication.drift, drifted)
+        if unproven:
+            publication.proof_due_at = now()
         missing = not_placed(wanted, after)
         if missing:
             report.not_placed += [{"group": d.group, "person": d.person} for d in missing]
@@ -172,8 +173,9 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
     if lms_set_id is None or not in_doubt:
         return
     release()
-    found = gateway.read_group_set(lms_set_id, empty_ids(mirror))
+    found = gateway.read_group_set(lms_set_id)
     with transaction():
+        get_publication(set_id).proof_due_at = None
         sides = read_sides(course_id, set_id, found, in_doubt=was_tried)
         store_mirror(set_id, sides.base)
         items = compare(sides)

@@ -115,9 +115,11 @@ def _change(
     if not isinstance(left, ChangeGroups):
         return found
     answer = gateway.push(lms_set_id, left.push, progress)
+    if answer.unproven:  # it was in doubt already
+        return whole(gateway.read_group_set(lms_set_id), known)
     groups: Mapping[str, RemoteGroup] = {g.lms_group_id: g for g in (*found.groups, *answer.groups)}
     kept = tuple(group for group in groups.values() if group.lms_group_id not in left.push.delete)
-    return Answer(kept, (*found.gone, *left.push.delete), found.name, unproven=answer.unproven)
+    return Answer(kept, (*found.gone, *left.push.delete), found.name)
 
 
 def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:

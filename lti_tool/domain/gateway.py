@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from lti_tool.domain.descriptions import same_text
 from lti_tool.domain.errors import LmsChanged, LmsError
 from lti_tool.domain.roster import RemoteRoster, storable
 
@@ -182,7 +183,7 @@ class GroupChange:
     `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
     LMS's answers prove the change. `name_before`: what the group was called when somebody asked for its new name; the
     LMS's name is read first, and one that is neither stops the push before anything is changed. `description_before`:
-    the same of the description.
+    the same of the description, of which only the text counts: an LMS gives it back in a form of its own.
     """
 
     lms_group_id: str
@@ -203,7 +204,9 @@ class GroupChange:
         """Raise LmsChanged("renamed_meanwhile" or "described_meanwhile") as `require_unrenamed` does."""
         require_unrenamed(found.name, self.name_before, self.name)
         before, wanted = self.description_before, self.description
-        if None not in (before, wanted) and found.description not in (before, wanted):
+        if before is None or wanted is None:
+            return
+        if not (same_text(found.description, before) or same_text(found.description, wanted)):
             raise LmsChanged("described_meanwhile", before=before, found=found.description, wanted=wanted)
 
 

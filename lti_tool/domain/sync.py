@@ -207,7 +207,8 @@ class WantedGroup:
 class MirroredState:
     """A group as the LMS is known to have it; `group_id` None: ours is gone.
 
-    `description` is what was sent last: an LMS gives it back in a form of its own, so its answer proves nothing.
+    `description` is what was sent last, or what the LMS had when somebody decided about it: an LMS gives it back in
+    a form of its own, so only its text is compared.
     """
 
     group_id: UUID | None
@@ -244,9 +245,9 @@ def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | Non
     if not (name or add or remove or described is not None):
         return None
     known = RemoteGroup(state.lms_group_id, state.name, state.description, tuple(sorted(state.member_ids)))
-    # A name that others gave meanwhile is not overwritten: the gateway reads it right before it renames.
-    before = state.name if name else None
-    return GroupChange(state.lms_group_id, name, add, remove, known, described, before)
+    # A text that others gave meanwhile is not overwritten: the gateway reads it right before it changes it.
+    before, text_before = state.name if name else None, None if described is None else state.description
+    return GroupChange(state.lms_group_id, name, add, remove, known, described, before, text_before)
 
 
 def mirror_after(

@@ -19,7 +19,7 @@ from lti_tool.domain.gateway import (
     SetOptions,
     no_progress,
 )
-from lti_tool.domain.lms_changes import retry_wait
+from lti_tool.domain.lms_changes import SEEN_TEXTS, retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
@@ -113,7 +113,7 @@ def _push(
     gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress, *, was_tried: bool
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
-    with _kept_name(set_id):
+    with _kept_texts(set_id):
         lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
@@ -121,7 +121,7 @@ def _push(
     drifted, unproven = 0, False
     if push:
         release()
-        with _kept_name(set_id):
+        with _kept_texts(set_id):
             answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
         drifted, unproven = count_drifted(after, answer.groups), answer.unproven
@@ -147,12 +147,12 @@ def _push(
 
 
 @contextmanager
-def _kept_name(set_id: UUID) -> Iterator[None]:
-    """Turn a new name that would overwrite one which others gave in the LMS into drift, which a person decides."""
+def _kept_texts(set_id: UUID) -> Iterator[None]:
+    """Turn a new text that would overwrite one which others gave in the LMS into drift, which a person decides."""
     try:
         yield
     except LmsChanged as error:
-        if error.code != "renamed_meanwhile":
+        if error.code not in SEEN_TEXTS:
             raise
         with transaction():
             publication = get_publication(set_id)

@@ -239,7 +239,7 @@ def _of_texts(state: MirroredState, ours: WantedGroup, remote: RemoteGroup) -> I
         names = ((state.name,), (ours.name,), (remote.name,))
         yield DriftItem(DriftKind.GROUP_RENAMED, lms_id, "", *names, conflict=ours.name != state.name)
     if not (_reads_as(remote, state.description) or _reads_as(remote, ours.description)):
-        texts = ((plain(one.description),) for one in (state, ours, remote))
+        texts = ((plain(state.description),), (plain(ours.description),), (plain(remote.description),))
         moved = ours.description != state.description
         yield DriftItem(DriftKind.GROUP_DESCRIBED, lms_id, "", *texts, conflict=moved, group_name=remote.name)
 

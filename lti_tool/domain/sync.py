@@ -54,6 +54,7 @@ class PlannedGroup:
     remove: tuple[UUID, ...]
     renamed: bool = False
     described: bool = False
+    strangers: int = 0  # members who are not on the roster
 
     @property
     def changes(self) -> bool:
@@ -178,6 +179,7 @@ def _plan_group(
         remove=tuple(sorted(present - set(wanted))),
         renamed=known is not None and known.name != group.name,
         described=known is not None and known.description != group.description,
+        strangers=sum(lms_user_id not in people for lms_user_id in group.member_ids),
     )
 
 

@@ -14,7 +14,7 @@ from lti_tool.domain.gateway import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction
-from lti_tool.services import gateways, runs
+from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
     REFUSED,
@@ -79,6 +79,7 @@ def look(tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: U
     with transaction():
         publication = get_publication(set_id)
         publication.drift_seen_at = now()
+        strangers.note_read(course_id, set_id, remote.groups if remote else ())
         if publication.proof_due_at == due:  # else somebody was taken out after the reading
             publication.proof_due_at = None
         if remote is None:
@@ -137,6 +138,7 @@ def note_drift(course_id: UUID, remote: RemoteGroups) -> None:
         known = _known(course_id) if known is None else known
         publication.proof_due_at = None
         held = tuple(groups[group_id] for group_id in theirs.group_ids if group_id in groups)
+        strangers.note_read(course_id, set_id, held)
         store_found(publication, compare(read_sides(course_id, set_id, RemoteGroups((theirs,), held), known)))
 
 

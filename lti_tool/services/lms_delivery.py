@@ -14,7 +14,7 @@ from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.lms_changes import Intent, from_json, retry_wait
 from lti_tool.domain.sync import Report
 from lti_tool.models import LmsChange, SyncRun, db, transaction
-from lti_tool.services import gateways, history, runs
+from lti_tool.services import gateways, history, runs, strangers
 from lti_tool.services.lms_answers import Answer, names_of, store_answer
 from lti_tool.services.lms_sending import Sending, look_again, not_placed, prepare, send
 from lti_tool.services.lms_undo_steps import note_arrival, see_earlier
@@ -128,6 +128,7 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
             store_answer(course_id, row.group_set_id, answer.before)
         earlier = see_earlier(row.group_set_id, intent)
         row.group_set_id = store_answer(course_id, row.group_set_id, answer)
+        strangers.note_seen(course_id, row.group_set_id, answer.groups, report)
         note_arrival(row, intent, earlier)
         if missing:
             names = names_of(course_id, {person for _, person in missing})

@@ -15,10 +15,10 @@ from sqlalchemy import select, union
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import Progress, RemoteGroups, Step, no_progress
-from lti_tool.domain.lms_changes import ChangeGroups, from_json, still_there, taken_out
+from lti_tool.domain.lms_changes import from_json, still_there, taken_out
 from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, LmsChange, Publication, SyncRun, db, release, transaction
-from lti_tool.services import drift, gateways, history, runs
+from lti_tool.services import drift, gateways, history, runs, strangers
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.lms_answers import Answer, names_of, read_known, store_answer
 from lti_tool.services.lms_delivery import REFUSED, SENT, UNPROVEN, mark
@@ -99,6 +99,7 @@ def _prove_changes(tool: Tool, course_id: UUID, set_id: UUID, report: Report) ->
         report.calls += gateway.calls
     with transaction():
         store_answer(course_id, set_id, whole(remote, known))
+        strangers.note_read(course_id, set_id, remote.groups)
         for row in _unproven(set_id):
             _end(row, known, remote)
 
@@ -118,7 +119,8 @@ def _end(row: LmsChange, known: RemoteGroups, remote: RemoteGroups) -> None:
 def _store_failure(course_id: UUID, set_id: UUID, error: LmsError, known: RemoteGroups) -> None:
     """Store why nobody can say who left; in groups that the LMS hides they are members again, as it has them."""
     code, facts = _described(error)
-    hidden = set(error.facts.get("lms_group_ids", ()))
+    told = error.facts.get("lms_group_ids")
+    hidden = {str(one) for one in told} if isinstance(told, list) else set()
     with transaction():
         rows = _unproven(set_id)
         if error.retryable:

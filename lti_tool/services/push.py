@@ -22,7 +22,7 @@ from lti_tool.domain.gateway import (
 from lti_tool.domain.lms_changes import SEEN_TEXTS, retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
-from lti_tool.services import gateways, runs
+from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
@@ -118,13 +118,13 @@ def _push(
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
     push = plan_push(wanted.groups, mirror)
-    drifted, unproven = 0, False
+    answer, drifted = RemoteGroups(), 0
     if push:
         release()
         with _kept_texts(set_id):
             answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
-        drifted, unproven = count_drifted(after, answer.groups), answer.unproven
+        drifted = count_drifted(after, answer.groups)
         _count(report, push, mirror, after)
     else:
         after = mirror
@@ -134,7 +134,8 @@ def _push(
         publication.last_pushed_at = now()
         publication.attempts = 0  # the LMS has told all of it
         publication.drift = max(publication.drift, drifted)
-        if unproven:
+        strangers.note_seen(course_id, set_id, answer.groups, report)
+        if answer.unproven:
             publication.proof_due_at = now()
         missing = not_placed(wanted, after)
         if missing:

@@ -50,7 +50,7 @@ def places(classroom: Any, set_id: UUID, person: str) -> list[int]:
 @pytest.mark.shows("PUSH-40", "PUSH-41")
 def test_a_move_is_unproven_until_the_worker_has_looked(classroom: Any) -> None:
     set_id = open_set(classroom)
-    there, person = move(classroom, set_id, 0, 1)
+    there, _ = move(classroom, set_id, 0, 1)
     back_and_on, _ = move(classroom, set_id, 1, 2)
     assert (change(there).state, change(back_and_on).state) == ("unproven", "unproven")
     assert {c.state for c in lms_changes.list_latest(classroom.course_id)} == {"unproven"}

@@ -104,6 +104,23 @@ def test_moving_somebody_leaves_earlier_assignments_alone(course: Course) -> Non
     assert course.statuses(rows["k"]) == {"Bo": "inviter"}
     assert course.statuses(first) == {"Ana": "inviter", "Bo": "accepted"}
     assert course.statuses(other) == {"Cleo": "inviter", "Dan": "accepted"}
+    shown = {name: own_work(course, name) for name in ("Ana", "Bo", "Cleo")}
+    assert shown == {
+        "Ana": {"A1": "k: Ana Berg You, Bo Chen", "A2": "l: Ana Berg You, Cleo Diaz, Dan Eder"},
+        "Bo": {"A1": "k: Ana Berg, Bo Chen You", "A2": "k: Bo Chen You"},
+        "Cleo": {"A1": "l: Cleo Diaz You, Dan Eder", "A2": "l: Ana Berg, Cleo Diaz You, Dan Eder"},
+    }
+    for key, sizes in ((course.id, "k 2 l 2"), (later, "k 1 l 3")):
+        assert f"Groups 2 {sizes}" in words(course.teacher.get(f"assignments/{key}").main)
+
+
+def own_work(course: Course, name: str) -> dict[str, str]:
+    """Whom somebody's first page names for each assignment: the group, and the people in it."""
+    cards = course.browsers[name].get("").select("[aria-labelledby=own-assignments] .card")
+    return {
+        words(card.h3): f"{words(card.strong)}: {', '.join(words(li) for li in card.select('.people li'))}"
+        for card in cards
+    }
 
 
 def seen(course: Course, target: UUID, source: UUID | None = None) -> str:
@@ -169,6 +186,26 @@ def test_everybody_without_a_group_can_be_given_one_alone(world: World) -> None:
     }
     act(course, "/individual")
     assert len(world.stored(Grouping, assignment_id=course.id)) == 4
+
+
+def test_an_assignment_whose_groups_staff_form_shows_these_and_not_its_set(course: Course) -> None:
+    """The own groups of who works alone are the roster's and not in the set, which has others."""
+    world = course.world
+    other = course.assignment("A2", formed_by="staff")
+    make(course, "Ana", "Bo", name="k")
+    assert "You are in no group for it yet" in words(course.cleo.get(""))
+    act(course, "/individual", assignment_id=other)
+    assert "You are in no group for it yet" not in words(course.cleo.get(""))
+    assert "You work alone" in words(course.cleo.get(""))
+    page = words(course.teacher.get(f"assignments/{other}").main)
+    assert "Formed for this assignment: 5 groups, 5 people" in page
+    assert "Students in no group 0" in page
+    assert "cleo_diaz" in page
+    listed = words(course.teacher.get("assignments").main)
+    assert "A2 A1 groups 5 5 Everyone once" in listed
+    observed = words(world.browser("observer").get(f"assignments/{other}").main)
+    assert "5 groups, 5 people" in observed
+    assert "cleo_diaz" not in observed
 
 
 @pytest.mark.shows("FORM-53")

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.orm import aliased
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status
+from lti_tool.domain.groups import Origin
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import (
     Assignment,
@@ -16,6 +18,7 @@ from lti_tool.models import (
     GroupingMembership,
     GroupMembership,
     GroupSet,
+    GroupSetEntry,
     RosterMember,
     SectionMembership,
     db,
@@ -46,30 +49,49 @@ def rules_of(row: Assignment) -> Rules:
     )
 
 
-def lock_sets(course_id: UUID, set_ids: Collection[UUID]) -> None:
-    """Lock sets of a course until the transaction ends, in one order everywhere, and raise their revisions."""
+def lock_sets(course_id: UUID, set_ids: Collection[UUID], beside: Collection[UUID] = ()) -> None:
+    """Lock sets of a course until the transaction ends, in one order everywhere, and raise their revisions.
+
+    Those `beside` are locked too, and are not to change.
+    """
     hold_roster(course_id)
-    for set_id in sorted(set_ids):
-        raised = update(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id)
-        values = raised.values(revision=GroupSet.revision + 1)
-        db.session.execute(values.execution_options(synchronize_session=False))
+    for set_id in sorted({*set_ids, *beside}):
+        this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
+        if set_id in set_ids:
+            raised = update(GroupSet).where(*this).values(revision=GroupSet.revision + 1)
+            db.session.execute(raised.execution_options(synchronize_session=False))
+        else:
+            db.session.execute(select(GroupSet.id).where(*this).with_for_update(key_share=True))
 
 
 def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     """Lock an assignment's groupings and groups for the rest of the transaction; raise NotFound.
 
     The set's row is the lock, as for every change of its groups, and its revision rises: whoever joins, in whatever
-    way, decides after those who came before.
+    way, decides after those who came before. Its groups may be in other sets too, for other assignments: who comes
+    into them there is waited for as well, because a group's limit and one group for each person hold in all of them.
     """
     found = select(Assignment).where(Assignment.id == assignment_id, Assignment.course_id == course_id)
     row = db.session.scalar(found)
     if row is None:
         raise NotFound("assignment_not_found")
-    lock_sets(course_id, [row.group_set_id])
+    lock_sets(course_id, [row.group_set_id], _sets_beside(row.group_set_id))
     held = db.session.scalar(found.execution_options(populate_existing=True))
     if held is None:  # deleted by who had the lock before
         raise NotFound("assignment_not_found")
     return held
+
+
+def _sets_beside(set_id: UUID) -> Collection[UUID]:
+    """Return the other sets that hold groups of the tool's own that a set holds."""
+    here, there = aliased(GroupSetEntry), aliased(GroupSetEntry)
+    return db.session.scalars(
+        select(there.group_set_id)
+        .join(here, here.group_id == there.group_id)
+        .join(Group, Group.id == here.group_id)
+        .where(here.group_set_id == set_id, there.group_set_id != set_id, Group.origin == Origin.LOCAL)
+        .distinct()
+    ).all()
 
 
 def require_grouping_of(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
@@ -17,7 +17,7 @@ from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.signup import require_room
 from lti_tool.domain.system_sets import individual_group_id
-from lti_tool.models import Assignment, Group, RosterMember, transaction
+from lti_tool.models import Assignment, Group, Grouping, GroupMembership, RosterMember, db, transaction
 from lti_tool.services import history, invitees
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
@@ -120,15 +120,28 @@ def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (),
 
 def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
     """Join a grouping by its invitation; other invitations to the assignment become refusals (FORM-43)."""
-    with transaction() as session:
+    with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         committed = me.id in committed_of(held.assignment.id, [me.id])
         rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed)
-        limit = session.scalar(select(Group.max_members).where(Group.id == held.row.group_id))
-        require_room(len(held.state.committed), limit)
+        _require_room(held.row, me.id)
         come_in(viewer, held, me.id, me.name)
     return _changes(held.assignment, held.row.group_id)
+
+
+def _require_room(row: Grouping, member_id: UUID) -> None:
+    """Raise RuleViolation("group_full") when the group takes no more; its other assignments may have filled it."""
+    others = and_(GroupMembership.group_id == Group.id, GroupMembership.member_id != member_id)
+    found = db.session.execute(
+        select(Group.max_members, func.count(GroupMembership.member_id))
+        .outerjoin(GroupMembership, others)
+        .where(Group.id == row.group_id)
+        .group_by(Group.id)
+    ).one_or_none()
+    if found:
+        limit, members = found
+        require_room(members, limit)
 
 
 def come_in(viewer: Viewer, held: Held, member_id: UUID, name: str) -> None:

@@ -9,13 +9,11 @@ from sqlalchemy import ColumnElement, delete, select, update
 from lti_tool.domain.clock import now
 from lti_tool.domain.formation import COMMITTED, Seat, State, Status, successor
 from lti_tool.domain.group_rights import GroupRole
-from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
+from lti_tool.models import Assignment, Grouping, GroupingMembership, GroupMembership, db
 from lti_tool.services import heirs, history, notices
 from lti_tool.services.grouping_news import told_about, told_if_invalid
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.heirs import Heir
-from lti_tool.services.memberships import make_creators
-from lti_tool.services.notices import Told
 from lti_tool.services.people import names_of
 from lti_tool.services.seats import end_groupings
 
@@ -58,7 +56,8 @@ def depart(course_id: UUID, who: ColumnElement[bool]) -> Departed:
     db.session.execute(delete(GroupMembership).where(who).execution_options(synchronize_session=False))
     names = names_of(people)
     gone = _leave_groupings(course_id, seats, names) if seats.rows else []
-    _name_creators(course_id, {group_id: names[who_] for group_id, who_, role in memberships if role == CREATOR})
+    until_now = {group_id: names[who_] for group_id, who_, role in memberships if role == CREATOR}
+    heirs.name_creators(course_id, None, until_now)
     return Departed(frozenset(group_id for group_id, _, _ in memberships) - frozenset(gone), frozenset(gone))
 
 
@@ -151,34 +150,6 @@ def _end(course_id: UUID, seats: _Seats, keys: Sequence[UUID], states: Mapping[U
             history.note(course_id, None, "nobody_left", row.group_name, key, group_id=row.group_id)
     notices.tell_each(course_id, told, "nobody_left")
     return end_groupings([seats.rows[key][0] for key in keys])
-
-
-def _name_creators(course_id: UUID, creators: Mapping[UUID, str]) -> None:
-    """Give groups whose creator is gone (`creators`: by group, their names) and that have none now a new one.
-
-    An admin before the others; the groups of groupings have their inviters already.
-    """
-    if not creators:
-        return
-    rows = db.session.execute(
-        select(Group, GroupMembership.member_id, GroupMembership.role, RosterMember.name)
-        .join(GroupMembership, GroupMembership.group_id == Group.id)
-        .join(RosterMember, RosterMember.id == GroupMembership.member_id)
-        .where(Group.id.in_(creators))
-        .order_by(GroupMembership.position)
-    )
-    members: dict[UUID, list[tuple[Group, UUID, str, str]]] = {}
-    for group, member_id, role, name in rows:
-        members.setdefault(group.id, []).append((group, member_id, role, name))
-    held = [people for people in members.values() if all(role != CREATOR for _, _, role, _ in people)]
-    first = [min(people, key=lambda one: one[2] != GroupRole.ADMIN) for people in held]
-    make_creators({group.id: member_id for group, member_id, _, _ in first})
-    for group, member_id, _, name in first:
-        history.note(course_id, None, "became_creator", name, group.id, group_id=group.id, member_id=member_id)
-    told = [
-        Told([who_], group.id, None, {"group": group.name, "person": creators[group.id]}) for group, who_, _, _ in first
-    ]
-    notices.tell_each(course_id, told, "became_inviter")
 
 
 def _admins_of(group_ids: Collection[UUID | None]) -> dict[UUID | None, list[UUID]]:

@@ -11,6 +11,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status
+from lti_tool.domain.group_rights import GroupRole
 from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
@@ -23,7 +24,16 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import read_groups
 from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid
-from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_formation, rules_of, sections_of
+from lti_tool.services.groupings import (
+    Held,
+    committed_of,
+    hold_grouping,
+    lock_formation,
+    roles_in,
+    rules_of,
+    sections_of,
+)
+from lti_tool.services.heirs import name_creators
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student, names_of
 from lti_tool.services.seats import add_grouping, end_grouping, seat, unseat
@@ -200,8 +210,11 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_leaving(held.rules, now(), held.state, me.id)
+        role = roles_in(held.row.group_id).get(me.id)
         unseat(held.row, [me.id])
         if held.row.group_id is not None:
+            if role == GroupRole.CREATOR:  # by another assignment, which has ended since
+                name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: me.name})
             follow_members(viewer, {held.row.group_id})
         note_act(viewer, held.row, "left", me.name, me.id)
         tell_about(

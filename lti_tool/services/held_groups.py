@@ -28,7 +28,7 @@ from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.grouping_news import tell_if_invalid
 from lti_tool.services.groupings import Held, committed_of, lock_sets, read_states, rules_of, sections_of
-from lti_tool.services.heirs import Heir, hand_on
+from lti_tool.services.heirs import Heir, hand_on, name_creators
 from lti_tool.services.memberships import append_members
 from lti_tool.services.notices import tell
 from lti_tool.services.runs import require_edits
@@ -213,6 +213,8 @@ def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
         _end_open_seats(held, member_id, name)
     of_person = (GroupMembership.group_id == held.row.id, GroupMembership.member_id == member_id)
     db.session.execute(delete(GroupMembership).where(*of_person))
+    if member_id == held.creator:  # unless an heir has it by now
+        name_creators(held.viewer.course.id, held.viewer.access_id, {held.row.id: name})
     follow_members(held.viewer, {held.row.id})
     me = held.viewer.actor.member_id == member_id
     note(held, "left" if me else "removed_from_group", name, member_id)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import COMMITTED, Status
+from lti_tool.domain.group_rights import GroupRole
 from lti_tool.domain.groups import Origin
 from lti_tool.models import (
     Assignment,
@@ -20,11 +21,13 @@ from lti_tool.models import (
     GroupMembership,
     GroupSet,
     GroupSetEntry,
+    RosterMember,
     db,
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
+from lti_tool.services.heirs import name_creators
 from lti_tool.services.memberships import append_members, make_creators
 from lti_tool.services.people import names_of
 
@@ -162,7 +165,7 @@ def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
     """Keep everybody (`coming`: by member, the group) in one group of each set that holds the group (ruling C1).
 
     A group of another assignment is left, its grouping stays (FORM-7): that is written down, a generated name follows
-    who is left. Any other group: RuleViolation("already_in_set").
+    who is left, and a creator's role goes on (ruling C8). Any other group: RuleViolation("already_in_set").
     """
     holders = db.session.execute(
         select(GroupSetEntry.group_id, GroupSetEntry.group_set_id).where(
@@ -174,7 +177,8 @@ def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
         sets.setdefault(group_id, set()).add(set_id)
     formed = exists().where(Grouping.group_id == Group.id, Grouping.ended_at.is_(None))
     rows = db.session.execute(
-        select(Group.id, Group.name, GroupMembership.member_id, GroupSet.id, GroupSet.name, formed)
+        select(Group.id, Group.name, GroupMembership.member_id, GroupMembership.role, GroupSet.id, GroupSet.name)
+        .add_columns(formed)
         .join(GroupMembership, GroupMembership.group_id == Group.id)
         .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
         .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
@@ -182,13 +186,13 @@ def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
         .where(Group.origin != Origin.SYSTEM)
         .order_by(GroupSet.created_at, GroupSet.id)
     )
-    left: dict[tuple[UUID, UUID], None] = {}
-    for group_id, name, member_id, set_id, other, is_formed in rows:
+    left: dict[tuple[UUID, UUID], str] = {}
+    for group_id, name, member_id, role, set_id, other, is_formed in rows:
         if set_id not in sets.get(coming[member_id], ()):
             continue
         if not is_formed:
             raise RuleViolation("already_in_set", name=name, other=other)
-        left[group_id, member_id] = None
+        left[group_id, member_id] = role
     if not left:
         return
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
@@ -197,6 +201,8 @@ def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
     for group_id, member_id in left:
         about = {"group_id": group_id, "member_id": member_id}
         history.note(viewer.course.id, viewer.access_id, "moved_on", people[member_id], group_id, **about)
+    creators = {group_id: people[who] for (group_id, who), role in left.items() if role == GroupRole.CREATOR}
+    name_creators(viewer.course.id, viewer.access_id, creators)
     follow_members(viewer, {group_id for group_id, _ in left})
 
 
@@ -259,9 +265,21 @@ def end_groupings(rows: Sequence[Grouping]) -> list[UUID]:
             .correlate(GroupMembership)
         )
         of_used = GroupMembership.group_id.in_(used)
-        leaving = delete(GroupMembership).where(of_used, was_there, ~_held_elsewhere(ids))
-        db.session.execute(leaving.execution_options(synchronize_session=False))
+        _leave_groups(of_used, was_there, ~_held_elsewhere(ids))
     gone = [group_id for group_id in groups if group_id not in used]
     if gone:
         db.session.execute(delete(Group).where(Group.id.in_(gone), Group.origin == Origin.LOCAL))
     return gone
+
+
+def _leave_groups(*which: ColumnElement[bool]) -> None:
+    """Take people out of groups in which others stay; `which`: conditions on a GroupMembership. A creator has heirs."""
+    rows = db.session.execute(
+        select(GroupMembership.group_id, RosterMember.course_id, RosterMember.name)
+        .join(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(*which, GroupMembership.role == GroupRole.CREATOR)
+    ).all()
+    leaving = delete(GroupMembership).where(*which)
+    db.session.execute(leaving.execution_options(synchronize_session=False))
+    if rows:
+        name_creators(rows[0][1], None, {group_id: name for group_id, _, name in rows})

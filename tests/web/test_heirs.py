@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from lti_tool.models import Group, Grouping, GroupMembership, Notice
+from lti_tool.models import Group, Grouping, GroupMembership, HistoryEntry, Notice
 from tests.web.conftest import World
 from tests.web.forming import Course
 from tests.web.teamwork import Team
@@ -68,3 +68,31 @@ def test_an_inviter_whom_the_creator_takes_out_is_followed_by_the_creator(course
     course.bo.post(f"groups/{group.id}/remove/{course.ids['Ana']}")
     assert course.statuses(grouping) == {"Cleo": "accepted", "Bo": "inviter"}
     assert roles(course, group) == {"Cleo": "member", "Bo": "creator"}
+
+
+def test_a_creator_who_moves_on_to_another_assignment_has_an_heir(course: Course) -> None:
+    grouping, group = formed(course, "Bo", "Cleo")
+    course.start(course.ana, assignment_id=course.assignment("A2"))
+    assert roles(course, group) == {"Bo": "creator", "Cleo": "member"}
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "accepted"}
+    course.bo.get(f"groups/{group.id}/permissions")
+    assert "became_inviter" in [row.kind for row in course.world.stored(Notice, member_id=course.ids["Bo"])]
+    (line,) = course.world.stored(HistoryEntry, action="became_creator")
+    assert (line.group_id, line.member_id) == (group.id, course.ids["Bo"])
+    own = f"groups/{group.id}"
+    assert [who for who in ("Ana", "Bo") if course.page(course.browsers[who]).select(f"a[href$='{own}']")] == ["Bo"]
+
+
+def test_a_creator_whose_other_assignment_is_over_leaves_the_group_to_an_heir(course: Course) -> None:
+    _, group = formed(course, "Bo", "Cleo")
+    second = course.assignment("A2", max_size=5)
+    for first in ("Dan", "Bo"):  # is in by the second assignment alone, and by both
+        people = [course.ids[first], course.ids["Ana"]]
+        (group,) = course.world.stored(Group, id=group.id)  # its name follows its people
+        course.teacher.post(f"assignments/{second}/groupings", member_ids=people, name=group.name)
+        again = course.own(course.browsers[first], second)
+        assert roles(course, group)[first] == "creator"
+        course.teacher.post(f"assignments/{second}/groupings/{again}/end")
+        assert list(roles(course, group).values()).count("creator") == 1
+    course.post(course.bo, f"groupings/{course.own(course.bo)}/leave")
+    assert roles(course, group)["Ana"] == "creator"

@@ -32,7 +32,7 @@ from lti_tool.models import (
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
-from lti_tool.services.group_names import follow_members
+from lti_tool.services.group_names import carry_names, follow_members
 from lti_tool.services.group_sets import lock_set, read_groups
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
@@ -257,6 +257,7 @@ def _restore(row: GroupSet, plan: UndoPlan, present: SetState) -> frozenset[UUID
         session.execute(insert(GroupMembership), memberships)
     if plan.texts:
         session.execute(update(Group), [_texts(group) for group in plan.texts])
+        carry_names([group.id for group in plan.texts])
     row.source_filename = plan.filename
     row.last_updated = datetime.fromisoformat(plan.read_at) if plan.read_at else None
     session.flush()

@@ -252,6 +252,33 @@ def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> Non
     assert row.group_name == "berg-chen"
 
 
+def test_a_grouping_is_called_as_its_group_was_at_its_end(course: Course) -> None:
+    """Whoever renames the group: notices, history and the row itself say the present name (ruling C15)."""
+    world = course.world
+    grouping = course.start(course.ana)
+    (row,) = world.stored(Grouping, id=grouping)
+
+    def told(name: str) -> str:
+        course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids[name]])
+        return words(course.browsers[name].get("notices").main)
+
+    course.ana.post(f"groups/{row.group_id}/edit", name="owls", description="", privacy="listed")
+    assert "invites you to the group “owls”" in told("Bo")
+    course.teacher.post(f"group-sets/{course.set_id}/groups/{row.group_id}/edit", name="larks")
+    assert "invites you to the group “larks”" in told("Cleo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    act(course, f"/{grouping}/approve")
+    assert [line.subject for line in world.stored(HistoryEntry, action="grouping_approved")] == ["larks"]
+    act(course, f"/{grouping}/end")
+    make(course, "Ana", name="larks")
+    (row,) = world.stored(Grouping, group_name="larks", ended_at=None)
+    course.teacher.post(f"group-sets/{course.set_id}/groups/{row.group_id}/edit", name="terns")
+    follows = make(course, "Dan")
+    act(course, f"/{follows}/members", member_ids=[course.ids["Eve"]])
+    names = {one.id: one.group_name for one in world.stored(Grouping)}
+    assert names == {grouping: "larks", row.id: "terns", follows: "eder-fox"}
+
+
 @pytest.mark.parametrize("role", ["student", "ta", "observer"])
 def test_only_who_manages_groups_has_this_page(course: Course, role: str) -> None:
     grouping = make(course, "Ana", "Bo")

@@ -13,6 +13,7 @@ from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import COMMITTED, Status
 from lti_tool.domain.group_rights import GroupRole
 from lti_tool.domain.groups import Origin
+from lti_tool.domain.roles import EnrollmentType
 from lti_tool.models import (
     Assignment,
     Group,
@@ -221,6 +222,23 @@ def _end_seats(grouping_ids: Collection[UUID], *which: ColumnElement[bool]) -> N
     these = (GroupingMembership.grouping_id.in_(grouping_ids), GroupingMembership.ended_at.is_(None), *which)
     ended = update(GroupingMembership).where(*these).values(ended_at=now())
     db.session.execute(ended.execution_options(synchronize_session=False))
+
+
+def unseated(group_ids: Collection[UUID]) -> list[tuple[UUID, UUID, str]]:
+    """Return (group, member, name) of students in groups whom no live grouping of their group holds."""
+    rows = db.session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id, RosterMember.name)
+        .join(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(GroupMembership.group_id.in_(group_ids), ~_held_elsewhere([]))
+        .where(RosterMember.enrollment_type == EnrollmentType.STUDENT)
+        .order_by(GroupMembership.position)
+    )
+    return [(group_id, member_id, name) for group_id, member_id, name in rows]
+
+
+def leave_groups(pairs: Collection[tuple[UUID, UUID]]) -> None:
+    """Take people (group, member) out of groups in which others stay; a creator has an heir."""
+    _leave_groups(tuple_(GroupMembership.group_id, GroupMembership.member_id).in_(pairs))
 
 
 def _held_elsewhere(besides: Collection[UUID]) -> Exists:

@@ -120,6 +120,7 @@ def own_work(course: Course, name: str) -> dict[str, str]:
     return {
         words(card.h3): f"{words(card.strong)}: {', '.join(words(li) for li in card.select('.people li'))}"
         for card in cards
+        if card.strong
     }
 
 
@@ -277,6 +278,40 @@ def test_a_grouping_is_called_as_its_group_was_at_its_end(course: Course) -> Non
     act(course, f"/{follows}/members", member_ids=[course.ids["Eve"]])
     names = {one.id: one.group_name for one in world.stored(Grouping)}
     assert names == {grouping: "larks", row.id: "terns", follows: "eder-fox"}
+
+
+@pytest.mark.shows("FORM-8")
+def test_a_group_that_is_used_again_holds_nobody_without_a_seat(course: Course) -> None:
+    here = f"group-sets/{course.set_id}/groups"
+    course.teacher.post(here, name="reds", count=1)
+    (reds,) = course.world.stored(Group, name="reds")
+    for name in ("Dan", "Cleo"):
+        course.teacher.post(f"{here}/{reds.id}/members", member_id=course.ids[name])
+    assert "There are people in “reds”: choose those" in words(act(course, "", 422, name="reds"))
+    grouping = make(course, "Cleo", name="reds")
+    assert course.people() == {"reds": {"Cleo"}}
+    assert "took you out of" in words(course.dan.get("notices").main)
+    course.dan.post("join", code=reds.invite_code)
+    assert course.statuses(grouping) == {"Cleo": "inviter", "Dan": "accepted"}
+    make(course, "Eve", assignment_id=course.assignment("A2"), name="reds")
+    assert course.people() == {"reds": {"Cleo", "Dan", "Eve"}}, "the other assignment's stay"
+    assert own_work(course, "Eve")["A2"] == "reds: Eve Fox You"
+    assert own_work(course, "Dan")["A1"] == "reds: Cleo Diaz, Dan Eder You"
+
+
+@pytest.mark.shows("FORM-3", "FORM-8")
+def test_a_student_uses_the_own_group_again_by_its_name_and_nobody_elses(world: World) -> None:
+    course = Course(world, names_chosen=True)
+    first = course.start(course.ana, "Bo", name="owls")
+    course.post(course.bo, f"groupings/{first}/accept")
+    later = course.assignment("A2", names_chosen=True)
+    for who in (course.bo, course.cleo):
+        course.post(who, "grouping/start", 422, assignment_id=later, name="owls")
+    again = course.start(course.ana, "Bo", assignment_id=later, name="owls")
+    assert {row.id for row in world.stored(Grouping, group_name="owls")} == {first, again}
+    assert course.people() == {"owls": {"Ana", "Bo"}}
+    assert course.statuses(again) == {"Ana": "inviter", "Bo": "pending"}
+    course.post(course.ana, "grouping/start", 422, name="owls")
 
 
 @pytest.mark.parametrize("role", ["student", "ta", "observer"])

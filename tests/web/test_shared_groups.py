@@ -52,6 +52,17 @@ def test_nobody_is_in_two_groups_of_a_set_by_an_assignment_of_another(world: Wor
     assert course.statuses(m) == {"Cleo": "inviter"}, "what an assignment formed is left, and stays as its grouping"
 
 
+def test_who_is_in_the_group_by_one_assignment_comes_into_the_other_by_its_code(world: World) -> None:
+    course = Shared(world, k=("Ana", "Bo"))
+    (group,) = world.stored(Group, name="k")
+    course.post(course.bo, f"groupings/{course.second['k']}/leave", assignment_id=course.later)
+    course.bo.post("join", code=group.invite_code)
+    assert course.statuses(course.second["k"]) == {"Ana": "inviter", "Bo": "accepted"}
+    assert course.statuses(course.first["k"]) == {"Ana": "inviter", "Bo": "accepted"}
+    assert "already_member" in course.bo.post("join", code=group.invite_code)
+    assert course.people() == {"k": {"Ana", "Bo"}}
+
+
 def test_a_groups_limit_counts_those_whom_another_assignment_let_in(world: World) -> None:
     course = Shared(world, k=("Ana",))
     limit(course, 2)

@@ -19,6 +19,7 @@ from lti_tool.services.held_groups import (
     changes_of,
     enter,
     hold_group,
+    is_in,
     note,
     require_entry,
     tell_people,
@@ -81,7 +82,7 @@ def join_listed(viewer: Viewer, group_id: UUID) -> Entry:
 
 def _come_in(held: HeldGroup, invite: GroupInvite | None, *, listed: bool = False) -> Entry:
     me = find_student(held.viewer.course.id, held.viewer.actor.member_id)
-    if me.id in held.roles:
+    if is_in(held, me.id):
         return Entry(held.row.id, "already_member", Changes())
     require_entry(held, me)
     if held.row.needs_approval:
@@ -154,7 +155,7 @@ def answer_request(viewer: Viewer, group_id: UUID, request_id: UUID, *, accepted
         if row is None:
             raise NotFound("request_not_found")
         member = find_student(viewer.course.id, row.member_id)
-        if accepted and member.id not in held.roles:
+        if accepted and not is_in(held, member.id):
             require_entry(held, member)
             enter(held, member)
         _close_request(held, member.id, "accepted" if accepted else "refused")

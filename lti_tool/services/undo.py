@@ -32,7 +32,7 @@ from lti_tool.models import (
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
-from lti_tool.services.group_names import follow_members
+from lti_tool.services.group_names import carry_names, follow_members
 from lti_tool.services.group_sets import lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
@@ -253,6 +253,7 @@ def _restore(viewer: Viewer, row: GroupSet, plan: UndoPlan, present: SetState) -
         replace_members(plan.members)
     if plan.texts:
         session.execute(update(Group), [_texts(group) for group in plan.texts])
+        carry_names([group.id for group in plan.texts])
     row.source_filename = plan.filename
     row.last_updated = datetime.fromisoformat(plan.read_at) if plan.read_at else None
     session.flush()

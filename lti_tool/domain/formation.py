@@ -46,6 +46,11 @@ class Rules:
             raise RuleViolation("maximum_below_minimum", minimum=self.minimum)
 
     @property
+    def last_start_at(self) -> datetime | None:
+        """Return the last moment to begin a grouping or to invite into one: the earlier of the dates there are."""
+        return min((date for date in (self.last_invitation_at, self.last_answer_at) if date is not None), default=None)
+
+    @property
     def alone_allowed(self) -> bool:
         """Say whether a student may work alone (FORM-12, FORM-26)."""
         return self.minimum == 1
@@ -135,7 +140,7 @@ def visible_seats(state: State, member_id: UUID) -> tuple[Seat, ...]:
 def require_start(rules: Rules, at: datetime, *, committed: bool, alone: bool) -> None:
     """Raise RuleViolation unless a student may begin a grouping (FORM-11, 15, 26, 38)."""
     _require_students_form(rules)
-    _require_before(rules.last_invitation_at, at)
+    _require_before(rules.last_start_at, at)
     if committed:
         raise RuleViolation("already_grouped")
     if alone and not rules.alone_allowed:
@@ -145,7 +150,7 @@ def require_start(rules: Rules, at: datetime, *, committed: bool, alone: bool) -
 def require_inviting(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
     """Raise RuleViolation unless somebody may invite at all: only the inviter, in time, and not alone (FORM-15, 46)."""
     _require_students_form(rules)
-    _require_before(rules.last_invitation_at, at)
+    _require_before(rules.last_start_at, at)
     _require_inviter(state, member_id)
     if state.alone:
         raise RuleViolation("works_alone")
@@ -241,10 +246,13 @@ def require_leaving(rules: Rules, at: datetime, state: State, member_id: UUID) -
 
 
 def require_breaking_up(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless the inviter may break the grouping up (FORM-11, 33, 34, 47; ruling C10)."""
+    """Raise RuleViolation unless the inviter may break the grouping up (FORM-11, 33, 34, 47; ruling C10).
+
+    Who works alone goes on to a group, and stays when none can be begun any more.
+    """
     _require_students_form(rules)
     _require_inviter(state, member_id)
-    _require_before(rules.last_answer_at, at)
+    _require_before(rules.last_start_at if state.alone else rules.last_answer_at, at)
     if validity(rules, state).valid and len(state.committed) > 1:
         raise RuleViolation("valid_group_stays")
 

@@ -90,6 +90,7 @@ def test_a_start_needs_students_forming_time_and_freedom():
     for values, more, code in [
         ({"by_students": False}, {}, "staff_form_groups"),
         ({"last_invitation_at": PAST}, {}, "formation_closed"),
+        ({"last_answer_at": PAST}, {}, "formation_closed"),
         ({}, {"committed": True}, "already_grouped"),
         ({"minimum": 2}, {"alone": True}, "alone_not_allowed"),
     ]:
@@ -102,6 +103,7 @@ def test_only_the_inviter_invites_in_time_and_not_alone():
     for values, now, who, code in [
         ({"by_students": False}, state((A, IN)), A, "staff_form_groups"),
         ({"last_invitation_at": PAST}, state((A, IN)), A, "formation_closed"),
+        ({"last_answer_at": PAST}, state((A, IN)), A, "formation_closed"),
         ({}, state((A, IN), (B, YES)), B, "only_the_inviter"),
         ({}, state((A, IN), alone=True), A, "works_alone"),
     ]:
@@ -198,6 +200,7 @@ def test_the_inviter_breaks_up_what_is_invalid_or_only_theirs():
         ({}, state((A, IN), (B, YES)), B, "only_the_inviter"),
         ({}, state((A, IN), (B, YES)), A, "valid_group_stays"),
         ({"last_answer_at": PAST}, state((A, IN)), A, "formation_closed"),
+        ({"last_invitation_at": PAST}, state((A, IN), alone=True), A, "formation_closed"),
     ]:
         with refused(code):
             require_breaking_up(rules(**values), NOW, now, who)

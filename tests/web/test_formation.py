@@ -28,6 +28,13 @@ def course(world: World) -> Course:
     return Course(world)
 
 
+def end(course: Course, date: str) -> None:
+    """Let a date of the assignment be over."""
+    with course.world.app.app_context():
+        setattr(db.session.get_one(Assignment, course.id), date, now() - timedelta(minutes=1))
+        db.session.commit()
+
+
 @pytest.mark.shows("FORM-12", "FORM-13", "FORM-14", "FORM-15", "FORM-16", "FORM-8")
 def test_working_alone_uses_the_students_own_group_again_and_again(course: Course) -> None:
     assert "Do you work alone or in a group?" in words(course.page(course.ana))
@@ -227,23 +234,22 @@ def test_joining_refuses_the_other_invitations_and_nobody_is_in_two(course: Cour
 
 
 @pytest.mark.shows("FORM-44")
-@pytest.mark.parametrize("late", ["last_answer_at"])
-def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course, late: str) -> None:
+def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
-    with course.world.app.app_context():
-        setattr(db.session.get_one(Assignment, course.id), late, now() - timedelta(minutes=1))
-        db.session.commit()
+    end(course, "last_answer_at")
     assert "The time to join is over" in words(course.page(course.bo))
     assert "The time for this is over" in words(course.post(course.bo, f"groupings/{grouping}/accept", 422))
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
 
 
 @pytest.mark.shows("FORM-38")
-def test_after_the_last_invitation_nothing_is_begun_and_nobody_is_asked(course: Course) -> None:
+@pytest.mark.parametrize("date", ["last_invitation_at", "last_answer_at"])
+def test_after_the_only_date_nothing_is_begun_and_nobody_is_asked(course: Course, date: str) -> None:
     grouping = course.start(course.ana, "Cleo")
-    with course.world.app.app_context():
-        db.session.get_one(Assignment, course.id).last_invitation_at = now() - timedelta(minutes=1)
-        db.session.commit()
+    course.post(course.dan, "grouping/alone")
+    end(course, date)
+    assert "Work alone" not in words(course.bo.get(""))
+    assert "the time to form one is over" in words(course.bo.get(""))
     for who, what in (
         (course.bo, "grouping/start"),
         (course.bo, "grouping/alone"),
@@ -252,6 +258,14 @@ def test_after_the_last_invitation_nothing_is_begun_and_nobody_is_asked(course: 
         assert "The time for this is over" in words(course.post(who, what, 422, member_ids=[course.ids["Bo"]]))
     assert course.statuses(grouping) == {"Ana": "inviter", "Cleo": "pending"}
     assert len(course.people()) == 1
+    assert "Work with others instead" not in words(course.page(course.dan))  # nowhere to go from there
+    course.post(course.dan, f"groupings/{course.own(course.dan)}/break-up", 422)
+    assert ("Answer 1 invitation" in words(course.cleo.get(""))) == (date == "last_invitation_at")
+    if date == "last_answer_at":
+        course.post(course.cleo, f"groupings/{grouping}/accept", 422)
+        return
+    asked = words(course.ana.get(f"assignments/{course.id}/groupings/{grouping}/break-up"))
+    assert "can start a group" not in asked
     course.post(course.cleo, f"groupings/{grouping}/accept")  # the last answer may come later
 
 

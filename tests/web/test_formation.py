@@ -233,6 +233,28 @@ def test_joining_refuses_the_other_invitations_and_nobody_is_in_two(course: Cour
     assert course.statuses(second) == {"Bo": "inviter", "Cleo": "rejected"}
 
 
+@pytest.mark.shows("FORM-43", "FORM-30")
+@pytest.mark.parametrize("way", ["accepts", "starts", "alone", "code", "staff"])
+def test_an_invitation_that_a_seat_elsewhere_ends_is_told_and_written_down(world: World, way: str) -> None:
+    course = Course(world, min_size=1 if way == "alone" else 2)
+    grouping, other = course.start(course.ana, "Cleo"), course.start(course.bo, "Cleo")
+    code = course.world.stored(Group, name="bo_chen")[0].invite_code
+    {
+        "accepts": lambda: course.post(course.cleo, f"groupings/{other}/accept"),
+        "starts": lambda: course.post(course.cleo, "grouping/start"),
+        "alone": lambda: course.post(course.cleo, "grouping/alone"),
+        "code": lambda: course.cleo.post("join", code=code),
+        "staff": lambda: course.post(course.teacher, f"groupings/{other}/members", member_ids=[course.ids["Cleo"]]),
+    }[way]()
+    told = words(course.ana.get("notices").main)
+    assert "Cleo Diaz refused your invitation to the group “ana_berg”" in told
+    assert ("“ana_berg” for “A1” is not valid any more: 1 more needed" in told) == (way != "alone")
+    group = course.world.stored(Group, name="ana_berg")[0].id
+    line = "The tool ended the invitation of Cleo Diaz" if way == "staff" else "Cleo Diaz refused the invitation"
+    assert line in words(course.teacher.get(f"groups/{group}/history"))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Cleo": "rejected"}
+
+
 @pytest.mark.shows("FORM-44")
 def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")

@@ -224,8 +224,26 @@ def test_the_inviters_successor_is_an_admin_before_the_first_who_accepted():
 
 def test_what_is_typed_is_parted_and_counted_once():
     typed = "ana@x.example bo@x.example,\nAna Berg; Ana Berg\r\n s0001 ,, ana@x.example"
-    assert typed_invitees(typed) == ["ana@x.example", "bo@x.example", "Ana Berg", "s0001"]
-    assert typed_invitees(" ,\n ;") == []
+    assert typed_invitees(typed, KNOWN.__contains__) == ["ana@x.example", "bo@x.example", "Ana Berg", "s0001"]
+    assert typed_invitees(" ,\n ;", KNOWN.__contains__) == []
+
+
+KNOWN = {"Ana Berg", "Cleo Maria Diaz", "s0001", "s0002", "Ana"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("s0001 s0002", ["s0001", "s0002"]),
+        ("s0001 s9999", ["s0001", "s9999"]),
+        ("s0001 Cleo Maria Diaz Ana Berg", ["s0001", "Cleo Maria Diaz", "Ana Berg"]),
+        ("Ana Bergg", ["Ana Bergg"]),  # not Ana, whose other word nobody knows
+        ("bo@x.example Cleo Maria Diaz <cleo@x.example>", ["bo@x.example", "Cleo Maria Diaz", "cleo@x.example"]),
+        ("No One", ["No One"]),
+    ],
+)
+def test_blanks_part_what_is_known_and_no_name(typed, meant):
+    assert typed_invitees(typed, KNOWN.__contains__) == meant
 
 
 def test_a_clone_takes_who_is_in_for_good_and_still_here():

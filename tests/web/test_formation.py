@@ -214,6 +214,22 @@ def test_the_right_ones_are_invited_and_the_others_named_with_the_reason(world: 
     assert "Tick a classmate" in words(course.post(course.ana, f"groupings/{grouping}/invite", 422))
 
 
+@pytest.mark.shows("FORM-39")
+def test_names_of_every_script_and_numbers_between_blanks_find_their_people(world: World) -> None:
+    course = Course(world)
+    names = ("Hans Groß", "Γιώργος Παππάς", "Zoe\u0308 Müller")
+    for name in names:
+        world.member(name)
+    for number in ("n0002", "n0003"):
+        world.member(f"Number {number}", student_number=number)
+    grouping = course.start(course.ana)
+    typed = "Hans Groß, Γιώργος Παππάς\nZoë  Müller\nN0002 n0003, bo@students.example Cleo Diaz"
+    course.post(course.ana, f"groupings/{grouping}/invite", typed=typed)
+    page = words(course.page(course.ana))
+    for name in (*names, "Number n0002", "Number n0003", "Bo Chen", "Cleo Diaz"):
+        assert f"{name} Invited" in page
+
+
 @pytest.mark.shows("FORM-42")
 def test_who_refused_can_be_asked_again_in_the_same_row(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 from uuid import UUID
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 
 
 class Status(StrEnum):
@@ -150,7 +150,10 @@ def require_start(rules: Rules, at: datetime, *, committed: bool, alone: bool) -
 
 
 def require_inviting(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless somebody may invite at all: only the inviter, in time, and not alone (FORM-15, 46)."""
+    """Raise RuleViolation unless somebody may invite at all: in time, and not alone; Forbidden for all but the inviter.
+
+    FORM-15, FORM-46.
+    """
     _require_students_form(rules)
     _require_before(rules.last_start_at, at)
     _require_inviter(state, member_id)
@@ -223,14 +226,14 @@ def require_refusal(state: State, member_id: UUID) -> None:
 
 
 def require_cancelling(state: State, member_id: UUID, invitee: UUID) -> None:
-    """Raise RuleViolation unless the inviter takes back what nobody answered yet (FORM-45)."""
+    """Raise RuleViolation unless nobody answered what the inviter takes back, Forbidden for others (FORM-45)."""
     _require_inviter(state, member_id)
     if state.status_of(invitee) is not Status.PENDING:
         raise RuleViolation("already_answered")
 
 
 def require_clearing(state: State, member_id: UUID, invitee: UUID) -> None:
-    """Raise RuleViolation unless the inviter removes somebody who refused from view (FORM-45)."""
+    """Raise RuleViolation unless the inviter removes who refused from view, Forbidden for others (FORM-45)."""
     _require_inviter(state, member_id)
     if state.status_of(invitee) is not Status.REJECTED:
         raise RuleViolation("not_rejected")
@@ -248,9 +251,10 @@ def require_leaving(rules: Rules, at: datetime, state: State, member_id: UUID) -
 
 
 def require_breaking_up(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless the inviter may break the grouping up (FORM-11, 33, 34, 47; ruling C10).
+    """Raise RuleViolation unless the grouping may be broken up (FORM-11, 33, 47; ruling C10).
 
-    Who works alone goes on to a group, and stays when none can be begun any more.
+    Forbidden for all but the inviter (FORM-34). Who works alone goes on to a group, and stays when none can be begun
+    any more.
     """
     _require_students_form(rules)
     _require_inviter(state, member_id)
@@ -351,4 +355,4 @@ def _require_before(deadline: datetime | None, at: datetime) -> None:
 
 def _require_inviter(state: State, member_id: UUID) -> None:
     if state.status_of(member_id) is not Status.INVITER:
-        raise RuleViolation("only_the_inviter")
+        raise Forbidden("only_the_inviter")

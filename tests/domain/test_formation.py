@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.formation import (
     Candidate,
     Rules,
@@ -50,7 +50,7 @@ def rules(**values: object) -> Rules:
 
 
 def refused(code: str):
-    return pytest.raises(RuleViolation, match=f"^{code}")
+    return pytest.raises((RuleViolation, Forbidden), match=f"^{code}")
 
 
 @pytest.mark.parametrize(("minimum", "maximum", "code"), [(0, None, "minimum_too_small"), (3, 2, "maximum_below")])
@@ -202,8 +202,9 @@ def test_the_inviter_breaks_up_what_is_invalid_or_only_theirs():
         ({"last_answer_at": PAST}, state((A, IN)), A, "formation_closed"),
         ({"last_invitation_at": PAST}, state((A, IN), alone=True), A, "formation_closed"),
     ]:
-        with refused(code):
+        with refused(code) as error:
             require_breaking_up(rules(**values), NOW, now, who)
+        assert isinstance(error.value, Forbidden) == (code == "only_the_inviter")
 
 
 def test_the_first_whom_staff_add_is_the_inviter():

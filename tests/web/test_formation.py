@@ -106,7 +106,7 @@ def test_the_story_of_a_mandatory_group(world: World) -> None:
     assert "Not valid" not in words(course.page(course.ana))
     assert "Not valid" not in words(course.bo.get(""))
     course.post(course.dan, f"groupings/{grouping}/refuse")
-    assert "Only who started" in words(course.post(course.bo, f"groupings/{grouping}/break-up", 422))
+    assert "Only who started" in words(course.post(course.bo, f"groupings/{grouping}/break-up", 403))
     course.post(course.ana, f"groupings/{grouping}/break-up")
     assert course.statuses(grouping) == {}
     assert course.people() == {}
@@ -327,7 +327,7 @@ def test_the_inviter_takes_back_and_clears_and_nobody_else(course: Course) -> No
     course.post(course.bo, f"groupings/{grouping}/accept")
     course.post(course.cleo, f"groupings/{grouping}/refuse")
     at = f"groupings/{grouping}/invitations"
-    assert "Only who started" in words(course.post(course.bo, f"{at}/{course.ids['Dan']}/cancel", 422))
+    assert "Only who started" in words(course.post(course.bo, f"{at}/{course.ids['Dan']}/cancel", 403))
     assert "answered already" in words(course.post(course.ana, f"{at}/{course.ids['Bo']}/cancel", 422))
     course.post(course.ana, f"{at}/{course.ids['Dan']}/cancel")
     course.post(course.ana, f"{at}/{course.ids['Cleo']}/clear")
@@ -339,7 +339,7 @@ def test_who_accepted_cannot_invite(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
     course.post(course.bo, f"groupings/{grouping}/accept")
     assert "Invite classmates" not in words(course.page(course.bo))
-    refused = course.post(course.bo, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"]])
+    refused = course.post(course.bo, f"groupings/{grouping}/invite", 403, member_ids=[course.ids["Cleo"]])
     assert "Only who started" in words(refused)
 
 

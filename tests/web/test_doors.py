@@ -1,5 +1,6 @@
 """Coming into groups: codes, links inside and outside a launch, the list, requests, and what the rules refuse."""
 
+import secrets
 from datetime import timedelta
 from uuid import uuid4
 
@@ -56,6 +57,29 @@ def test_each_wrong_code_is_told_in_its_own_words(team: Team) -> None:
     assert "switched it off" in words(team.otto.post("join", 422, code=code))
     assert "Otto" not in team.roles
     assert not team.world.stored(InviteUse)
+
+
+@pytest.mark.shows("TEAM-38")
+def test_a_code_that_another_group_has_is_drawn_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random source that gives the same again: in a group of students, and in those that the tool makes itself."""
+    drawn: list[str] = []
+
+    def choice(letters: str) -> str:
+        drawn.append("drawn")
+        return "A" if len(drawn) <= 3 * 12 else secrets.SystemRandom().choice(letters)
+
+    monkeypatch.setattr("lti_tool.domain.invites.secrets.choice", choice)
+    team.fritz.post(f"groups/new/{team.set_id}", name="foxes")
+    team.otto.post(f"groups/new/{team.set_id}", name="owls")
+    codes = {row.name: row.invite_code for row in team.world.stored(Group)}
+    assert codes["foxes"] == "A" * 12
+    assert len(codes["owls"]) == 12
+    assert len(drawn) == 4 * 12
+    drawn.clear()
+    team.teacher.post("roster/members/new", name="Nia Doe", git_username_status="unknown")
+    codes = {row.name: row.invite_code for row in team.world.stored(Group)}
+    assert "nia_doe" in codes
+    assert len(set(codes.values())) == len(codes)
 
 
 @pytest.mark.shows("TEAM-43")

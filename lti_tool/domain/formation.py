@@ -4,11 +4,10 @@ A grouping is who works together on one assignment. Nothing here knows the store
 ask these rules, and write what they allow.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
 from uuid import UUID
 
 from lti_tool.domain.errors import Forbidden, RuleViolation
@@ -25,7 +24,6 @@ class Status(StrEnum):
 
 COMMITTED = frozenset({Status.INVITER, Status.ACCEPTED})
 COUNTED = COMMITTED | {Status.PENDING}
-LONGEST_NAME = 8  # words that are looked for as one name where several are typed without a comma
 
 
 @dataclass(frozen=True)
@@ -282,38 +280,6 @@ def successor(state: State, leaving: UUID, admins: Collection[UUID] = ()) -> UUI
         return None
     accepted = [seat.member_id for seat in state.seats if seat.status is Status.ACCEPTED]
     return next((member for member in accepted if member in admins), accepted[0] if accepted else None)
-
-
-def typed_invitees(text: str, is_known: Callable[[str], bool]) -> list[str]:
-    """Return the names, numbers and addresses that somebody typed, each once, in their order (FORM-39).
-
-    Commas, semicolons and line breaks part them, and so do addresses, with the blanks around them. Other blanks do
-    where what they part is known (`is_known`) and the whole is not, because people have names with blanks in them.
-    """
-    lines = [part for line in text.replace(";", ",").splitlines() for part in line.split(",")]
-    found: dict[str, None] = {}
-    for line in lines:
-        for is_address, run in groupby(line.split(), lambda word: "@" in word):
-            words = list(run)
-            pieces = [word.strip("<>") for word in words] if is_address else _parted(words, is_known)
-            found.update(dict.fromkeys(pieces))
-    return list(found)
-
-
-def _parted(words: Sequence[str], is_known: Callable[[str], bool]) -> list[str]:
-    """Part words into the longest known ones from the left; all are one when a word is left over that is no number."""
-    whole, found, place = " ".join(words), [], 0
-    if is_known(whole):
-        return [whole]
-    while place < len(words):
-        most = min(len(words) - place, LONGEST_NAME)
-        runs = (" ".join(words[place : place + size]) for size in range(most, 0, -1))
-        run = next(filter(is_known, runs), words[place])
-        if not is_known(run) and not any(map(str.isdigit, run)):
-            return [whole]
-        found.append(run)
-        place += len(run.split())
-    return found
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.formation import typed_invitees
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.typed_people import typed_invitees
 from lti_tool.models import RosterMember, db
 from lti_tool.services.group_sets import students_query
 from lti_tool.services.groupings import committed_of, sections_of

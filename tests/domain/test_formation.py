@@ -30,10 +30,10 @@ from lti_tool.domain.formation import (
     require_start,
     status_on_entry,
     successor,
-    typed_invitees,
     validity,
     visible_seats,
 )
+from lti_tool.domain.typed_people import typed_invitees
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PAST, LATER = NOW - timedelta(minutes=1), NOW + timedelta(minutes=1)

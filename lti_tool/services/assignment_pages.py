@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -110,10 +111,16 @@ class OwnAssignment:
     missing: int = 0
 
     @property
+    def until(self) -> datetime | None:
+        """Return the last moment to answer the invitations, or to begin where there are none."""
+        rules = rules_of(self.row)
+        return rules.last_answer_at if self.invitations else rules.last_start_at
+
+    @property
     def needs_action(self) -> bool:
         """Say whether the student has something to answer or to begin, and still may."""
-        closed = self.row.last_invitation_at is not None and now() > self.row.last_invitation_at
-        return self.row.formed_by == "students" and bool(self.invitations or not (self.has_place or closed))
+        still = self.until is None or now() <= self.until
+        return self.row.formed_by == "students" and still and bool(self.invitations or not self.has_place)
 
 
 def list_assignments(course_id: UUID) -> list[AssignmentSummary]:

@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.formation import Rules, State, Status, Validity
 from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
 from lti_tool.services.assignments import get_assignment
@@ -81,7 +81,7 @@ class _Viewed:
 
 @dataclass(frozen=True)
 class FormationPage:
-    """Everything that a student's page of an assignment shows; `refused`: each act that is not open, and why.
+    """Everything that a student's page of an assignment shows; `refusals`: each act that is not open, and why.
 
     `unclear`: names that several free classmates have whom nothing tells apart that students may see.
     """
@@ -90,14 +90,24 @@ class FormationPage:
     rules: Rules
     own: OwnGrouping | None
     invitations: Sequence[Invitation]
-    refused: dict[str, str]
+    refusals: Mapping[str, RuleViolation | Forbidden]
     answers_open: bool
     classmates: Sequence[Classmate] = ()
     unclear: Sequence[str] = ()
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Return the code of why each act is not open."""
+        return {act: error.code for act, error in self.refusals.items()}
+
     def may(self, act: str) -> bool:
         """Say whether the student may do this now."""
-        return act not in self.refused
+        return act not in self.refusals
+
+    def require(self, act: str) -> None:
+        """Raise RuleViolation or Forbidden, as the act itself would, when it is not open."""
+        if act in self.refusals:
+            raise self.refusals[act]
 
 
 def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> FormationPage:
@@ -117,14 +127,14 @@ def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> For
         for grouping, name in mine
         if states[grouping.id].status_of(member_id) is Status.PENDING
     ]
-    refused = _refused_acts(rules, at, states[own.row.id] if own else None, member_id)
-    free = _free(course_id, row, member_id, own) if own and "invite" not in refused else []
+    refusals = _refusals(rules, at, states[own.row.id] if own else None, member_id)
+    free = _free(course_id, row, member_id, own) if own and "invite" not in refusals else []
     return FormationPage(
         row=row,
         rules=rules,
         own=own,
         invitations=invitations,
-        refused=refused,
+        refusals=refusals,
         answers_open=rules.by_students and (rules.last_answer_at is None or at <= rules.last_answer_at),
         classmates=[Classmate(m.id, m.name, apart.get(m.id)) for m in free if apart.get(m.id, "") is not None],
         unclear=sorted({m.name for m in free if apart.get(m.id, "") is None}),
@@ -172,7 +182,7 @@ def _invitation(row: Grouping, name: str, state: State, names: dict[UUID, str]) 
     return Invitation(row.id, name, inviter, [names[member] for member in state.committed])
 
 
-def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID) -> dict[str, str]:
+def _refusals(rules: Rules, at: datetime, own: State | None, member_id: UUID) -> dict[str, RuleViolation | Forbidden]:
     """Return why each act is not open, by asking the very rules that the acts themselves ask."""
     committed, state = own is not None, own or State()
     asked: dict[str, Callable[[], None]] = {
@@ -182,10 +192,10 @@ def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID
         "leave": lambda: rules_.require_leaving(rules, at, state, member_id),
         "break_up": lambda: rules_.require_breaking_up(rules, at, state, member_id),
     }
-    refused = {}
+    refusals: dict[str, RuleViolation | Forbidden] = {}
     for act in ACTS:
         try:
             asked[act]()
-        except RuleViolation as error:
-            refused[act] = error.code
-    return refused
+        except (RuleViolation, Forbidden) as error:
+            refusals[act] = error
+    return refusals

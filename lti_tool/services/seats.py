@@ -28,6 +28,7 @@ from lti_tool.services import heirs, history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.grouping_news import telling_if_invalid
+from lti_tool.services.invitations import refuse_others
 from lti_tool.services.memberships import append_members, raise_inviters
 from lti_tool.services.people import names_of
 
@@ -94,7 +95,7 @@ def seat_all(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> No
         except IntegrityError:
             raise RuleViolation("already_grouped") from None
         if committed:
-            _refuse_others(assignment_id, [place.member_id for place in committed])
+            refuse_others(viewer, assignment_id, [place.member_id for place in committed])
     if committed:
         _enter_groups(viewer, committed)
 
@@ -135,21 +136,6 @@ def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
         db.session.execute(update(GroupingMembership), changed)
     if new:
         db.session.execute(insert(GroupingMembership), new)
-
-
-def _refuse_others(assignment_id: UUID, member_ids: Collection[UUID]) -> None:
-    """Refuse the invitations of people who have a seat for good now."""
-    db.session.execute(
-        update(GroupingMembership)
-        .where(
-            GroupingMembership.assignment_id == assignment_id,
-            GroupingMembership.member_id.in_(member_ids),
-            GroupingMembership.ended_at.is_(None),
-            GroupingMembership.status == Status.PENDING,
-        )
-        .values(status=Status.REJECTED, changed_at=now())
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _enter_groups(viewer: Viewer, places: Sequence[Place]) -> None:

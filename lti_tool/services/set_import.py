@@ -28,6 +28,7 @@ from lti_tool.models import (
 from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
+from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.group_names import carry_names
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
@@ -242,7 +243,7 @@ def _store(
 def _add_groups(course_id: UUID, added: Sequence[tuple[UUID, ProposedGroup]]) -> None:
     fixed = {"course_id": course_id, "origin": Origin.LOCAL, "description": "", "created_at": now()}
     if added:
-        db.session.execute(insert(Group), [{"id": key, "name": group.name, **fixed} for key, group in added])
+        insert_groups([{"id": key, "name": group.name, **fixed} for key, group in added])
 
 
 def _list_groups(set_id: UUID, group_ids: Sequence[UUID]) -> None:

@@ -36,10 +36,17 @@ class CanvasClient:
         found: dict[str, bool] = self._get(path, "GET /courses/:course_id/permissions", params).json()
         return found
 
-    def get_users(self, course_id: str, include: Iterable[str], on_page: OnPage = ignore_pages) -> list[Json]:
-        """Read everybody of a course in every state that counts (canvas.md 7.2)."""
+    def get_users(
+        self,
+        course_id: str,
+        include: Iterable[str],
+        on_page: OnPage = ignore_pages,
+        user_ids: Iterable[str] = (),
+    ) -> list[Json]:
+        """Read everybody of a course in every state that counts, or those of `user_ids` (canvas.md 7.2)."""
         params = [("include[]", name) for name in include]
         params += [("enrollment_state[]", state) for state in ROSTER_STATES]
+        params += [("user_ids[]", user_id) for user_id in user_ids]
         return self._list(f"/courses/{course_id}/users", "GET /courses/:course_id/users", params, on_page)
 
     def get_some_users(self, course_id: str, include: Iterable[str]) -> list[Json]:
@@ -56,8 +63,9 @@ class CanvasClient:
         return found
 
     def get_sections(self, course_id: str) -> list[Json]:
-        """Read the sections of a course, names only: who is in them stands in the users' enrolments."""
-        return self._list(f"/courses/{course_id}/sections", "GET /courses/:course_id/sections")
+        """Read the sections of a course and how many students each has: who they are the users' enrolments tell."""
+        params = [("include[]", "total_students")]
+        return self._list(f"/courses/{course_id}/sections", "GET /courses/:course_id/sections", params)
 
     def get_group_categories(self, course_id: str, includes: Iterable[str] = ()) -> list[Json]:
         """Read the group sets of a course, in Canvas's order; the parameter really is `includes` (canvas.md 2.1)."""

@@ -17,7 +17,7 @@ from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
-from lti_tool.services.roster import Merged, merge_roster
+from lti_tool.services.roster import Merged, merge_roster, read_known_people
 from lti_tool.services.tool import Tool
 
 
@@ -137,11 +137,18 @@ def fetch(
         return RemoteCourse(roster=_fetch_by_nrps(tool, course, course.memberships_url, report, progress))
     gateway = gateways.open_gateway(tool, course_id)
     known_ids = read_known_ids(course_id) if wanted.groups else frozenset()
+    known_people = read_known_people(course_id)
     release()
     try:
         if wanted.groups:
             ask_rights(gateway, course_id, _needed(wanted), hear)
-        return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress, known_ids=known_ids)
+        return gateway.pull(
+            roster=wanted.roster,
+            groups=wanted.groups,
+            progress=progress,
+            known_ids=known_ids,
+            known_people=known_people,
+        )
     finally:
         report.calls = gateway.calls
 

@@ -365,10 +365,25 @@ def test_an_import_leaves_empty_cells_empty():
     assert canvas_csv.write(rows) == b'canvas_user_id,canvas_group_id,group_name\n5,9,\n6,,"A ""b"", c"\n'
 
 
-def test_a_token_that_sees_one_section_only_is_told_instead_of_dropping_the_others(canvas):
+@pytest.mark.parametrize("halves", [(True, True), (True, False), (False, True)])
+def test_a_token_that_sees_one_section_only_is_told_instead_of_dropping_the_others(canvas, halves):
     bound = [str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"]][1]
+    site, (roster, groups) = canvas.demo.hub.sites["canvas"], halves
+
+    def pull():
+        return canvas.gateway(token=f"demo-user-{bound}").pull(roster=roster, groups=groups)
+
     with pytest.raises(LmsRefused, match="people_hidden"):
-        canvas.gateway(token=f"demo-user-{bound}").pull(roster=True, groups=True)
+        pull()
+    rows = [e for e in site.course_enrolments(int(canvas.course_id)) if e.section]
+    first, own, third = sorted({e.section for e in rows})
+    for row in rows:
+        row.section = own if row.section == first else row.section
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        pull()  # most people are shown now
+    for row in rows:
+        row.section = own if row.section == third else row.section
+    assert pull() == canvas.gateway().pull(roster=roster, groups=groups)  # she is bound, and all are shown to her
 
 
 def test_taking_many_out_of_many_groups_reads_the_set_once(canvas):

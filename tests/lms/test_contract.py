@@ -63,8 +63,8 @@ def known_people(site):
 
 @pytest.mark.shows("PULL-10")
 def test_nobody_is_missed_who_moves_up_a_page_because_another_leaves(site, monkeypatch):
-    monkeypatch.setattr(canvas_client, "PER_PAGE", 10)
-    monkeypatch.setattr(moodle_client, "PEOPLE_PER_PAGE", 10)
+    monkeypatch.setattr(canvas_client, "PER_PAGE", 6)
+    monkeypatch.setattr(moodle_client, "PEOPLE_PER_PAGE", 6)
     known, before = known_people(site), site.state()
     site.faults(leaves_between_pages=known[0])
     remote = site.gateway().pull(roster=True, groups=True, known_people=known)

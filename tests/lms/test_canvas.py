@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from lti_tool.demo import canvas_api, canvas_groups
+from lti_tool.demo import canvas_api, canvas_groups, canvas_json
 from lti_tool.demo.model import Token
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions
@@ -384,6 +384,50 @@ def test_a_token_that_sees_one_section_only_is_told_instead_of_dropping_the_othe
     for row in rows:
         row.section = own if row.section == third else row.section
     assert pull() == canvas.gateway().pull(roster=roster, groups=groups)  # she is bound, and all are shown to her
+
+
+@pytest.fixture
+def hidden(canvas):
+    """A set of 12 groups, each with somebody inactive of another section than the one whose teacher reads it."""
+    site = canvas.demo.hub.sites["canvas"]
+    bound = [str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"]][1]
+    set_id = canvas.outsider("create_set", name="Old")["set_id"]
+    ids = [str(canvas.outsider("create_group", set_id=set_id, name=f"G {n}")["group_id"]) for n in range(12)]
+    section = min(e.section for e in site.course_enrolments(int(canvas.course_id)) if e.section)
+    held = {}
+    for group_id in ids:
+        person = canvas.outsider("enrol")["user_id"]
+        canvas.outsider("add_member", group_id=group_id, user_id=person)
+        canvas.outsider("set_state", user_id=person, state="inactive")
+        (row,) = site.enrolments_of(int(canvas.course_id), person)
+        row.section, held[group_id] = section, str(person)
+    return canvas.gateway(token=f"demo-user-{bound}"), str(set_id), held
+
+
+def test_members_whom_a_bound_token_s_list_lacks_are_neither_lost_here_nor_in_canvas(canvas, hidden, monkeypatch):
+    gateway, set_id, held = hidden
+    found = {group.lms_group_id: group.member_ids for group in gateway.read_group_set(set_id).groups}
+    assert found == {group_id: (person,) for group_id, person in held.items()}
+    students = canvas.students(12)
+    change = tuple(GroupChange(g, None, (one,)) for g, one in zip(held, students, strict=True))
+    gateway.push(set_id, GroupSetPush(change=change))
+    wanted = {g: {held[g], one} for g, one in zip(held, students, strict=True)}
+    assert {g: canvas.members(g) for g in held} == wanted
+    monkeypatch.setattr(canvas_sets, "MOST_HIDDEN", 11)
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        gateway.read_group_set(set_id)
+
+
+def test_a_group_of_which_canvas_shows_fewer_than_it_counts_is_not_written_anew(canvas, hidden, monkeypatch):
+    gateway, set_id, held = hidden
+    monkeypatch.setattr(canvas_json, "member_people", lambda group: [])
+    monkeypatch.setattr(canvas_groups, "member_people", lambda group: [])
+    students = canvas.students(12)
+    for groups in (list(held)[:1], list(held)):  # read one by one, and with the whole set
+        people = students if len(groups) == 1 else students[:1]
+        with pytest.raises(LmsRefused, match="people_hidden"):
+            gateway.push(set_id, GroupSetPush(change=tuple(GroupChange(g, None, tuple(people)) for g in groups)))
+    assert [canvas.members(g) for g in held] == [{one} for one in held.values()]
 
 
 def test_taking_many_out_of_many_groups_reads_the_set_once(canvas):

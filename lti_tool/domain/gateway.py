@@ -252,8 +252,8 @@ class LmsGateway(Protocol):
 
         `known_ids`: groups that the course had before; an LMS that withholds groups without an error is asked for
         those that it does not list, so that a hidden one is no deleted one. `known_people`: who was in the course
-        before and has not left; those whom a list lacks are asked for again, so that one who was missed or is kept
-        from view has not left either: the first is on the roster, the second is LmsRefused("people_hidden").
+        before and has not left; those whom a list lacks are asked for again: who was only missed is on the roster, and
+        for whom the LMS shows to be there all the same, though it hides them, it is LmsRefused("people_hidden").
         """
 
     def read_managers(self) -> frozenset[str] | None:

@@ -23,7 +23,6 @@ from lti_tool.lms.canvas_client import CanvasClient, Json
 from lti_tool.lms.canvas_http import CanvasHttp, ServiceAccess, Token
 from lti_tool.lms.canvas_push import CanvasPush
 from lti_tool.lms.paging import OnPage
-from lti_tool.lms.presence import require_most
 from lti_tool.outbound import Outbound
 
 WRITE_PERMISSIONS = ("manage_groups_add", "manage_groups_manage", "manage_groups_delete")
@@ -120,10 +119,7 @@ class CanvasGateway:
         users, missing = canvas_roster.read_users(self.client, self._course_id, include, known_people, told)
         all_members = canvas_roster.require_members(users, listed)
         sections = self._sections() if roster or missing or not all_members else None
-        if sections is None:
-            require_most(len(users), len(known_people))
-        else:
-            canvas_roster.require_unbound(users, sections)
+        canvas_roster.require_unbound(users, sections or ())
         return RemoteCourse(
             roster=canvas_people.roster(users, sections) if roster else None,
             groups=self._groups(categories, listed, users) if groups else None,

@@ -29,6 +29,8 @@ class Wanted:
     groups: bool
 
 
+# While memberships are synced the name of each fifth group is told (seed 001).
+NAMED_EVERY = 5
 WANTED_BY_KIND: Mapping[str, Wanted] = {
     "roster": Wanted(roster=True, groups=False),
     "groups": Wanted(roster=False, groups=True),
@@ -119,8 +121,7 @@ def _tell_saving(course_id: UUID, groups: RemoteGroups, progress: Progress) -> N
     held = list(dict.fromkeys(group_id for group_set in sets for group_id in group_set.group_ids))
     names = {group.lms_group_id: group.name for group in groups.groups}
     progress(Step.SYNCING_MEMBERS, 0, 0, str(len(held)))
-    every = runs.PACED[Step.SYNCING_MEMBERS]
-    for index in range(every, len(held), every):
+    for index in range(NAMED_EVERY, len(held), NAMED_EVERY):
         progress(Step.SYNCING_MEMBERS, index + 1, len(held), names[held[index]])
 
 

@@ -131,7 +131,7 @@ class CanvasGateway:
     def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
         """Ask in one call for the names of the course's sets; Canvas lets groups share a name (canvas.md 2.4, 3.3)."""
         categories = self.client.get_group_categories(self._course_id)
-        return NameClashes(any(str(c.get("name")) == set_name.strip() for c in categories))
+        return NameClashes(any(c.get("name") == set_name.strip() for c in categories))
 
     def create_group_set(self, name: str, options: SetOptions = NO_OPTIONS) -> str:
         """Make an empty group set; raise LmsRefused("set_name_taken") when Canvas refuses the name."""

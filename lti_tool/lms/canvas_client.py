@@ -145,7 +145,8 @@ class CanvasClient:
         """Change a group set and return it; what is None stays as it is, and an option named in `off` is taken away.
 
         Canvas resets what a PUT does not name and then overwrites every group's own limit (canvas.md 2.3); so the
-        set is read first and all four values are sent. Raise as `create_group_category`, and as `require_unrenamed`.
+        set is read first and all four values are sent. Raise as `create_group_category`, and as `require_unrenamed`;
+        LmsRefused("set_unnamed") for a set without a name, of which Canvas saves nothing until it has one (2.4).
         """
         now = self.get_group_category(category_id)
         require_unrenamed(str(now.get("name") or UNNAMED_SET), name_before, name)
@@ -155,7 +156,9 @@ class CanvasClient:
             "group_limit": now.get("group_limit") if group_limit is None else group_limit,
         }
         options |= dict.fromkeys(off)
-        wanted = str(now.get("name")) if name is None else name
+        wanted = str(now.get("name") or "") if name is None else name
+        if name is None and not wanted.strip():
+            raise LmsRefused("set_unnamed", host=host_of(self.api))
         _require_set_values(wanted, options)
         form: Form = [("name", wanted), *((key, "" if value is None else value) for key, value in options.items())]
         if now.get("self_signup_end_at"):

@@ -100,6 +100,20 @@ def test_renaming_a_set_keeps_all_its_other_settings(canvas, client):
     )
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_set_without_a_name_is_given_one_before_anything_else_of_it_changes(canvas, nothing):
+    gateway, limit = canvas.gateway(), SetOptions(group_limit=3)
+    set_id = gateway.create_group_set("Set")
+    row = canvas.demo.hub.sites["canvas"].sets[int(set_id)]
+    row.name = nothing
+    with pytest.raises(LmsRefused, match="set_unnamed"):  # Canvas would say "Name is required" of the name unsent
+        gateway.edit_group_set(set_id, None, limit)
+    assert (row.name, row.group_limit) == (nothing, None)
+    assert not gateway.find_clashes("None", [])
+    gateway.edit_group_set(set_id, "Named", limit, "Unnamed Category")
+    assert (row.name, row.group_limit) == ("Named", 3)
+
+
 @pytest.mark.shows("PUSH-10", "PUSH-12", "PUSH-15", "PULL-52")
 def test_members_are_left_replaced_or_emptied(canvas, client):
     category = client.create_group_category(canvas.course_id, "Set")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from lti_tool.domain.errors import LmsError
@@ -57,7 +56,7 @@ def run_preview(tool: Tool, run: SyncRun, report: Report, also: Progress = no_pr
 
 def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:
     """Fetch the wanted halves to their end and store them; an error leaves the store as it was."""
-    remote = fetch(tool, course_id, wanted, report, progress, hear=partial(store_rights, tool))
+    remote = fetch(tool, course_id, wanted, report, progress, hear=store_rights)
     if remote.roster is not None:
         progress(Step.SAVING_ROSTER, 0, 0)
     if remote.groups is not None:

@@ -40,6 +40,7 @@ from lti_tool.services.mirror import (
     store_mirror,
 )
 from lti_tool.services.removal import list_left_out
+from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
 
 # Errors that come before anything of a set was changed in the LMS.
@@ -87,16 +88,17 @@ def preview_push(course_id: UUID) -> Report:
 
 def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress: Progress = no_progress) -> None:
     """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it."""
+    gateway: LmsGateway | None = None
     try:
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
-        try:
-            _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
-        finally:
-            report.calls += gateway.calls
+        _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
     except LmsError as error:
         _store_failure(set_id, error)
+        heed_refusal(gateway, course_id, error)
         raise
+    finally:
+        report.calls += gateway.calls if gateway else 0
 
 
 def _begin_try(set_id: UUID) -> bool:

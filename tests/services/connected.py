@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from lti_tool.domain.clock import now
 from lti_tool.domain.sync import UNGROUPED_SET_ID
-from lti_tool.models import Course, GroupSet, RosterMember, db, transaction
-from lti_tool.services import lms_changes
+from lti_tool.models import GroupSet, RosterMember, db
+from lti_tool.services import asked_rights, lms_changes
 
 
 def open_set(classroom: Any, count: int = 3) -> UUID:
@@ -32,8 +31,7 @@ def _students(classroom: Any) -> set[str]:
 
 def allow_writing(classroom: Any) -> None:
     """Store that the LMS gave the right to write, as a pull of groups finds out."""
-    with transaction() as session:
-        session.execute(update(Course).where(Course.id == classroom.course_id).values(rights_asked_at=now()))
+    asked_rights.store_answer(classroom.course_id, None, None)
 
 
 def find_set(name: str) -> UUID:

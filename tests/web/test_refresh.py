@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsUnavailable
-from lti_tool.models import Course, GroupSet, db
+from lti_tool.models import GroupSet
 
 
 @pytest.fixture
@@ -62,9 +62,7 @@ def test_the_home_page_says_that_groups_are_read_only_and_where_the_right_is_giv
 ) -> None:
     course = type(world)(app).open_course(family=family)
     assert not course.browser().get("").select("#read-only")
-    with app.app_context():
-        db.session.get_one(Course, course.course_id).write_problem = "right_missing"
-        db.session.commit()
+    course.allow_writing("right_missing")
     page = course.browser().get("")
     assert "read-only" in page.select_one("#read-only").text
     assert place in page.text

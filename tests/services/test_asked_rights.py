@@ -1,4 +1,4 @@
-"""Who may write the LMS's groups is known of each access: a page offers its viewer what theirs can, and says why not."""
+"""What an access may write is known of each: a page offers its viewer what theirs can, and says why not the rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

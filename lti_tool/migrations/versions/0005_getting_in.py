@@ -188,6 +188,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
         'course': (sa.Column('copied_from', sa.Text(), nullable=True),),
+        'sync_run': (sa.Column('departures_accepted', sa.Integer(), server_default=sa.text('0'), nullable=False),),
         'mirrored_group': (sa.Column('description', sa.Text(), server_default='', nullable=False),),
         'undo_step': (sa.Column('kept_groups', sa.Text(), server_default='[]', nullable=False),),
         'deployment': (sa.Column('refused_at', TIME, nullable=True),),

@@ -3,12 +3,13 @@
 Nothing is asked here; services.rights asks.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import aliased
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.permissions import Permission, allowed
@@ -27,6 +28,7 @@ from lti_tool.models import (
 from lti_tool.services.access import Viewer
 
 NOT_ASKED = "rights_not_asked"
+RIGHT_COLUMNS = 9  # how many `with_write_right` adds
 
 
 class WriteRight(NamedTuple):
@@ -52,38 +54,50 @@ def store_answer(course_id: UUID, lender: UUID | None, write_problem: str | None
 
 
 def write_right(viewer: Viewer) -> WriteRight:
-    """Return what the access can that a change by this viewer would use, in one query; raise nothing.
+    """Return what the access can that a change by this viewer would use, in one query; raise nothing."""
+    query = with_write_right(select(Course.id).where(Course.id == viewer.course.id), viewer)
+    return view_right(viewer, db.session.execute(query).one()[1:])
+
+
+def with_write_right(query: Any, viewer: Viewer) -> Any:
+    """Add to a query the columns that `view_right` takes, so that a page needs no query of its own."""
+    mine, course, own, tools = aliased(CourseAccess), aliased(Course), aliased(AskedRight), aliased(AskedRight)
+    lent = and_(LmsGrant.registration_id == Registration.id, LmsGrant.lti_user_id == mine.lti_user_id)
+    return (
+        query.join(mine, mine.id == viewer.access_id)
+        .join(course, course.id == mine.course_id)
+        .join(Registration, Registration.id == course.registration_id)
+        .outerjoin(ServiceToken, ServiceToken.registration_id == Registration.id)
+        .outerjoin(OauthClient, OauthClient.registration_id == Registration.id)
+        .outerjoin(LmsGrant, lent)
+        .outerjoin(own, own.access_id == mine.id)
+        .outerjoin(tools, and_(tools.course_id == course.id, tools.access_id.is_(None)))
+        .add_columns(
+            Registration.family,
+            ServiceToken.set_at,
+            OauthClient.client_id,
+            LmsGrant.granted_at,
+            LmsGrant.error_code,
+            own.write_problem,
+            own.asked_at,
+            tools.write_problem,
+            tools.asked_at,
+        )
+    )
+
+
+def view_right(viewer: Viewer, columns: Sequence[Any]) -> WriteRight:
+    """Return what the access can that a change by this viewer would use.
 
     That is, as in `gateways.choose_access`, what they lent themselves, else the tool's own. Who may lend nothing
     changes nothing either, which pages tell by themselves.
     """
-    own, tools = aliased(AskedRight), aliased(AskedRight)
-    family, set_at, granted_at, error_code, client_id, of_own, of_tools = db.session.execute(
-        select(
-            Registration.family,
-            ServiceToken.set_at,
-            LmsGrant.granted_at,
-            LmsGrant.error_code,
-            OauthClient.client_id,
-            own,
-            tools,
-        )
-        .select_from(CourseAccess)
-        .join(Course, Course.id == CourseAccess.course_id)
-        .join(Registration, Registration.id == Course.registration_id)
-        .outerjoin(ServiceToken, ServiceToken.registration_id == Registration.id)
-        .outerjoin(OauthClient, OauthClient.registration_id == Registration.id)
-        .outerjoin(LmsGrant, _is_lent_in(Registration.id))
-        .outerjoin(own, own.access_id == CourseAccess.id)
-        .outerjoin(tools, and_(tools.course_id == Course.id, tools.access_id.is_(None)))
-        .where(CourseAccess.id == viewer.access_id)
-        .execution_options(populate_existing=True)
-    ).one()
+    family, set_at, client_id, granted_at, error_code, *asked = columns
     lends = family == "canvas" and allowed(viewer.actor, Permission.LEND_ACCESS)
     if lends and granted_at is not None and error_code is None:
-        return _said(of_own, granted_at)
+        return _said(*asked[:2], since=granted_at)
     if family not in ("canvas", "moodle") or set_at is not None:
-        return _said(of_tools, set_at)
+        return _said(*asked[2:], since=set_at)
     if family == "canvas" and not lends:
         return WriteRight(None)
     return WriteRight(error_code or ("grant_missing" if client_id else "token_missing"))
@@ -91,28 +105,22 @@ def write_right(viewer: Viewer) -> WriteRight:
 
 def right_of(course_id: UUID, lender: UUID | None) -> WriteRight:
     """Return what the LMS said of the access that a person of the course lent, or of the tool's own (None)."""
+    lent = and_(LmsGrant.registration_id == Course.registration_id, LmsGrant.lti_user_id == CourseAccess.lti_user_id)
     row = db.session.execute(
-        select(AskedRight, LmsGrant.granted_at, ServiceToken.set_at)
+        select(AskedRight.write_problem, AskedRight.asked_at, LmsGrant.granted_at, ServiceToken.set_at)
         .join(Course, Course.id == AskedRight.course_id)
         .outerjoin(CourseAccess, CourseAccess.id == AskedRight.access_id)
-        .outerjoin(LmsGrant, _is_lent_in(Course.registration_id))
+        .outerjoin(LmsGrant, lent)
         .outerjoin(ServiceToken, ServiceToken.registration_id == Course.registration_id)
         .where(AskedRight.course_id == course_id, AskedRight.access_id == lender)
-        .execution_options(populate_existing=True)
     ).one_or_none()
     if row is None:
-        return _said(None, None)
-    asked, granted_at, set_at = row
-    return _said(asked, granted_at if lender else set_at)
-
-
-def _is_lent_in(registration_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
-    """Return what ties the person of a CourseAccess to what they lent."""
-    return and_(LmsGrant.registration_id == registration_id, LmsGrant.lti_user_id == CourseAccess.lti_user_id)
-
-
-def _said(asked: AskedRight | None, since: datetime | None) -> WriteRight:
-    """Return an answer, unless it was about an access that another has replaced since; without one nobody knows."""
-    if asked is None or (since is not None and asked.asked_at < since):
         return WriteRight(NOT_ASKED)
-    return WriteRight(asked.write_problem, asked.asked_at)
+    return _said(row.write_problem, row.asked_at, since=row.granted_at if lender else row.set_at)
+
+
+def _said(problem: str | None, asked_at: datetime | None, *, since: datetime | None) -> WriteRight:
+    """Return an answer, unless it was about an access that another has replaced `since`; without one nobody knows."""
+    if asked_at is None or (since is not None and asked_at < since):
+        return WriteRight(NOT_ASKED)
+    return WriteRight(problem, asked_at)

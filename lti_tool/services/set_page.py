@@ -22,7 +22,7 @@ from lti_tool.models import (
     db,
 )
 from lti_tool.services.access import Viewer
-from lti_tool.services.asked_rights import write_right
+from lti_tool.services.asked_rights import RIGHT_COLUMNS, WriteRight, view_right, with_write_right
 from lti_tool.services.formed_groups import Formed, formed_columns, read_formed, require_not_formed
 from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, students_query
 from lti_tool.services.groups import get_group
@@ -154,20 +154,20 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     Raise NotFound.
     """
     course_id = viewer.course.id
-    found = db.session.execute(
-        with_last_change(
-            select(GroupSet, Publication, SyncRun, _without_email(set_id))
-            .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
-            .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
-        )
-    ).one_or_none()
+    query = (
+        select(GroupSet, Publication, SyncRun, _without_email(set_id))
+        .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
+        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+    )
+    found = db.session.execute(with_write_right(with_last_change(query), viewer)).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication, run, without_email, *last_change = found
+    row, publication, run, without_email, *more = found
+    last_change, right = more[:-RIGHT_COLUMNS], view_right(viewer, more[-RIGHT_COLUMNS:])
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
-    locked = _lock_of(viewer, row)
+    locked = _lock_of(row, right)
     editor = editor_of(connection_of(row), may_write=locked is None)
     groups = read_lines(set_id, editor)
     blocks = _blocks(len(groups), block)
@@ -196,17 +196,17 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
         last_change=view_undo(last_change),
         editor=editor,
         locked=locked,
-        unpublishable=write_right(viewer).refused if editor is Editor.TOOL and not publication else None,
+        unpublishable=right.refused,
     )
 
 
-def _lock_of(viewer: Viewer, row: GroupSet) -> str | None:
+def _lock_of(row: GroupSet, right: WriteRight) -> str | None:
     """Return why a set of the LMS cannot be changed here (an error code), None for a set that can."""
     if row.connection not in LMS_CONNECTIONS:
         return None
     if not is_set_of_lms(row):
         return "groups_in_no_set"
-    return write_right(viewer).problem
+    return right.problem
 
 
 def read_namesakes(course_id: UUID) -> frozenset[str]:

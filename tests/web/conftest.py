@@ -451,10 +451,11 @@ def world(app: Flask) -> World:
 
 
 @pytest.fixture
-def lms(monkeypatch: pytest.MonkeyPatch, world: World) -> PlayedLms:
-    """An LMS that the course's groups can be sent to, with the tool's own access."""
+def lms(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> PlayedLms:
+    """An LMS that the course's groups can be sent to; the test's course has the tool's own access to it."""
     played = PlayedLms()
-    world.store_token()
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").store_token()
 
     def open_gateway(*_: Any, **__: Any) -> PlayedLms:
         if played.closed:

@@ -55,7 +55,7 @@ def store_answer(course_id: UUID, lender: UUID | None, write_problem: str | None
 
 def write_right(viewer: Viewer) -> WriteRight:
     """Return what the access can that a change by this viewer would use, in one query; raise nothing."""
-    query = with_write_right(select(Course.id).where(Course.id == viewer.course.id), viewer)
+    query = with_write_right(select(Course.id).select_from(Course).where(Course.id == viewer.course.id), viewer)
     return view_right(viewer, db.session.execute(query).one()[1:])
 
 

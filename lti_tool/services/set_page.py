@@ -156,6 +156,7 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     course_id = viewer.course.id
     query = (
         select(GroupSet, Publication, SyncRun, _without_email(set_id))
+        .select_from(GroupSet)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
         .where(GroupSet.id == set_id, GroupSet.course_id == course_id)

@@ -161,9 +161,10 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
     """Queue a push of all group memberships of the course and return the run.
 
-    Raise RuleViolation("nothing_published") when there is nothing that the viewer's access can write.
+    Raise RuleViolation("nothing_published") when there is nothing to push: no published set, and
+    none of the LMS that the viewer's access can write.
     """
-    if read_push(viewer).is_empty:
+    if not published_set_ids(viewer.course.id) and read_push(viewer).is_empty:
         raise RuleViolation("nothing_published")
     run_id = runs.queue(viewer.course.id, "push_all", requested_by=viewer.access_id)
     tool.ring(run_id)

@@ -40,7 +40,7 @@ from lti_tool.services.mirror import (
     store_mirror,
 )
 from lti_tool.services.removal import list_left_out
-from lti_tool.services.rights import heed_refusal
+from lti_tool.services.rights import heed_arrival, heed_refusal
 from lti_tool.services.tool import Tool
 
 # Errors that come before anything of a set was changed in the LMS.
@@ -93,6 +93,7 @@ def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
         _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
+        heed_arrival(gateway, course_id)
     except LmsError as error:
         _store_failure(set_id, error)
         heed_refusal(gateway, course_id, error)

@@ -78,6 +78,16 @@ def heed_refusal(gateway: LmsGateway | None, course_id: UUID, error: LmsError) -
         ask_rights(gateway, course_id, (), store_rights)
 
 
+def heed_arrival(gateway: LmsGateway, course_id: UUID) -> None:
+    """Ask again what an access may that was known not to write, now that a change by it has arrived."""
+    run = runs.at_work()
+    refused = right_of(course_id, run.lender if run else None).refused
+    release()
+    if refused:
+        with suppress(LmsError):
+            ask_rights(gateway, course_id, (), store_rights)
+
+
 def ask_of_lender(tool: Tool, course_id: UUID, access_id: UUID) -> Capabilities:
     """Ask what somebody's changes could do in a course, by the access that these would use, and keep the answer.
 

@@ -79,7 +79,6 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
         gateway = _open_gateway(tool, course_id, asker)
         answer = send(gateway, sending, progress)
         _store_sent(course_id, change_id, intent, answer, report)
-        heed_arrival(gateway, course_id)
     except LmsError as error:
         seen = look_again(gateway, sending, error) if gateway and sending and not error.retryable else None
         _store_failure(course_id, change_id, intent, error, seen)
@@ -88,6 +87,8 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
     except Exception as error:
         _store_failure(course_id, change_id, intent, error, None)
         raise
+    else:
+        heed_arrival(gateway, course_id)
     finally:
         report.calls += gateway.calls if gateway else 0
 

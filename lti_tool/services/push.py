@@ -93,11 +93,12 @@ def push_set(tool: Tool, course_id: UUID, set_id: UUID, report: Report, progress
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
         _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
-        heed_arrival(gateway, course_id)
     except LmsError as error:
         _store_failure(set_id, error)
         heed_refusal(gateway, course_id, error)
         raise
+    else:
+        heed_arrival(gateway, course_id)
     finally:
         report.calls += gateway.calls if gateway else 0
 

@@ -182,7 +182,7 @@ def _facts(report: Report) -> dict[str, Any]:
     """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
     facts = report.as_dict()
     by_group = ("not_in_roster_by_group", "not_active_by_group", "pushed_groups")
-    for part in (*by_group, "reassigned", "roster_conflicts", "named"):
+    for part in (*by_group, "reassigned", "roster_conflicts", "exodus", "named"):
         del facts[part]
     del facts["memberships"]["moved"]  # among the added and the removed
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
@@ -198,6 +198,9 @@ def _print_words(facts: dict[str, Any]) -> None:
             click.echo(f"{group}: {count} {part.replace('_', ' ')}")
     for name in facts["reassigned"]:
         click.echo(f"assignment {name}: its group set is gone, it uses Individual Students")
+    if exodus := facts["exodus"]:
+        left, students = exodus["left"], exodus["students"]
+        click.echo(f"most students leave: {left} of {students} (taken over with --departures {left})")
     for row in facts["roster_conflicts"]:
         click.echo(f"conflict: {row['person']} fits {', '.join(row['members'])} by {row['matched_by']}")
     for row in facts["named"]["people_refused"]:

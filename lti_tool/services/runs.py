@@ -92,10 +92,19 @@ def queue_unless_open(
     return run.id
 
 
-def queue(course_id: UUID, kind: str, *, requested_by: UUID | None = None, group_set_id: UUID | None = None) -> UUID:
+def queue(
+    course_id: UUID,
+    kind: str,
+    *,
+    requested_by: UUID | None = None,
+    group_set_id: UUID | None = None,
+    departures_accepted: int = 0,
+) -> UUID:
     """Store a queued run; raise Conflict("run_open") when another one is at work on the course."""
-    with transaction():
+    with transaction() as session:
         run_id = queue_unless_open(course_id, kind, requested_by=requested_by, group_set_id=group_set_id)
+        if run_id and departures_accepted:
+            session.get_one(SyncRun, run_id).departures_accepted = departures_accepted
     if run_id is None:
         raise Conflict("run_open")
     return run_id

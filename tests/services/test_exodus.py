@@ -73,6 +73,18 @@ def test_a_course_that_has_ended_keeps_its_groups_until_a_person_says_otherwise(
     assert not any(classroom.shape()["Projects"].values())
 
 
+@pytest.mark.parametrize("flavour", ["moodle"])
+def test_a_list_that_is_cut_short_empties_no_course_that_has_no_groups(classroom: Any) -> None:
+    for group_id in {group["id"] for one in classroom.state()["group_sets"] for group in one["groups"]}:
+        classroom.outsider("delete_group", group_id=group_id)
+    classroom.pull()
+    before = [student.id for student in classroom.students()]
+    classroom.lms.faults({"people_shown": 2})  # Moodle shortens its lists for who lacks a right, without a word
+    with pytest.raises(LmsError):
+        classroom.pull()
+    assert [student.id for student in classroom.students()] == before
+
+
 @pytest.mark.parametrize("flavour", ["canvas"])
 def test_what_a_person_accepted_is_no_leave_for_more(classroom: Any) -> None:
     classroom.pull("roster")

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
@@ -294,6 +294,12 @@ def find_open_run(course_id: UUID) -> RunView | None:
         .where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))
     ).first()
     return view_run(*row) if row else None
+
+
+def failed_since(course_id: UUID, kind: str, since: datetime) -> bool:
+    """Say whether a run of that kind on a course failed after a time."""
+    these = (SyncRun.course_id == course_id, SyncRun.kind == kind, SyncRun.state == "failed")
+    return bool(db.session.scalar(select(exists().where(*these, SyncRun.finished_at > since))))
 
 
 def view_run(run: SyncRun, name: str | None = None, set_name: str | None = None) -> RunView:

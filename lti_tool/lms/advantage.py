@@ -1,7 +1,7 @@
 """Reads a roster by LTI Advantage: Names and Role Provisioning 2.0 with the tool's own signed assertion."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,21 +79,29 @@ class Advantage:
         resource_link_id: str | None,
         family: str,
         progress: Progress = no_progress,
+        known_people: Collection[str] = (),
     ) -> RemoteRoster:
         """Fetch the whole roster (NRPS 2.0; lti.md 5.2).
 
         With a resource link Canvas adds each person's own Canvas id; a platform that does not know the link is
-        asked without it. Raise LmsRefused("tool_key_refused", "tool_keys_unreachable", "token_rejected",
-        "roster_service_off", "service_elsewhere"), LmsUnavailable("lms_not_json" …) and what paging raises.
+        asked without it. Where one of `known_people` (ids of LTI or of the LMS) is missing, the list is read a second
+        time: platforms count pages off, and who moves up while it is read is on none of them. Raise
+        LmsRefused("tool_key_refused", "tool_keys_unreachable", "token_rejected", "roster_service_off",
+        "service_elsewhere"), LmsUnavailable("lms_not_json" …) and what paging raises.
         """
         on_page = told(progress, Step.FETCHING_ROSTER)
         link: list[tuple[str, object]] = [("rlid", resource_link_id)] if resource_link_id else []
         try:
-            return roster(self.read_list(NRPS, memberships_url, link, on_page), family)
+            members = self.read_list(NRPS, memberships_url, link, on_page)
         except LmsRefused as error:
             if error.code != "value_refused" or not link:
                 raise
-        return roster(self.read_list(NRPS, memberships_url, (), on_page), family)
+            link = []
+            members = self.read_list(NRPS, memberships_url, link, on_page)
+        found = roster(members, family)
+        if set(known_people) <= {name for one in found.people for name in (one.lti_user_id, one.lms_user_id)}:
+            return found
+        return roster([*members, *self.read_list(NRPS, memberships_url, link, on_page)], family)
 
     def read_list(self, service: Service, url: str, params: Params = (), on_page: OnPage = ignore_pages) -> list[Json]:
         """Read a service's list to its end, and once more from its start if the platform ended the token early.

@@ -16,7 +16,7 @@ from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
-from lti_tool.services.roster import Merged, merge_roster, read_known_people
+from lti_tool.services.roster import Merged, merge_roster, read_known_people, read_listed_people
 from lti_tool.services.tool import Tool
 
 
@@ -169,9 +169,12 @@ def _needed(wanted: Wanted) -> tuple[Right, ...]:
 def _fetch_by_nrps(tool: Tool, course: Course, url: str, report: Report, progress: Progress) -> RemoteRoster:
     advantage = gateways.open_advantage(tool, course.registration)
     link_id, family, course_id = course.resource_link_id, course.registration.family, course.id
+    known = read_listed_people(course_id)
     release()
     try:
-        roster = advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
+        roster = advantage.fetch_roster(
+            url, resource_link_id=link_id, family=family, progress=progress, known_people=known
+        )
     finally:
         report.calls = advantage.calls
     return with_managers(roster, _ask_managers(tool, course_id, report))

@@ -87,6 +87,16 @@ def read_known_people(course_id: UUID) -> frozenset[str]:
     return frozenset(str(lms_id) for lms_id in db.session.scalars(ids))
 
 
+def read_listed_people(course_id: UUID) -> frozenset[str]:
+    """Return the ids, of LTI or else of the LMS, of those whom a list of active people would drop by their absence."""
+    ids = select(func.coalesce(RosterMember.lti_user_id, RosterMember.lms_user_id)).where(
+        RosterMember.course_id == course_id,
+        RosterMember.source == MemberSource.LMS,
+        RosterMember.status == MemberStatus.ACTIVE,
+    )
+    return frozenset(lms_id for lms_id in db.session.scalars(ids) if lms_id)
+
+
 def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
     """Plan what a fetched roster changes; nothing is stored."""
     rows = db.session.scalars(

@@ -19,6 +19,7 @@ from lti_tool.services import runs
 from lti_tool.services.access import find_present_actor
 from lti_tool.services.grants import find_access
 from lti_tool.services.oauth_clients import find_client_id
+from lti_tool.services.registrations import hosts_of
 from lti_tool.services.tokens import read_service_token
 from lti_tool.services.tool import Tool
 
@@ -207,6 +208,7 @@ def open_advantage(tool: Tool, registration: Registration) -> Advantage:
         client_id=registration.client_id,
         audience=registration.token_audience or registration.auth_token_url,
         sign_assertion=tool.key_ring.sign,
+        hosts=hosts_of(registration),
     )
 
 

@@ -114,6 +114,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('confirmed', sa.Boolean(), server_default=sa.true(), nullable=False),
             sa.Column('accepts_deployments', sa.Boolean(), server_default=sa.false(), nullable=False),
             sa.Column('manages_all', sa.Boolean(), server_default=sa.false(), nullable=False),
+            sa.Column('other_hosts', sa.String(length=1024), nullable=True),
         ),
         'browser_session': (
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),

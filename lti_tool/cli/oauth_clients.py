@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from lti_tool.cli.context import opened
-from lti_tool.services import oauth_clients, registrations
+from lti_tool.services import oauth_clients, registrations, revocation
 
 
 @click.group("oauth-client")
@@ -32,7 +32,7 @@ def set_client(registration_id: UUID, client_id: str) -> None:
 @click.confirmation_option(prompt="This takes back what everybody lent by the key. Go on?")
 def remove_client(registration_id: UUID) -> None:
     """Forget the key, and take back what people lent by it."""
-    with opened():
+    with opened() as tool:
         registrations.get_registration(registration_id)
-        oauth_clients.remove_oauth_client(registration_id)
+        revocation.remove_oauth_client(tool, registration_id)
     click.echo("removed; delete the key in Canvas too")

@@ -14,7 +14,7 @@ from lti_tool.domain.registration_links import DEFAULT_HOURS
 from lti_tool.lti.addresses import tool_addresses
 from lti_tool.models import Deployment, Registration
 from lti_tool.services import deployments as placements
-from lti_tool.services import oauth_clients, registration_links, registrations, tokens
+from lti_tool.services import oauth_clients, registration_links, registrations, revocation, tokens
 from lti_tool.services.manual_registration import manual_fields
 from lti_tool.services.registration_links import ListedLink
 from lti_tool.services.tool import Tool
@@ -163,8 +163,8 @@ def confirm(registration_id: UUID) -> None:
 @click.confirmation_option(prompt="This removes the registration with all its courses and groups. Go on?")
 def remove(registration_id: UUID) -> None:
     """Remove a registration with all its courses."""
-    with opened():
-        registrations.remove_registration(registration_id)
+    with opened() as tool:
+        revocation.remove_registration(tool, registration_id)
     click.echo(f"removed {registration_id}")
 
 

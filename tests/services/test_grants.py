@@ -12,14 +12,27 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from lti_tool.domain.administration import Administrator
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError, LmsRefused, LmsUnavailable
 from lti_tool.domain.sync import Report
 from lti_tool.lms import canvas_oauth
 from lti_tool.models import Course, CourseAccess, LmsGrant, RosterMember, ServiceToken, SyncRun, db, transaction
-from lti_tool.services import drift, gateways, grants, lms_changes, oauth_clients, publication, pull, push, runs
+from lti_tool.services import (
+    drift,
+    gateways,
+    grants,
+    lms_changes,
+    oauth_clients,
+    publication,
+    pull,
+    push,
+    revocation,
+    runs,
+)
 from lti_tool.services.access import Viewer
 from lti_tool.services.publication_preview import preview_publication
+from lti_tool.services.registration_edits import edit_registration
 from lti_tool.services.set_edits import edits_of
 from lti_tool.worker import do_run
 from tests.services.connected import in_lms, in_store, open_set
@@ -462,3 +475,33 @@ def test_a_lesser_access_takes_the_right_to_write_from_nobody_who_has_it(classro
         session.delete(the_grant("Teacher"))
     assert used_by(classroom, other.access_id) == "right_missing"
     assert problem() == "right_missing"
+
+
+REMOVALS: dict[str, Callable[[Any, UUID], object]] = {
+    "the key": revocation.remove_oauth_client,
+    "the registration": revocation.remove_registration,
+    "its host": lambda tool, one: edit_registration(tool, Administrator(one), one, {"lms_url": "https://new.example"}),
+}
+
+
+@pytest.mark.parametrize("gone", REMOVALS)
+def test_what_was_lent_ends_in_canvas_with_what_it_was_lent_by(classroom: Any, gone: str) -> None:
+    lend(classroom)
+    run_out(expires_at=now())  # a token that has run out cannot revoke itself
+    lend(classroom, colleague(classroom), ANOTHER)
+
+    def lent() -> set[int]:
+        tokens = classroom.lms.hub.sites["canvas"].tokens.values()
+        return {token.user for token in tokens} & {TEACHER, ANOTHER}
+
+    assert lent() == {TEACHER, ANOTHER}
+    REMOVALS[gone](classroom.tool, registration_of(classroom))
+    assert not lent()
+    assert not db.session.scalars(select(LmsGrant)).all()
+
+
+def test_a_key_is_removed_although_canvas_is_down(classroom: Any) -> None:
+    lend(classroom)
+    classroom.lms.faults({"error_every": 1})
+    revocation.remove_oauth_client(classroom.tool, registration_of(classroom))
+    assert not db.session.scalars(select(LmsGrant)).all()

@@ -277,7 +277,7 @@ def test_rights_that_empty_the_list_of_people_in_silence_are_told(moodle, capabi
 
 
 def test_people_without_shown_identities_are_people_all_the_same(moodle):
-    moodle.faults(lacks="moodle/site:viewuseridentity")
+    moodle.faults(lacks="moodle/site:viewuseridentity moodle/user:viewalldetails")
     people = moodle.gateway().pull(roster=True, groups=False).roster.people
     assert len(people) == len(moodle.state()["people"])
     assert {(p.email, p.student_number) for p in people} == {(None, None)}

@@ -25,7 +25,8 @@ class Faults:
     rate_remaining: float | None = None
     import_delay_ms: int = 300
     only_path: str = ""
-    # Moodle's silent ones: capabilities that the service account lacks, with blanks between, and "off" or "maintenance" of the service.
+    # Moodle's silent ones: capabilities that the service account lacks, with blanks between, and "off" or
+    # "maintenance" of the service.
     lacks: str = ""
     web_services: str = ""
     # What became of Moodle's token or of the account behind it: "expired", "suspended" or "password".

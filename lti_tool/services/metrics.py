@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
@@ -42,5 +43,5 @@ def read_numbers(tool: Tool) -> Numbers:
     return Numbers(runs, changes, refusals, people, queue_length(tool), silent)
 
 
-def _counted(query: Select[tuple[str, int]]) -> dict[str, int]:
-    return {name: count for name, count in db.session.execute(query)}
+def _counted(query: Select[Any]) -> dict[str, int]:
+    return {str(name): int(count) for name, count in db.session.execute(query)}

@@ -7,6 +7,7 @@ from typing import TypeVar
 from lti_tool.domain.errors import LmsRefused
 from lti_tool.domain.gateway import Precondition, RemoteGroups
 from lti_tool.domain.roster import RemoteRoster
+from lti_tool.lms.presence import require_most
 
 T = TypeVar("T")
 MANAGE_GROUPS = "moodle/course:managegroups"
@@ -74,9 +75,7 @@ def _tried(read: Callable[[], T]) -> tuple[T | None, LmsRefused | None]:
 def _few(people: RemoteRoster, expected: set[str]) -> LmsRefused | None:
     """Say that a right is missing when most of those are not shown who are in groups, or in the roster that is kept."""
     shown = {person.lms_user_id for person in people.people}
-    if not expected or len(expected & shown) * 2 >= len(expected):
-        return None
-    return LmsRefused("people_hidden", shown=len(shown), in_groups=len(expected))
+    return _tried(lambda: require_most(len(expected & shown), len(expected)))[1]
 
 
 def _told_of(people: RemoteRoster | None) -> list[Precondition]:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Editor, clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.naming import edited_name, first_free_name, free_name, generated_name, normalize_group_name
-from lti_tool.models import Group, GroupSetEntry, RosterMember, db
+from lti_tool.models import Group, Grouping, GroupSetEntry, RosterMember, db
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_editable_set, read_groups
@@ -98,6 +98,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
             holders.setdefault(group_id, []).append(set_id)
         else:
             used.add(name.casefold())
+    renamed = []
     for group_id, set_ids in holders.items():
         group, taken = following[group_id], [in_use[set_id] for set_id in set_ids]
         name = first_free_name(generated_name([member.name for member in members[group_id]]), taken)
@@ -107,6 +108,20 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
             change = f"{group.name} → {name}"
             history.note(viewer.course.id, viewer.access_id, "group_name_followed", change, group_id, group_id=group_id)
             group.name = name
+            renamed.append(group_id)
+    carry_names(renamed)
+
+
+def carry_names(group_ids: Collection[UUID]) -> None:
+    """Give the live groupings of groups that were renamed the new names; those that ended keep theirs (ruling C15).
+
+    Called after every change of names of the tool's own groups, in the caller's transaction.
+    """
+    if not group_ids:
+        return
+    live = (Grouping.group_id.in_(group_ids), Grouping.ended_at.is_(None))
+    for row, name in db.session.execute(select(Grouping, Group.name).join(Group).where(*live)):
+        row.group_name = name
 
 
 def names_in_their_sets(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:

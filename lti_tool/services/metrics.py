@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Executable, func, select
 
 from lti_tool.domain.clock import now
 from lti_tool.models import CourseAccess, LaunchRefusal, LmsChange, SyncRun, db, release
@@ -43,5 +42,5 @@ def read_numbers(tool: Tool) -> Numbers:
     return Numbers(runs, changes, refusals, people, queue_length(tool), silent)
 
 
-def _counted(query: Select[Any]) -> dict[str, int]:
+def _counted(query: Executable) -> dict[str, int]:
     return {str(name): int(count) for name, count in db.session.execute(query)}

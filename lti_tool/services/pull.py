@@ -17,7 +17,7 @@ from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
-from lti_tool.services.roster import Merged, merge_roster
+from lti_tool.services.roster import Merged, merge_roster, read_known_people
 from lti_tool.services.tool import Tool
 
 
@@ -29,6 +29,8 @@ class Wanted:
     groups: bool
 
 
+# While memberships are synced the name of each fifth group is told (seed 001).
+NAMED_EVERY = 5
 WANTED_BY_KIND: Mapping[str, Wanted] = {
     "roster": Wanted(roster=True, groups=False),
     "groups": Wanted(roster=False, groups=True),
@@ -119,8 +121,7 @@ def _tell_saving(course_id: UUID, groups: RemoteGroups, progress: Progress) -> N
     held = list(dict.fromkeys(group_id for group_set in sets for group_id in group_set.group_ids))
     names = {group.lms_group_id: group.name for group in groups.groups}
     progress(Step.SYNCING_MEMBERS, 0, 0, str(len(held)))
-    every = runs.PACED[Step.SYNCING_MEMBERS]
-    for index in range(every, len(held), every):
+    for index in range(NAMED_EVERY, len(held), NAMED_EVERY):
         progress(Step.SYNCING_MEMBERS, index + 1, len(held), names[held[index]])
 
 
@@ -137,11 +138,18 @@ def fetch(
         return RemoteCourse(roster=_fetch_by_nrps(tool, course, course.memberships_url, report, progress))
     gateway = gateways.open_gateway(tool, course_id)
     known_ids = read_known_ids(course_id) if wanted.groups else frozenset()
+    known_people = read_known_people(course_id)
     release()
     try:
         if wanted.groups:
             ask_rights(gateway, course_id, _needed(wanted), hear)
-        return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress, known_ids=known_ids)
+        return gateway.pull(
+            roster=wanted.roster,
+            groups=wanted.groups,
+            progress=progress,
+            known_ids=known_ids,
+            known_people=known_people,
+        )
     finally:
         report.calls = gateway.calls
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused
 from lti_tool.domain.gateway import Capabilities, LmsGateway, Precondition, Right
-from lti_tool.domain.roster import MemberSource, MemberStatus
-from lti_tool.models import Course, RosterMember, db, release, transaction
+from lti_tool.models import Course, db, release, transaction
 from lti_tool.services import gateways, runs
 from lti_tool.services.pulled_groups import read_known_ids
+from lti_tool.services.roster import read_known_people
 from lti_tool.services.tool import Tool
 
 # The access may not even ask; whether it may read, reading itself tells.
@@ -83,20 +83,9 @@ def read_preconditions(tool: Tool, course_id: UUID) -> tuple[Precondition, ...]:
         if error.code != "groups_unsupported":
             raise
         return ()
-    known_ids, known_people = read_known_ids(course_id), _known_people(course_id)
+    known_ids, known_people = read_known_ids(course_id), read_known_people(course_id)
     release()
     return gateway.preconditions(known_ids, known_people)
-
-
-def _known_people(course_id: UUID) -> frozenset[str]:
-    """Return the LMS ids of the active people of a course, whom launches and the LTI service tell as well."""
-    active = select(RosterMember.lms_user_id).where(
-        RosterMember.course_id == course_id,
-        RosterMember.lms_user_id.is_not(None),
-        RosterMember.status == MemberStatus.ACTIVE,
-        RosterMember.source == MemberSource.LMS,
-    )
-    return frozenset(str(lms_id) for lms_id in db.session.scalars(active))
 
 
 def _advantage_only(course_id: UUID, code: str) -> Capabilities:

@@ -24,9 +24,6 @@ from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
-# Steps whose names come faster than anybody reads them, and how many things lie between two names (seed 001). All
-# are told; stored are the count, the first and the last name, and of those between as many as there are heartbeats.
-PACED = {Step.SYNCING_MEMBERS: 5}
 STALE_AFTER = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
@@ -163,14 +160,14 @@ def timed(report: Report) -> Iterator[None]:
 
 def _heartbeat(run_id: UUID, also: Progress) -> Progress:
     last = 0.0
-    last_told: tuple[Step, str | bool] | None = None
+    last_told: tuple[Step, str, int] | None = None
 
     def tell(step: Step, done: int, total: int, about: str = "") -> None:
         nonlocal last, last_told
         also(step, done, total, about)
-        said = (step, total > 0 if step in PACED else about)
-        ends = step in PACED and 0 < total < done + PACED[step]
-        if said == last_told and not ends and time.monotonic() - last < HEARTBEAT_SECONDS:
+        # A message with a name in it is stored each time; a mere count no oftener than anybody reads it.
+        said = (step, about, done if about else 0)
+        if said == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
             return
         last, last_told = time.monotonic(), said
         with transaction() as session:

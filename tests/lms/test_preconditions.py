@@ -70,7 +70,7 @@ def test_moodle_names_what_it_hides_of_what_is_known(moodle: Any) -> None:
     known = {"known_ids": {str(group["id"])}}
     assert missing(moodle.gateway(), **known) == {"moodle/course:viewhiddengroups": "groups_hidden"}
     shown = moodle.gateway().pull(roster=True, groups=False).roster.people[0].lms_user_id
-    some = {"known_people": {shown, "90001", "90002"}}
+    some = {"known_people": {shown, "90001", "90002", "90003", "90004"}}
     assert missing(moodle.gateway(), **some) == {
         "moodle/user:viewdetails, moodle/site:accessallgroups": "people_hidden"
     }

@@ -180,7 +180,7 @@ class PlayedLms:
         self._call()
         return Capabilities(frozenset(Right) - self.missing.keys(), self.missing)
 
-    def pull(self, *, roster: bool, groups: bool, progress: Any = None, known_ids: Any = ()) -> RemoteCourse:
+    def pull(self, *, roster: bool, groups: bool, progress: Any = None, **known: Any) -> RemoteCourse:
         self._call()
         return RemoteCourse(RemoteRoster(()) if roster else None, RemoteGroups() if groups else None)
 

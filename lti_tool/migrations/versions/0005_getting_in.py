@@ -127,6 +127,10 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
         'publication': (sa.Column('proof_due_at', TIME, nullable=True),),
         'mirrored_group': (sa.Column('description', sa.Text(), server_default='', nullable=False),),
         'undo_step': (sa.Column('kept_groups', sa.Text(), server_default='[]', nullable=False),),
+        'join_request': (
+            sa.Column('invite_id', sa.Uuid(), nullable=True),
+            sa.Column('by_code', sa.Boolean(), server_default=sa.false(), nullable=False),
+        ),
         'deployment': (sa.Column('refused_at', TIME, nullable=True),),
         'service_token': (sa.Column('set_by', sa.String(length=255), nullable=True),),
         'oauth_client': (sa.Column('set_by', sa.String(length=255), nullable=True),),

@@ -142,6 +142,8 @@ def fill_report(plan: MergePlan, report: Report) -> None:
     report.roster.updated = len(plan.update)
     report.roster.dropped = len(plan.drop)
     report.roster.conflicts = len(plan.conflicts)
+    if plan.is_exodus:
+        report.exodus = {"left": plan.students_lost, "students": plan.students}
     report.roster_conflicts = [
         {"person": conflict.person.name, "matched_by": conflict.matched_by, "members": list(conflict.member_names)}
         for conflict in plan.conflicts

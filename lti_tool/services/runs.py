@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
@@ -92,10 +92,19 @@ def queue_unless_open(
     return run.id
 
 
-def queue(course_id: UUID, kind: str, *, requested_by: UUID | None = None, group_set_id: UUID | None = None) -> UUID:
+def queue(
+    course_id: UUID,
+    kind: str,
+    *,
+    requested_by: UUID | None = None,
+    group_set_id: UUID | None = None,
+    departures_accepted: int = 0,
+) -> UUID:
     """Store a queued run; raise Conflict("run_open") when another one is at work on the course."""
-    with transaction():
+    with transaction() as session:
         run_id = queue_unless_open(course_id, kind, requested_by=requested_by, group_set_id=group_set_id)
+        if run_id and departures_accepted:
+            session.get_one(SyncRun, run_id).departures_accepted = departures_accepted
     if run_id is None:
         raise Conflict("run_open")
     return run_id
@@ -285,6 +294,12 @@ def find_open_run(course_id: UUID) -> RunView | None:
         .where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))
     ).first()
     return view_run(*row) if row else None
+
+
+def failed_since(course_id: UUID, kind: str, since: datetime) -> bool:
+    """Say whether a run of that kind on a course failed after a time."""
+    these = (SyncRun.course_id == course_id, SyncRun.kind == kind, SyncRun.state == "failed")
+    return bool(db.session.scalar(select(exists().where(*these, SyncRun.finished_at > since))))
 
 
 def view_run(run: SyncRun, name: str | None = None, set_name: str | None = None) -> RunView:

@@ -25,7 +25,8 @@ class Faults:
     rate_remaining: float | None = None
     import_delay_ms: int = 300
     only_path: str = ""
-    # Moodle's silent ones: a capability that the service account lacks, and "off" or "maintenance" of the service.
+    # Moodle's silent ones: capabilities that the service account lacks, with blanks between, and "off" or
+    # "maintenance" of the service.
     lacks: str = ""
     web_services: str = ""
     # What became of Moodle's token or of the account behind it: "expired", "suspended" or "password".
@@ -52,7 +53,7 @@ class Faults:
 
     def missing(self, *capabilities: str) -> bool:
         """Tell whether the service account lacks one of these capabilities."""
-        return self.lacks in capabilities
+        return not set(capabilities).isdisjoint(self.lacks.split())
 
     def take(self, name: str) -> bool:
         """Count one call against a ``…_next`` number; true when it must be hit."""

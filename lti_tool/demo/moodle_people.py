@@ -180,7 +180,9 @@ def _user(person: Person, row: Enrolment, groups: list[Group], wanted: list[str]
         "roles": [{"roleid": ROLE_IDS[row.kind], "name": "", "shortname": row.kind, "sortorder": 0}],
     }
     if hub().faults.missing("moodle/site:viewuseridentity"):
-        values["email"] = values["idnumber"] = ""
+        values["email"] = ""
+    if hub().faults.missing("moodle/user:viewalldetails"):
+        values["idnumber"] = ""
     # Empty fields are left out, and the full name always comes along.
     if not values["groups"]:
         del values["groups"]

@@ -73,7 +73,9 @@ class AdvantageGateway:
             missing[Right.READ_GROUPS] = groups_off
         return Capabilities(frozenset(Right) - frozenset(missing), missing)
 
-    def preconditions(self) -> tuple[Precondition, ...]:
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
         """Ask nothing: the scopes of the services are all that there is, and `capabilities` tells them."""
         return ()
 

@@ -77,7 +77,9 @@ class CanvasGateway:
         except (LmsRefused, LmsChanged):
             return False
 
-    def preconditions(self) -> tuple[Precondition, ...]:
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
         """Ask in two calls for each right that Canvas can be asked for, and for what it leaves out without a word.
 
         Raise as `capabilities`.

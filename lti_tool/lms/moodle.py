@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
@@ -21,15 +20,14 @@ from lti_tool.domain.gateway import (
     require_unrenamed,
 )
 from lti_tool.domain.roster import RemoteRoster
-from lti_tool.lms import moodle_people, moodle_roster, moodle_sets
+from lti_tool.lms import moodle_people, moodle_rights, moodle_roster, moodle_sets
 from lti_tool.lms.http import LmsHttp
 from lti_tool.lms.moodle_client import MoodleClient
 from lti_tool.lms.moodle_names import checked
 from lti_tool.lms.moodle_push import MoodlePush
+from lti_tool.lms.moodle_rights import MANAGE_GROUPS
 from lti_tool.outbound import Outbound
 
-T = TypeVar("T")
-MANAGE_GROUPS = "moodle/course:managegroups"
 HOLDERS = "core_enrol_get_enrolled_users_with_capability"
 FUNCTIONS = {
     Right.READ_ROSTER: {"core_enrol_get_enrolled_users"},
@@ -93,28 +91,24 @@ class MoodleGateway:
                 missing |= {Right.READ_GROUPS: "right_missing", Right.WRITE_GROUPS: "right_missing"}
         return Capabilities(frozenset(Right) - frozenset(missing), missing)
 
-    def preconditions(self) -> tuple[Precondition, ...]:
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
         """Ask for each function, then read the course once: what some rights' absence hides is seen in no other way.
 
         A right whose absence leaves no trace in this course counts as given (moodle.md 2.2). Raise as `capabilities`,
         but for what is missing, which is named.
         """
         held = self.client.get_functions()
-        needed = sorted(set().union(*FUNCTIONS.values()))
-        functions = [_function(name, held) for name in needed] + [_function(HOLDERS, held, optional=True)]
+        functions = moodle_rights.functions(set().union(*FUNCTIONS.values()), HOLDERS, held)
         if not (FUNCTIONS[Right.READ_ROSTER] | FUNCTIONS[Right.READ_GROUPS]) <= held:
-            return tuple(functions)
-        groups, problem = _tried(lambda: moodle_sets.read_course(self.client, self._course_id, lambda *_: None))
-        people, hidden = _tried(lambda: self._people(no_progress))
-        if groups and people:
-            hidden = _tried(lambda: moodle_roster.require_members(self.client, people, groups))[1]
-        withheld = problem if problem and problem.code == "groups_hidden" else None
-        found = [
-            Precondition(MANAGE_GROUPS, None if withheld else problem),
-            Precondition("moodle/course:viewhiddengroups", withheld, by_traces=True),
-            Precondition("moodle/user:viewdetails, moodle/site:accessallgroups", hidden, by_traces=True),
-        ]
-        return (*functions, *found, *(_told_of(people) if people else ()))
+            return (*functions, *moodle_rights.nothing_seen())
+        course = moodle_rights.Course(
+            lambda: moodle_sets.read_course(self.client, self._course_id, lambda *_: None, known_ids),
+            lambda: self._people(no_progress),
+            known_people,
+        )
+        return (*functions, *moodle_rights.rights(course))
 
     def pull(
         self,
@@ -240,31 +234,6 @@ class MoodleGateway:
     def _remembered(self, found: RemoteGroups) -> RemoteGroups:
         self._names.update((group.lms_group_id, group.name) for group in found.groups)
         return found
-
-
-def _function(name: str, held: set[str], *, optional: bool = False) -> Precondition:
-    error = None if name in held else LmsRefused("function_missing", function=name)
-    return Precondition(name, error, optional=optional)
-
-
-def _tried(read: Callable[[], T]) -> tuple[T | None, LmsRefused | None]:
-    """Return what was read, or why Moodle refused; raise what is no matter of rights."""
-    try:
-        return read(), None
-    except LmsRefused as error:
-        if error.code not in ("right_missing", "groups_hidden", "people_hidden"):
-            raise
-        return None, error
-
-
-def _told_of(people: RemoteRoster) -> tuple[Precondition, ...]:
-    """Return the rights whose absence leaves fields out: e-mail addresses, and who manages groups."""
-    emails = any(person.email for person in people.people)
-    managers = any(person.manages_groups is not None for person in people.people)
-    return (
-        Precondition("moodle/site:viewuseridentity", None if emails else LmsRefused("emails_hidden"), optional=True),
-        Precondition("moodle/role:review", None if managers else LmsRefused("managers_hidden"), optional=True),
-    )
 
 
 def _require_no_options(options: SetOptions) -> None:

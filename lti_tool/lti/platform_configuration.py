@@ -68,6 +68,12 @@ def framing_origins(configuration_url: str, registration_token: str) -> tuple[st
     return (*found, school or CANVAS_SCHOOLS)
 
 
+def told_client(registration_token: str) -> str | None:
+    """Return the client id that a Moodle is about to give or to update (moodle.md 1.2), unproved."""
+    subject = _claims(registration_token).get("sub")
+    return subject if isinstance(subject, str) and 0 < len(subject) <= LONGEST_NAME else None
+
+
 def _claims(token: str) -> dict[str, Any]:
     """Return what a JWT says, unproved; nothing for what is none."""
     try:

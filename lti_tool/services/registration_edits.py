@@ -11,7 +11,9 @@ from lti_tool.domain.platform_hosts import read_hosts
 from lti_tool.lti.claims import clean
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import LmsGrant, OauthClient, ServiceToken, db, transaction
-from lti_tool.services.registrations import get_registration, remove_registration, require_urls
+from lti_tool.services.registrations import get_registration, require_urls
+from lti_tool.services.revocation import read_lent, remove_registration, revoke_lent
+from lti_tool.services.tool import Tool
 
 # Whom the tool trusts and what it signs for whom; a platform must not name another one's endpoints as its own, for
 # the tool would fetch tokens of that one and send them here (lti.md 6.3, cross-tenant service token).
@@ -24,11 +26,11 @@ def editable_fields(who: Administrator) -> tuple[str, ...]:
     return (*OWN, *TRUST) if administers(who, AdminPermission.MANAGE_ALL) else OWN
 
 
-def edit_registration(who: Administrator, registration_id: UUID, values: dict[str, str]) -> bool:
+def edit_registration(tool: Tool, who: Administrator, registration_id: UUID, values: dict[str, str]) -> bool:
     """Change a registration; what is empty becomes unknown. Say whether stored access was forgotten.
 
     A token goes only to the host that it was stored for: when the LMS's own address names another one, the service
-    token, the developer key and what people lent are forgotten. Raise NotFound, Forbidden
+    token, the developer key and what people lent are forgotten; the latter is ended there. Raise NotFound, Forbidden
     ("forbidden_all_registrations"), RuleViolation("name_required" | "issuer_required" | "url_invalid") or as
     `read_hosts`.
     """
@@ -47,10 +49,12 @@ def edit_registration(who: Administrator, registration_id: UUID, values: dict[st
     with transaction():
         registration = get_registration(registration_id)
         moved = _origin(registration.lms_url) != _origin(cleaned.get("lms_url", registration.lms_url))
+        lent = read_lent(tool, registration_id) if moved else ()  # while the host is the one at which it was lent
         for name, text in cleaned.items():
             setattr(registration, name, text or None)
         forgotten = moved and _forget_access(registration_id)
     forget_registrations()
+    revoke_lent(tool, lent)
     return forgotten
 
 
@@ -69,8 +73,8 @@ def _forget_access(registration_id: UUID) -> bool:
     return found
 
 
-def remove_named(registration_id: UUID, typed_name: str) -> None:
+def remove_named(tool: Tool, registration_id: UUID, typed_name: str) -> None:
     """Remove a registration whose name was typed; raise NotFound, RuleViolation("name_not_typed")."""
     if typed_name.strip() != get_registration(registration_id).name.strip():
         raise RuleViolation("name_not_typed")
-    remove_registration(registration_id)
+    remove_registration(tool, registration_id)

@@ -9,6 +9,8 @@ from lti_tool.domain.gateway import Capabilities, LmsGateway, Precondition, Righ
 from lti_tool.models import Course, db, release
 from lti_tool.services import gateways, runs
 from lti_tool.services.asked_rights import NOT_ASKED, right_of, store_answer
+from lti_tool.services.pulled_groups import read_known_ids
+from lti_tool.services.roster import read_known_people
 from lti_tool.services.tool import Tool
 
 # The access may not even ask; whether it may read, reading itself tells.
@@ -128,8 +130,9 @@ def read_preconditions(tool: Tool, course_id: UUID) -> tuple[Precondition, ...]:
         if error.code != "groups_unsupported":
             raise
         return ()
+    known_ids, known_people = read_known_ids(course_id), read_known_people(course_id)
     release()
-    return gateway.preconditions()
+    return gateway.preconditions(known_ids, known_people)
 
 
 def _advantage_only(course_id: UUID, code: str) -> Capabilities:

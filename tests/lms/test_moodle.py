@@ -286,7 +286,7 @@ def test_a_list_that_is_short_though_not_empty_is_told_by_whom_we_know(moodle):
 
 
 def test_people_without_shown_identities_are_people_all_the_same(moodle):
-    moodle.faults(lacks="moodle/site:viewuseridentity")
+    moodle.faults(lacks="moodle/site:viewuseridentity moodle/user:viewalldetails")
     people = moodle.gateway().pull(roster=True, groups=False).roster.people
     assert len(people) == len(moodle.state()["people"])
     assert {(p.email, p.student_number) for p in people} == {(None, None)}

@@ -12,15 +12,28 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from lti_tool.domain.administration import Administrator
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError, LmsRefused, LmsUnavailable
 from lti_tool.domain.sync import Report
 from lti_tool.lms import canvas_oauth
 from lti_tool.models import Course, CourseAccess, LmsGrant, RosterMember, ServiceToken, SyncRun, db, transaction
-from lti_tool.services import drift, gateways, grants, lms_changes, oauth_clients, publication, pull, push, runs
+from lti_tool.services import (
+    drift,
+    gateways,
+    grants,
+    lms_changes,
+    oauth_clients,
+    publication,
+    pull,
+    push,
+    revocation,
+    runs,
+)
 from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.publication_preview import preview_publication
+from lti_tool.services.registration_edits import edit_registration
 from lti_tool.services.set_edits import edits_of
 from lti_tool.worker import do_run
 from tests.services.connected import in_lms, in_store, open_set
@@ -467,3 +480,33 @@ def test_what_an_access_may_is_known_of_it_alone(classroom: Any) -> None:
     assert problems() == (None, "rights_not_asked")
     without_service_token(classroom)
     assert problems()[0] == "grant_missing"
+
+
+REMOVALS: dict[str, Callable[[Any, UUID], object]] = {
+    "the key": revocation.remove_oauth_client,
+    "the registration": revocation.remove_registration,
+    "its host": lambda tool, one: edit_registration(tool, Administrator(one), one, {"lms_url": "https://new.example"}),
+}
+
+
+@pytest.mark.parametrize("gone", REMOVALS)
+def test_what_was_lent_ends_in_canvas_with_what_it_was_lent_by(classroom: Any, gone: str) -> None:
+    lend(classroom)
+    run_out(expires_at=now())  # a token that has run out cannot revoke itself
+    lend(classroom, colleague(classroom), ANOTHER)
+
+    def lent() -> set[int]:
+        tokens = classroom.lms.hub.sites["canvas"].tokens.values()
+        return {token.user for token in tokens} & {TEACHER, ANOTHER}
+
+    assert lent() == {TEACHER, ANOTHER}
+    REMOVALS[gone](classroom.tool, registration_of(classroom))
+    assert not lent()
+    assert not db.session.scalars(select(LmsGrant)).all()
+
+
+def test_a_key_is_removed_although_canvas_is_down(classroom: Any) -> None:
+    lend(classroom)
+    classroom.lms.faults({"error_every": 1})
+    revocation.remove_oauth_client(classroom.tool, registration_of(classroom))
+    assert not db.session.scalars(select(LmsGrant)).all()

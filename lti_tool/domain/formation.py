@@ -8,9 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from uuid import UUID
 
 from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.group_rights import before_others
 
 
 class Status(StrEnum):
@@ -166,10 +168,19 @@ def refusal_of_invitation(
     return next((code for code, applies in reasons.items() if applies), None)
 
 
-def require_acceptance(rules: Rules, at: datetime, state: State, member_id: UUID, *, committed: bool) -> None:
-    """Raise RuleViolation unless a student may join by an invitation (FORM-11, 20, 43, 44).
+def require_acceptance(
+    rules: Rules,
+    at: datetime,
+    state: State,
+    member_id: UUID,
+    *,
+    committed: bool,
+    sections: Mapping[UUID, Collection[UUID]] = MappingProxyType({}),
+) -> None:
+    """Raise RuleViolation unless a student may join by an invitation (FORM-11, 20, 40, 43, 44).
 
     A seat that was refused and asked for again is open only while there is room: the place may be somebody else's now.
+    `sections` as in `require_entry`: one section may be asked for since the invitation.
     """
     _require_students_form(rules)
     _require_before(rules.last_answer_at, at)
@@ -179,6 +190,7 @@ def require_acceptance(rules: Rules, at: datetime, state: State, member_id: UUID
         raise RuleViolation("already_grouped")
     if rules.maximum is not None and len(state.committed) >= rules.maximum:
         raise RuleViolation("group_full", limit=rules.maximum)
+    _require_section(rules, state, member_id, sections)
 
 
 def require_entry(
@@ -202,11 +214,7 @@ def require_entry(
     counted = state.counted - (state.status_of(member_id) is Status.PENDING)
     if rules.maximum is not None and counted >= rules.maximum:
         raise RuleViolation("group_full", limit=rules.maximum)
-    inviter = next((seat.member_id for seat in state.seats if seat.status is Status.INVITER), None)
-    if not (rules.same_section and inviter):
-        return
-    if not set(sections.get(inviter, ())) & set(sections.get(member_id, ())):
-        raise RuleViolation("other_section")
+    _require_section(rules, state, member_id, sections)
 
 
 def require_refusal(state: State, member_id: UUID) -> None:
@@ -259,15 +267,16 @@ def status_on_entry(state: State) -> Status:
     return Status.ACCEPTED if any(seat.status is Status.INVITER for seat in state.seats) else Status.INVITER
 
 
-def successor(state: State, leaving: UUID, admins: Collection[UUID] = ()) -> UUID | None:
+def successor(state: State, leaving: UUID, roles: Mapping[UUID, str] = MappingProxyType({})) -> UUID | None:
     """Return who becomes the inviter when the present one leaves or is taken out (FORM-48; ruling C8).
 
-    The first admin, else the first who accepted; None when nobody is left, or when it is not the inviter who goes.
+    By their `roles` in the group: its creator, else the first admin, else the first who accepted. None when nobody is
+    left, or when it is not the inviter who goes.
     """
     if state.status_of(leaving) is not Status.INVITER:
         return None
     accepted = [seat.member_id for seat in state.seats if seat.status is Status.ACCEPTED]
-    return next((member for member in accepted if member in admins), accepted[0] if accepted else None)
+    return min(accepted, key=lambda member: before_others(roles.get(member)), default=None)
 
 
 def typed_invitees(text: str) -> list[str]:
@@ -319,6 +328,14 @@ def _require_students_form(rules: Rules) -> None:
 def _require_before(deadline: datetime | None, at: datetime) -> None:
     if deadline is not None and at > deadline:
         raise RuleViolation("formation_closed")
+
+
+def _require_section(rules: Rules, state: State, member_id: UUID, sections: Mapping[UUID, Collection[UUID]]) -> None:
+    inviter = next((seat.member_id for seat in state.seats if seat.status is Status.INVITER), None)
+    if not (rules.same_section and inviter):
+        return
+    if not set(sections.get(inviter, ())) & set(sections.get(member_id, ())):
+        raise RuleViolation("other_section")
 
 
 def _require_inviter(state: State, member_id: UUID) -> None:

@@ -19,6 +19,11 @@ class GroupRole(StrEnum):
 GIVEN_ROLES = (GroupRole.ADMIN, GroupRole.EDITOR, GroupRole.MEMBER)  # nobody is made a creator, but by transfer
 
 
+def before_others(role: str | None) -> int:
+    """Return a role's place in the order in which people follow somebody: creator, admins, all others alike (C8)."""
+    return {GroupRole.CREATOR: 0, GroupRole.ADMIN: 1}.get(GroupRole(role or GroupRole.MEMBER), 2)
+
+
 class GroupPermission(StrEnum):
     """One thing that somebody does in or to a group."""
 

@@ -18,6 +18,8 @@ from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import default_set
 from lti_tool.services.group_sets import add_local_set, connection_of, local_names
+from lti_tool.services.grouping_news import telling_if_invalid
+from lti_tool.services.people import hold_roster
 from lti_tool.services.runs import require_edits
 
 _LIVE = Grouping.ended_at.is_(None)
@@ -97,6 +99,7 @@ def edit_assignment(
     """
     course_id, name = viewer.course.id, _checked_name(draft)
     with transaction():
+        hold_roster(course_id)  # who leaves the course meanwhile would be told by the sizes until now
         _hold_own_set(course_id, assignment_id)
         row = _lock(course_id, assignment_id, revision)
         require_edits(course_id)
@@ -109,10 +112,11 @@ def edit_assignment(
         if moved and before and not confirmed:
             raise RuleViolation("exclusions_end", count=len(before))
         history.note(course_id, viewer.access_id, "assignment_edited", _told(row.name, name), assignment_id)
-        row.name, row.description = name, clean_text(draft.description) or None
-        row.group_set_id, row.pattern = set_id, draft.selection.pattern
-        _store_rules(row, draft.formation)
-        _flush_name(name)
+        with telling_if_invalid(course_id, Grouping.assignment_id == assignment_id):
+            row.name, row.description = name, clean_text(draft.description) or None
+            row.group_set_id, row.pattern = set_id, draft.selection.pattern
+            _store_rules(row, draft.formation)
+            _flush_name(name)
         _store_exclusions(assignment_id, _kept(draft.selection.excluded, before, _groups_of(set_id), moved))
     return Changes(assignments=frozenset({assignment_id}), count=1)
 

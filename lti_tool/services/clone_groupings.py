@@ -9,14 +9,15 @@ from sqlalchemy import select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
-from lti_tool.domain.formation import ClonedGrouping, plan_clone
+from lti_tool.domain.formation import ClonedGrouping, plan_clone, validity
 from lti_tool.models import Assignment, Group, Grouping, GroupSetEntry, db, transaction
-from lti_tool.services import history
+from lti_tool.services import history, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.group_sets import active_students
 from lti_tool.services.grouping_batches import end_all, seat_again
-from lti_tool.services.groupings import lock_sets, read_states
+from lti_tool.services.grouping_news import told_if_lacking
+from lti_tool.services.groupings import lock_sets, read_states, rules_of
 from lti_tool.services.runs import require_edits
 
 
@@ -66,6 +67,7 @@ def clone_groupings(viewer: Viewer, source_id: UUID, target_id: UUID, seen: str)
         for name in ("min_size", "max_size", "formed_by", "names_chosen"):
             setattr(target, name, getattr(source, name))
         seat_again(viewer, target, [(groups[one.group_id], one.member_ids) for one in cloned])
+        _tell_who_lack(source, target)
         history.note(course_id, viewer.access_id, "groupings_cloned", f"{source.name} → {target.name}", target_id)
     return Changes(
         group_sets=frozenset({target.group_set_id}),
@@ -74,6 +76,19 @@ def clone_groupings(viewer: Viewer, source_id: UUID, target_id: UUID, seen: str)
         assignments=frozenset({target_id}),
         count=len(cloned),
     )
+
+
+def _tell_who_lack(source: Assignment, target: Assignment) -> None:
+    """Tell those whose grouping is valid on the source and not as it was cloned: people are gone, or an approval is."""
+    both = Grouping.assignment_id.in_((source.id, target.id))
+    live = (Grouping.ended_at.is_(None), Grouping.group_id.is_not(None))
+    rows = db.session.scalars(select(Grouping).where(both, *live).order_by(Grouping.created_at, Grouping.id)).all()
+    states = read_states([row.id for row in rows])
+    first = [row for row in rows if row.assignment_id == source.id]
+    valid = {row.group_id for row in first if validity(rules_of(source), states[row.id]).valid}
+    cloned = [row for row in rows if row.assignment_id == target.id and row.group_id in valid]
+    told = [told_if_lacking(target, row, states[row.id]) for row in cloned]
+    notices.tell_each(target.course_id, [one for one in told if one], "invalid")
 
 
 def _lock_both(course_id: UUID, source_id: UUID, target_id: UUID) -> tuple[Assignment, Assignment]:

@@ -7,19 +7,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.formation import COMMITTED, Seat, State, Status, successor
+from lti_tool.domain.formation import COMMITTED, Seat, State, Status, successor, validity
 from lti_tool.domain.group_rights import GroupRole
-from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
+from lti_tool.models import Assignment, Grouping, GroupingMembership, GroupMembership, db
 from lti_tool.services import heirs, history, notices
-from lti_tool.services.grouping_news import told_about, told_if_invalid
+from lti_tool.services.grouping_news import told_about, told_if_lacking
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.heirs import Heir
-from lti_tool.services.memberships import make_creators
-from lti_tool.services.notices import Told
 from lti_tool.services.people import names_of
 from lti_tool.services.seats import end_groupings
-
-CREATOR = GroupRole.CREATOR
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,8 @@ def depart(course_id: UUID, who: ColumnElement[bool]) -> Departed:
     db.session.execute(delete(GroupMembership).where(who).execution_options(synchronize_session=False))
     names = names_of(people)
     gone = _leave_groupings(course_id, seats, names) if seats.rows else []
-    _name_creators(course_id, {group_id: names[who_] for group_id, who_, role in memberships if role == CREATOR})
+    creators = {group_id: names[who_] for group_id, who_, role in memberships if role == GroupRole.CREATOR}
+    heirs.name_creators(course_id, None, creators)
     return Departed(frozenset(group_id for group_id, _, _ in memberships) - frozenset(gone), frozenset(gone))
 
 
@@ -115,7 +112,9 @@ def _tell_who_stay(
     for key in keys:
         (row, assignment), after = seats.rows[key], states[key]
         before = State((*seats.lost[key], *after.seats), after.approved, after.alone)
-        invalid += told_if_invalid(assignment, row, rules_of(assignment), before, after)
+        lacking = told_if_lacking(assignment, row, after)
+        if lacking and validity(rules_of(assignment), before).valid:
+            invalid.append(lacking)
         for one in seats.lost[key]:
             if one.status in COMMITTED:
                 told.append(told_about(assignment, row, after.committed, person=names[one.member_id]))
@@ -127,12 +126,12 @@ def _name_inviters(
     course_id: UUID, seats: _Seats, keys: Sequence[UUID], states: Mapping[UUID, State], names: Mapping[UUID, str]
 ) -> None:
     left = {key: one.member_id for key in keys for one in seats.lost[key] if one.status is Status.INVITER}
-    admins = _admins_of([seats.rows[key][0].group_id for key in left])
+    roles = _roles_in([seats.rows[key][0].group_id for key in left])
     named = []
     for key, inviter in left.items():
         row, assignment = seats.rows[key]
         before = State((Seat(inviter, Status.INVITER), *states[key].seats))
-        heir = successor(before, inviter, admins.get(row.group_id, ()))
+        heir = successor(before, inviter, roles.get(row.group_id, {}))
         if heir is not None:
             named.append(Heir(assignment, row, heir, names[inviter]))
     heirs.hand_on(course_id, None, named)
@@ -150,46 +149,18 @@ def _end(course_id: UUID, seats: _Seats, keys: Sequence[UUID], states: Mapping[U
         if not row.alone:
             history.note(course_id, None, "nobody_left", row.group_name, key, group_id=row.group_id)
     notices.tell_each(course_id, told, "nobody_left")
-    return end_groupings([seats.rows[key][0] for key in keys])
+    return end_groupings(course_id, None, [seats.rows[key][0] for key in keys])
 
 
-def _name_creators(course_id: UUID, creators: Mapping[UUID, str]) -> None:
-    """Give groups whose creator is gone (`creators`: by group, their names) and that have none now a new one.
-
-    An admin before the others; the groups of groupings have their inviters already.
-    """
-    if not creators:
-        return
-    rows = db.session.execute(
-        select(Group, GroupMembership.member_id, GroupMembership.role, RosterMember.name)
-        .join(GroupMembership, GroupMembership.group_id == Group.id)
-        .join(RosterMember, RosterMember.id == GroupMembership.member_id)
-        .where(Group.id.in_(creators))
-        .order_by(GroupMembership.position)
-    )
-    members: dict[UUID, list[tuple[Group, UUID, str, str]]] = {}
-    for group, member_id, role, name in rows:
-        members.setdefault(group.id, []).append((group, member_id, role, name))
-    held = [people for people in members.values() if all(role != CREATOR for _, _, role, _ in people)]
-    first = [min(people, key=lambda one: one[2] != GroupRole.ADMIN) for people in held]
-    make_creators({group.id: member_id for group, member_id, _, _ in first})
-    for group, member_id, _, name in first:
-        history.note(course_id, None, "became_creator", name, group.id, group_id=group.id, member_id=member_id)
-    told = [
-        Told([who_], group.id, None, {"group": group.name, "person": creators[group.id]}) for group, who_, _, _ in first
-    ]
-    notices.tell_each(course_id, told, "became_inviter")
-
-
-def _admins_of(group_ids: Collection[UUID | None]) -> dict[UUID | None, list[UUID]]:
+def _roles_in(group_ids: Collection[UUID | None]) -> dict[UUID | None, dict[UUID, str]]:
     if not group_ids:
         return {}
     rows = db.session.execute(
-        select(GroupMembership.group_id, GroupMembership.member_id).where(
-            GroupMembership.group_id.in_(group_ids), GroupMembership.role == GroupRole.ADMIN
+        select(GroupMembership.group_id, GroupMembership.member_id, GroupMembership.role).where(
+            GroupMembership.group_id.in_(group_ids)
         )
     )
-    found: dict[UUID | None, list[UUID]] = {}
-    for group_id, member_id in rows:
-        found.setdefault(group_id, []).append(member_id)
+    found: dict[UUID | None, dict[UUID, str]] = {}
+    for group_id, member_id, role in rows:
+        found.setdefault(group_id, {})[member_id] = role
     return found

@@ -15,7 +15,7 @@ from lti_tool.domain.groups import free_name
 from lti_tool.domain.lms_changes import FIRST_RETRY
 from lti_tool.domain.sync import Report
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
-from lti_tool.services import history, runs
+from lti_tool.services import heirs, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.drift import read_sides, read_theirs
 from lti_tool.services.formed_groups import require_not_formed
@@ -159,7 +159,7 @@ def _take_out(viewer: Viewer, set_id: UUID, member_ids: Sequence[UUID]) -> froze
     these = (GroupMembership.group_id.in_(of_set), GroupMembership.member_id.in_(member_ids))
     left = frozenset(db.session.scalars(select(GroupMembership.group_id).where(*these)))
     require_not_formed(left)
-    db.session.execute(delete(GroupMembership).where(*these))
+    heirs.leave(viewer.course.id, viewer.access_id, *these)
     follow_members(viewer, left)
     return left
 

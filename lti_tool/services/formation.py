@@ -22,8 +22,9 @@ from lti_tool.services import history, invitees
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import read_groups
-from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid
+from lti_tool.services.grouping_news import note_act, tell_about
 from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_formation, rules_of, sections_of
+from lti_tool.services.heirs import name_creators
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student, names_of
 from lti_tool.services.seats import add_grouping, end_grouping, seat, unseat
@@ -124,7 +125,8 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         committed = me.id in committed_of(held.assignment.id, [me.id])
-        rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed)
+        sections = sections_of((*held.state.committed, me.id)) if held.rules.same_section else {}
+        rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed, sections=sections)
         limit = session.scalar(select(Group.max_members).where(Group.id == held.row.group_id))
         require_room(len(held.state.committed), limit)
         come_in(viewer, held, me.id, me.name)
@@ -155,7 +157,6 @@ def refuse(viewer: Viewer, grouping_id: UUID) -> Changes:
         seat(viewer, held.row, me.id, Status.REJECTED)
         note_act(viewer, held.row, "refused", me.name, me.id)
         tell_about(held.assignment, held.row, _inviter(held.state.seats), "refused", person=me.name)
-        tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -174,10 +175,8 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         require(held.state, _student(viewer).id, member_id)
-        unseat(held.row, [member_id])
+        unseat(held.assignment, held.row, [member_id])
         note_act(viewer, held.row, action, names_of([member_id]).get(member_id, ""), member_id)
-        if action == "invitation_cancelled":
-            tell_if_invalid(held)
     return _changes(held.assignment)
 
 
@@ -187,8 +186,9 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_leaving(held.rules, now(), held.state, me.id)
-        unseat(held.row, [me.id])
+        unseat(held.assignment, held.row, [me.id])
         if held.row.group_id is not None:
+            name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: me.name})
             follow_members(viewer, {held.row.group_id})
         note_act(viewer, held.row, "left", me.name, me.id)
         tell_about(
@@ -198,7 +198,6 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
             "left",
             person=me.name,
         )
-        tell_if_invalid(held)
     return _changes(held.assignment, held.row.group_id)
 
 
@@ -215,7 +214,7 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
             note_act(viewer, held.row, action, names[one.member_id], one.member_id)
         others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
         tell_about(held.assignment, held.row, others, "broken_up", person=me.name)
-        gone = end_grouping(held.row)
+        gone = end_grouping(viewer, held.row)
     return _changes(held.assignment, group_id if gone is None else None, gone=gone)
 
 

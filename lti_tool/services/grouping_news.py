@@ -1,13 +1,16 @@
 """What happens in a grouping, written into its history and told to its people; in the transaction of the act itself."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
-from lti_tool.domain.formation import Rules, State, validity
-from lti_tool.models import Assignment, Grouping
+from sqlalchemy import ColumnElement, select
+
+from lti_tool.domain.formation import State, validity
+from lti_tool.models import Assignment, Grouping, db
 from lti_tool.services import history, notices
 from lti_tool.services.access import Viewer
-from lti_tool.services.groupings import Held, read_states
+from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.notices import Told
 
 
@@ -28,17 +31,25 @@ def told_about(assignment: Assignment, row: Grouping, member_ids: Collection[UUI
     return Told(member_ids, row.group_id, assignment.id, facts)
 
 
-def tell_if_invalid(held: Held) -> None:
-    """Tell everybody in it when a grouping that was valid is so no more (FORM-30)."""
-    after = read_states([held.row.id])[held.row.id]
-    notices.tell_each(
-        held.assignment.course_id, told_if_invalid(held.assignment, held.row, held.rules, held.state, after), "invalid"
-    )
+@contextmanager
+def telling_if_invalid(course_id: UUID, *which: ColumnElement[bool]) -> Iterator[None]:
+    """Tell everybody in those groupings that are valid before the block and not any more after it (FORM-30).
+
+    `which`: the conditions on a live Grouping that is locked. Whatever decides on validity changes inside such a block:
+    seats, an assignment's sizes, an approval. The number of queries does not depend on how many groupings there are.
+    """
+    live = select(Grouping, Assignment).join(Assignment, Assignment.id == Grouping.assignment_id)
+    ordered = live.where(Grouping.ended_at.is_(None), *which).order_by(Grouping.created_at, Grouping.id)
+    found = [(row, assignment) for row, assignment in db.session.execute(ordered)]
+    before = read_states([row.id for row, _ in found])
+    valid = [(row, at) for row, at in found if validity(rules_of(at), before[row.id]).valid]
+    yield
+    after = read_states([row.id for row, _ in valid])
+    told = [told_if_lacking(at, row, after[row.id]) for row, at in valid if row.ended_at is None]
+    notices.tell_each(course_id, [one for one in told if one], "invalid")
 
 
-def told_if_invalid(assignment: Assignment, row: Grouping, rules: Rules, before: State, after: State) -> list[Told]:
-    """Return everybody in a grouping that was valid `before` and is not `after`; else nobody."""
-    lacks = validity(rules, after)
-    if lacks.valid or not validity(rules, before).valid:
-        return []
-    return [told_about(assignment, row, after.committed, missing=str(lacks.missing))]
+def told_if_lacking(assignment: Assignment, row: Grouping, state: State) -> Told | None:
+    """Return everybody in a grouping that is not valid, to be told how many it lacks; None when it is."""
+    lacks = validity(rules_of(assignment), state)
+    return None if lacks.valid else told_about(assignment, row, state.committed, missing=str(lacks.missing))

@@ -15,6 +15,7 @@ from lti_tool.models import (
     GroupingMembership,
     GroupMembership,
     GroupSet,
+    GroupSetEntry,
     RosterMember,
     SectionMembership,
     db,
@@ -45,9 +46,14 @@ def rules_of(row: Assignment) -> Rules:
     )
 
 
-def lock_sets(course_id: UUID, set_ids: Collection[UUID]) -> None:
-    """Lock sets of a course until the transaction ends, in one order everywhere, and raise their revisions."""
+def lock_sets(course_id: UUID, set_ids: Collection[UUID], beside: Collection[UUID] = ()) -> None:
+    """Lock sets of a course until the transaction ends, in one order everywhere, and raise their revisions.
+
+    Those `beside` them are locked too, and their revisions stay.
+    """
     hold_roster(course_id)
+    every = select(GroupSet.id).where(GroupSet.id.in_({*set_ids, *beside}), GroupSet.course_id == course_id)
+    db.session.execute(every.order_by(GroupSet.id).with_for_update(key_share=True))
     for set_id in sorted(set_ids):
         raised = update(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id)
         values = raised.values(revision=GroupSet.revision + 1)
@@ -58,17 +64,32 @@ def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     """Lock an assignment's groupings and groups for the rest of the transaction; raise NotFound.
 
     The set's row is the lock, as for every change of its groups, and its revision rises: whoever joins, in whatever
-    way, decides after those who came before.
+    way, decides after those who came before. So are the other sets that its groups are in or work for: who joins or
+    leaves the same group there waits too.
     """
     found = select(Assignment).where(Assignment.id == assignment_id, Assignment.course_id == course_id)
     row = db.session.scalar(found)
     if row is None:
         raise NotFound("assignment_not_found")
-    lock_sets(course_id, [row.group_set_id])
+    set_id = row.group_set_id
+    lock_sets(course_id, [set_id], _sharing(set_id))
     held = db.session.scalar(found.execution_options(populate_existing=True))
     if held is None:  # deleted by who had the lock before
         raise NotFound("assignment_not_found")
-    return held
+    # Who had the lock before may have given it another set.
+    return held if held.group_set_id == set_id else lock_formation(course_id, assignment_id)
+
+
+def _sharing(set_id: UUID) -> Collection[UUID]:
+    """Return the sets that hold groups of this one too, and those of other assignments that its groups work on."""
+    inside = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    holding = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(inside))
+    working = (
+        select(Assignment.group_set_id)
+        .join(Grouping, Grouping.assignment_id == Assignment.id)
+        .where(Grouping.group_id.in_(inside), Grouping.ended_at.is_(None))
+    )
+    return db.session.scalars(holding.union(working)).all()
 
 
 def require_grouping_of(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -> None:

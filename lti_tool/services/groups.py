@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 
 from lti_tool.domain import allocation
 from lti_tool.domain.changes import Changes
@@ -22,7 +22,7 @@ from lti_tool.domain.groups import (
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
-from lti_tool.services import history, local_groups
+from lti_tool.services import heirs, history, local_groups
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import read_formed, require_not_formed
 from lti_tool.services.group_names import follow_members, free_edited_name
@@ -216,8 +216,10 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     for group_id in touched:
         require_editable_group(Origin(groups[group_id].origin))
     require_not_formed(touched)
-    _take_out(groups, moves)
-    append_members([(group_id, member_id) for member_id, group_id in moves.items()])
+    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
+    others = (GroupMembership.member_id.in_(moves), of_pair.not_in([(g, m) for m, g in moves.items()]))
+    heirs.leave(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(groups), *others)
+    append_members([(g, m) for m, g in moves.items() if (m, g) not in there])
     for member_id, group_id in moves.items():
         note = f"{members[member_id].name} → {groups[group_id].name}"
         about = {"group_id": group_id, "member_id": member_id}
@@ -228,14 +230,13 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
 
 def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> Changes:
     """Take a person out of a local group. Not being in it any more is no error."""
-    with transaction() as session:
+    with transaction():
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
         member = require_member(viewer.course.id, member_id)
         require_not_formed([group_id])
-        session.execute(
-            delete(GroupMembership).where(GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
-        )
+        of_person = (GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
+        heirs.leave(viewer.course.id, viewer.access_id, *of_person)
         note, about = f"{member.name} ← {group.name}", {"group_id": group_id, "member_id": member_id}
         history.note(viewer.course.id, viewer.access_id, "member_removed", note, group_id, **about)
         follow_members(viewer, {group_id})
@@ -323,9 +324,3 @@ def require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, Ros
         if row.status != MemberStatus.ACTIVE:
             raise RuleViolation("member_not_active", member=row.name)
     return {row.id: row for row in rows}
-
-
-def _take_out(groups: Mapping[UUID, Group], moves: Mapping[UUID, UUID]) -> None:
-    db.session.execute(
-        delete(GroupMembership).where(GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(moves))
-    )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
@@ -26,9 +26,8 @@ from lti_tool.services import formation, history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.grouping_news import tell_if_invalid
 from lti_tool.services.groupings import Held, committed_of, lock_sets, read_states, rules_of, sections_of
-from lti_tool.services.heirs import Heir, hand_on
+from lti_tool.services.heirs import Heir, hand_on, leave
 from lti_tool.services.memberships import append_members
 from lti_tool.services.notices import tell
 from lti_tool.services.runs import require_edits
@@ -208,11 +207,13 @@ def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
     """
     require_taking_out(held)
     if held.by_staff:
-        _take_out_by_staff(held, member_id)
+        for one in held.groupings:
+            if one.state.status_of(member_id) is not None:
+                staff_groupings.take_out(held.viewer, one, member_id)
     elif held.groupings:
         _end_open_seats(held, member_id, name)
     of_person = (GroupMembership.group_id == held.row.id, GroupMembership.member_id == member_id)
-    db.session.execute(delete(GroupMembership).where(*of_person))
+    leave(held.viewer.course.id, held.viewer.access_id, *of_person)
     follow_members(held.viewer, {held.row.id})
     me = held.viewer.actor.member_id == member_id
     note(held, "left" if me else "removed_from_group", name, member_id)
@@ -223,28 +224,13 @@ def take_out(held: HeldGroup, member_id: UUID, name: str) -> None:
 
 
 def _end_open_seats(held: HeldGroup, member_id: UUID, name: str) -> None:
-    """End somebody's seats in the open groupings; where they were the inviter, the creator follows before others."""
-    admins = [other for other, role in held.roles.items() if role is GroupRole.ADMIN]
+    """End somebody's seats in the open groupings; where they were the inviter, somebody follows."""
     for one in open_groupings(held):
-        first = [held.creator] if held.creator in one.state.committed else admins
-        heir = rules_.successor(one.state, member_id, first)
-        unseat(one.row, [member_id])
+        heir = rules_.successor(one.state, member_id, held.roles)
+        unseat(one.assignment, one.row, [member_id])
         if heir is not None:
             named = Heir(one.assignment, one.row, heir, name)
             hand_on(held.viewer.course.id, held.viewer.access_id, [named])
-        tell_if_invalid(one)
-
-
-def _take_out_by_staff(held: HeldGroup, member_id: UUID) -> None:
-    for one in held.groupings:
-        if one.state.status_of(member_id) is not None:
-            staff_groupings.take_out(held.viewer, one, member_id)
-    if held.groupings or member_id != held.creator:
-        return
-    others = [other for other in held.roles if other != member_id]
-    admins = [other for other in others if held.roles[other] is GroupRole.ADMIN]
-    if heir := next(iter([*admins, *others]), None):
-        give_role(held, heir, GroupRole.CREATOR)
 
 
 def give_role(held: HeldGroup, member_id: UUID, role: GroupRole) -> None:

@@ -108,6 +108,11 @@ def _is_same(found: Placeable, source: Source) -> bool:
     return (found.kind == "set") == source.is_set and found.name.casefold() == source.name.casefold()
 
 
+def has_connected(course_id: UUID) -> bool:
+    """Say whether staff connected a link of a copied course, so that there is one to change."""
+    return bool(db.session.scalar(select(exists().where(LinkTarget.course_id == course_id))))
+
+
 def list_connected(viewer: Viewer) -> list[ConnectedLink]:
     """Return the links that staff connected, the newest first, in a fixed number of queries."""
     rows = db.session.execute(

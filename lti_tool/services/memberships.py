@@ -1,9 +1,10 @@
 """Who is in which group, in order: read and appended in a fixed number of statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy.orm import aliased
 
 from lti_tool.domain.group_rights import GroupRole
 from lti_tool.models import GroupMembership, GroupSetEntry, RosterMember, db
@@ -49,16 +50,44 @@ def append_members(pairs: Sequence[tuple[UUID, UUID]]) -> None:
     db.session.execute(insert(GroupMembership), rows)
 
 
-def make_creators(creators: Mapping[UUID, UUID]) -> None:
-    """Make somebody the creator of each group, by group; who was it until now and stays becomes an admin."""
-    if not creators:
+def raise_inviters(inviters: Sequence[tuple[UUID, UUID]]) -> None:
+    """Give (group, member) pairs of inviters their roles: the creator's where the group has none, else an admin's.
+
+    A group on several assignments has one creator as long as that one is in it, whoever invites for another assignment
+    (rulings C8, C24). Where several inviters of a group come at once, the first is its creator.
+    """
+    if not inviters:
         return
-    pairs = list(creators.items())
-    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
-    until_now = (GroupMembership.group_id.in_(creators), GroupMembership.role == GroupRole.CREATOR)
-    for which, role in (
-        ((*until_now, of_pair.not_in(pairs)), GroupRole.ADMIN),
-        ((of_pair.in_(pairs),), GroupRole.CREATOR),
-    ):
-        made = update(GroupMembership).where(*which).values(role=role)
-        db.session.execute(made.execution_options(synchronize_session=False))
+    other = aliased(GroupMembership)
+    owned = exists().where(other.group_id == GroupMembership.group_id, other.role == GroupRole.CREATOR)
+    _give(dict(reversed(inviters)).items(), GroupRole.CREATOR, ~owned.correlate(GroupMembership))
+    _give(inviters, GroupRole.ADMIN, GroupMembership.role.in_((GroupRole.EDITOR, GroupRole.MEMBER)))
+
+
+def make_creators(creators: Mapping[UUID, UUID]) -> None:
+    """Make a member the creator of each group, by group, that has none."""
+    if creators:
+        _give(creators.items(), GroupRole.CREATOR)
+
+
+def _give(pairs: Iterable[tuple[UUID, UUID]], role: GroupRole, *which: ColumnElement[bool]) -> None:
+    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id).in_(list(pairs))
+    given = update(GroupMembership).where(of_pair, *which).values(role=role)
+    db.session.execute(given.execution_options(synchronize_session=False))
+
+
+def replace_members(wanted: Mapping[UUID, Sequence[UUID]]) -> None:
+    """Make these people the members of each group, in this order; who stays keeps their role."""
+    in_groups = GroupMembership.group_id.in_(wanted)
+    rows = db.session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id, GroupMembership.role).where(in_groups)
+    )
+    roles = {(group_id, member_id): role for group_id, member_id, role in rows}
+    db.session.execute(delete(GroupMembership).where(in_groups).execution_options(synchronize_session=False))
+    members = [
+        {"group_id": key, "member_id": one, "position": n, "role": roles.get((key, one), GroupRole.MEMBER)}
+        for key, people in wanted.items()
+        for n, one in enumerate(people)
+    ]
+    if members:
+        db.session.execute(insert(GroupMembership), members)

@@ -153,4 +153,4 @@ def _end_groupings(held: HeldGroup) -> None:
             continue
         others = [seat.member_id for seat in one.state.seats if seat.member_id != me]
         tell_people(held, others, "broken_up", person=held.viewer.name, assignment=one.assignment.name)
-        end_grouping(one.row)
+        end_grouping(held.viewer, one.row)

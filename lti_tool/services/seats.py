@@ -22,10 +22,11 @@ from lti_tool.models import (
     GroupSetEntry,
     db,
 )
-from lti_tool.services import history
+from lti_tool.services import heirs, history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.memberships import append_members, make_creators
+from lti_tool.services.grouping_news import telling_if_invalid
+from lti_tool.services.memberships import append_members, raise_inviters
 from lti_tool.services.people import names_of
 
 TICK = timedelta(microseconds=1)  # between seats that are taken at once: who comes first is told by their times
@@ -82,15 +83,30 @@ def seat_all(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> No
     assignment become refusals (FORM-43; ruling C9). Raise RuleViolation("already_grouped") when the database finds
     somebody in another grouping, and "already_in_set" for who is in a group of the set that no assignment formed.
     """
-    try:
-        with db.session.begin_nested():
-            _write_seats(assignment_id, places)
-    except IntegrityError:
-        raise RuleViolation("already_grouped") from None
     committed = [place for place in places if place.status in COMMITTED]
+    with telling_if_invalid(viewer.course.id, _loses_a_guest(assignment_id, places)):
+        try:
+            with db.session.begin_nested():
+                _write_seats(assignment_id, places)
+        except IntegrityError:
+            raise RuleViolation("already_grouped") from None
+        if committed:
+            _refuse_others(assignment_id, [place.member_id for place in committed])
     if committed:
-        _refuse_others(assignment_id, [place.member_id for place in committed])
         _enter_groups(viewer, assignment_id, committed)
+
+
+def _loses_a_guest(assignment_id: UUID, places: Sequence[Place]) -> ColumnElement[bool]:
+    """Return the condition on a Grouping that somebody who is invited there answers by taking one of these places."""
+    answering = {place.member_id for place in places if place.status is not Status.PENDING}
+    invited = select(GroupingMembership.grouping_id).where(
+        GroupingMembership.assignment_id == assignment_id,
+        GroupingMembership.member_id.in_(answering),
+        GroupingMembership.ended_at.is_(None),
+        GroupingMembership.status == Status.PENDING,
+    )
+    gaining = {place.row.id for place in places if place.status in COMMITTED}
+    return Grouping.id.in_(invited) & Grouping.id.not_in(gaining)
 
 
 def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
@@ -154,7 +170,7 @@ def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) 
         _leave_other_groups(viewer, assignment_id, [member_id for _, member_id in coming])
         append_members(coming)
     inviters = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
-    make_creators({group_id: member_id for group_id, member_id in inviters if group_id})
+    raise_inviters([(group_id, member_id) for group_id, member_id in inviters if group_id])
 
 
 def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collection[UUID]) -> None:
@@ -177,7 +193,7 @@ def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collect
     if not rows:
         return
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
-    db.session.execute(delete(GroupMembership).where(of_pair.in_([(row[0], row[2]) for row in rows])))
+    heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_([(row[0], row[2]) for row in rows]))
     people = names_of([row[2] for row in rows])
     for group_id, _, member_id, _, _ in rows:
         about = {"group_id": group_id, "member_id": member_id}
@@ -185,12 +201,13 @@ def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collect
     follow_members(viewer, {row[0] for row in rows})
 
 
-def unseat(row: Grouping, member_ids: Collection[UUID]) -> None:
+def unseat(assignment: Assignment, row: Grouping, member_ids: Collection[UUID]) -> None:
     """End the seats of these people in a grouping and take them out of its group; the rows stay as history.
 
     Whom another assignment's live grouping of the same group holds stays in the group.
     """
-    _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
+    with telling_if_invalid(assignment.course_id, Grouping.id == row.id):
+        _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
     if row.group_id is not None and not row.alone:
         of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
         db.session.execute(delete(GroupMembership).where(*of_group, ~_held_elsewhere([row.id])))
@@ -214,16 +231,16 @@ def _held_elsewhere(besides: Collection[UUID]) -> Exists:
     )
 
 
-def end_grouping(row: Grouping) -> UUID | None:
+def end_grouping(viewer: Viewer, row: Grouping) -> UUID | None:
     """End a grouping and all seats in it; return its group's id when that goes too, because nothing else uses it."""
-    return next(iter(end_groupings([row])), None)
+    return next(iter(end_groupings(viewer.course.id, viewer.access_id, [row])), None)
 
 
-def end_groupings(rows: Sequence[Grouping]) -> list[UUID]:
+def end_groupings(course_id: UUID, actor_id: UUID | None, rows: Sequence[Grouping]) -> list[UUID]:
     """End groupings and all seats in them; return the groups that go too, because nothing else uses them.
 
     A group that another assignment's grouping uses stays, with whom that one holds, and so does a student's own group
-    of the roster.
+    of the roster. `actor_id` as in `history.note`.
     """
     ids = [row.id for row in rows]
     _end_seats(ids)
@@ -244,8 +261,7 @@ def end_groupings(rows: Sequence[Grouping]) -> list[UUID]:
             .correlate(GroupMembership)
         )
         of_used = GroupMembership.group_id.in_(used)
-        leaving = delete(GroupMembership).where(of_used, was_there, ~_held_elsewhere(ids))
-        db.session.execute(leaving.execution_options(synchronize_session=False))
+        heirs.leave(course_id, actor_id, of_used, was_there, ~_held_elsewhere(ids))
     gone = [group_id for group_id in groups if group_id not in used]
     if gone:
         db.session.execute(delete(Group).where(Group.id.in_(gone), Group.origin == Origin.LOCAL))

@@ -29,6 +29,8 @@ from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
+from lti_tool.services.heirs import passing_on
+from lti_tool.services.memberships import replace_members
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.people import hold_roster
 from lti_tool.services.removal import delete_orphans
@@ -120,7 +122,7 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
         proposal = propose(_read(draft.content, None), _people(course_id))
         row = get_set(course_id, add_local_set(course_id, tidy))
         row.connection = Connection.IMPORT
-        changes = _store(row, draft, compare(proposal.groups, ()), ())
+        changes = _store(viewer, row, draft, compare(proposal.groups, ()), ())
         history.note(course_id, viewer.access_id, "group_set_imported", f"{draft.filename} → {tidy}", row.id)
         drafts.drop_draft(viewer, draft_id)
     return changes
@@ -142,7 +144,7 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
         present = _present(set_id)
         proposal = propose(_read(draft.content, set_id, present), _people(course_id))
         with undoable(viewer, set_id, What.IMPORT) as kept:
-            changes = _store(row, draft, compare(proposal.groups, present), present)
+            changes = _store(viewer, row, draft, compare(proposal.groups, present), present)
             kept.count = changes.count
         if find_publication(set_id):
             require_mirrorable(read_groups(set_id))
@@ -208,7 +210,9 @@ def _sharing_sets(set_id: UUID) -> Sequence[str]:
     return db.session.scalars(select(GroupSet.name).where(GroupSet.id.in_(others)).order_by(GroupSet.position)).all()
 
 
-def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequence[PresentGroup]) -> Changes:
+def _store(
+    viewer: Viewer, row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequence[PresentGroup]
+) -> Changes:
     """Make the set what the plan says, in a fixed number of statements."""
     before = {group.id: group for group in present}
     groups = [(group.id or uuid4(), group) for group in plan.groups]
@@ -222,7 +226,8 @@ def _store(row: GroupSet, draft: ImportDraft, plan: Comparison, present: Sequenc
     if renamed:
         db.session.execute(update(Group), [{"id": key, "name": group.name} for key, group in renamed])
     _list_groups(row.id, [key for key, _ in groups])
-    _fill(added, refilled)
+    with passing_on(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_([key for key, _ in refilled])):
+        replace_members({key: group.members for key, group in (*added, *refilled)})
     row.last_updated, row.source_filename = now(), draft.filename
     return Changes(
         group_sets=frozenset({row.id}),
@@ -249,14 +254,3 @@ def _list_groups(set_id: UUID, group_ids: Sequence[UUID]) -> None:
     db.session.execute(
         update(Group).where(Group.id.in_(of_set), Group.origin == Origin.LOCAL).values(name_generated=False)
     )
-
-
-def _fill(added: Sequence[tuple[UUID, ProposedGroup]], refilled: Sequence[tuple[UUID, ProposedGroup]]) -> None:
-    db.session.execute(delete(GroupMembership).where(GroupMembership.group_id.in_([key for key, _ in refilled])))
-    memberships = [
-        {"group_id": key, "member_id": member, "position": place}
-        for key, group in (*added, *refilled)
-        for place, member in enumerate(group.members)
-    ]
-    if memberships:
-        db.session.execute(insert(GroupMembership), memberships)

@@ -17,13 +17,14 @@ from lti_tool.models import Assignment, Grouping, RosterMember, db, transaction
 from lti_tool.services import heirs, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
-from lti_tool.services.grouping_news import note_act, tell_about, tell_if_invalid, told_about
+from lti_tool.services.grouping_news import note_act, tell_about, telling_if_invalid, told_about
 from lti_tool.services.groupings import (
     Held,
     committed_of,
     hold_grouping,
     lock_formation,
     read_states,
+    require_grouping_of,
     roles_in,
     rules_of,
 )
@@ -75,12 +76,16 @@ def remove_member(viewer: Viewer, grouping_id: UUID, member_id: UUID) -> Done:
 
 
 def move_member(viewer: Viewer, grouping_id: UUID, member_id: UUID, target_id: UUID) -> Done:
-    """Move somebody to another grouping of the assignment, in one step; others stay as they are (FORM-7)."""
+    """Move somebody to another grouping of the assignment, in one step; others stay as they are (FORM-7).
+
+    Raise RuleViolation("moved_nowhere") for the grouping they are in: the inviter's place there would go on.
+    """
+    if target_id == grouping_id:
+        raise RuleViolation("moved_nowhere")
     with transaction():
         held = hold_for_staff(viewer, grouping_id)
+        require_grouping_of(viewer.course.id, held.assignment.id, target_id)
         target = hold_for_staff(viewer, target_id)
-        if target.assignment.id != held.assignment.id:
-            raise NotFound("grouping_not_found")
         _require_no_alone(target)
         take_out(viewer, held, member_id)
         people = free_students(held.assignment, [member_id])
@@ -93,9 +98,10 @@ def approve(viewer: Viewer, grouping_id: UUID, *, approved: bool) -> Done:
     """Make a grouping valid whatever its size, or withdraw that; it stays when people change (FORM-35, FORM-36)."""
     with transaction():
         held = hold_for_staff(viewer, grouping_id)
-        held.row.approved = approved
-        note_act(viewer, held.row, "grouping_approved" if approved else "approval_withdrawn", held.row.group_name)
-        tell_about(held.assignment, held.row, held.state.committed, "valid" if approved else "approval_withdrawn")
+        with telling_if_invalid(viewer.course.id, Grouping.id == grouping_id):
+            held.row.approved = approved
+            note_act(viewer, held.row, "grouping_approved" if approved else "approval_withdrawn", held.row.group_name)
+            tell_about(held.assignment, held.row, held.state.committed, "valid" if approved else "approval_withdrawn")
     return Done(changes_of(held.assignment, held.row.group_id))
 
 
@@ -125,7 +131,7 @@ def end_each(viewer: Viewer, assignment: Assignment, rows: Sequence[Grouping]) -
         people = [one.member_id for one in seats if one.status is not Status.REJECTED]
         told.append(told_about(assignment, row, people, person=viewer.name))
     notices.tell_each(assignment.course_id, told, "broken_up")
-    return end_groupings(rows) if rows else []
+    return end_groupings(assignment.course_id, viewer.access_id, rows) if rows else []
 
 
 def seat_by_staff(
@@ -158,20 +164,20 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
     status = held.state.status_of(member_id)
     if status is None:
         raise NotFound("member_not_found")
-    admins = [member for member, role in roles_in(held.row.group_id).items() if role == "admin"]
-    heir = rules_.successor(held.state, member_id, admins)
-    unseat(held.row, [member_id])
+    heir = rules_.successor(held.state, member_id, roles_in(held.row.group_id))
+    unseat(held.assignment, held.row, [member_id])
     if held.row.alone:
         held.row.ended_at = now()
     name = names_of([member_id])[member_id]
     if heir is not None:
         heirs.hand_on(viewer.course.id, viewer.access_id, [heirs.Heir(held.assignment, held.row, heir, name)])
+    if held.row.group_id is not None:
+        heirs.name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: name})
     if held.row.group_id is not None and not held.row.alone:
         follow_members(viewer, {held.row.group_id})
     action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"
     note_act(viewer, held.row, action, name, member_id)
     tell_about(held.assignment, held.row, [member_id], "removed", person=viewer.name)
-    tell_if_invalid(held)
 
 
 def _require_no_alone(held: Held) -> None:

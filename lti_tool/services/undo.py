@@ -34,6 +34,8 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import lock_set, read_groups
+from lti_tool.services.heirs import passing_on
+from lti_tool.services.memberships import replace_members
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
 
@@ -210,7 +212,7 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
             plan = plan_undo(before, after, present, active_members(course_id))
             require_not_formed(plan.members.keys())
             require_not_formed(plan.drop, set_id=set_id)
-            gone = _restore(row, plan, present)
+            gone = _restore(viewer, row, plan, present)
             _require_free_names(plan, before)
             if plan.left_out:
                 follow_members(viewer, plan.touched)
@@ -235,7 +237,7 @@ def names_of_members(course_id: UUID, member_ids: Collection[UUID]) -> list[str]
     return list(db.session.scalars(select(RosterMember.name).where(*of_course)))
 
 
-def _restore(row: GroupSet, plan: UndoPlan, present: SetState) -> frozenset[UUID]:
+def _restore(viewer: Viewer, row: GroupSet, plan: UndoPlan, present: SetState) -> frozenset[UUID]:
     """Make the set what the plan says, in a fixed number of statements; return the groups that went with it."""
     session = db.session
     fixed = {"course_id": row.course_id, "origin": Origin.LOCAL, "created_at": now()}
@@ -247,14 +249,8 @@ def _restore(row: GroupSet, plan: UndoPlan, present: SetState) -> frozenset[UUID
         if entries:
             session.execute(insert(GroupSetEntry), entries)
     gone = delete_orphans(plan.drop) if plan.drop else frozenset()
-    session.execute(delete(GroupMembership).where(GroupMembership.group_id.in_(plan.members)))
-    memberships = [
-        {"group_id": key, "member_id": person, "position": place}
-        for key, people in plan.members.items()
-        for place, person in enumerate(people)
-    ]
-    if memberships:
-        session.execute(insert(GroupMembership), memberships)
+    with passing_on(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(plan.members)):
+        replace_members(plan.members)
     if plan.texts:
         session.execute(update(Group), [_texts(group) for group in plan.texts])
     row.source_filename = plan.filename

@@ -14,11 +14,12 @@ from lti_tool.domain.system_sets import INDIVIDUALS
 from lti_tool.services import assignment_pages as pages
 from lti_tool.services import assignments as service
 from lti_tool.services.group_sets import list_sets
+from lti_tool.services.links import has_connected
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.assignment_forms import AssignmentForm
 from lti_tool.web.errors import answer_error
-from lti_tool.web.pages import page
+from lti_tool.web.pages import can, page
 
 blueprint = Blueprint("assignments", __name__, url_prefix="/courses/<uuid:course_id>/assignments")
 LISTED = 400  # groups that a form lists; a set with more is searched by name
@@ -51,7 +52,8 @@ class Offer:
 @requires(Permission.VIEW_ASSIGNMENTS)
 def assignments(course_id: UUID) -> Response:
     """List the assignments of the course, each with its set and its coverage in short."""
-    return page("assignments/list.html", assignments=pages.list_assignments(course_id))
+    links = can(Permission.EDIT_ASSIGNMENTS) and has_connected(course_id)
+    return page("assignments/list.html", assignments=pages.list_assignments(course_id), links=links)
 
 
 @blueprint.get("/<uuid:assignment_id>")

@@ -214,7 +214,9 @@ def test_the_first_whom_staff_add_is_the_inviter():
 def test_the_inviters_successor_is_an_admin_before_the_first_who_accepted():
     now = state((A, IN), (B, YES), (C, YES), (D, MAYBE))
     assert successor(now, A) == B
-    assert successor(now, A, admins={C, D}) == C
+    assert successor(now, A, {C: "admin", D: "admin"}) == C
+    assert successor(now, A, {B: "admin", C: "creator", D: "admin"}) == C
+    assert successor(now, A, {B: "member", C: "editor"}) == B
     assert successor(now, B) is None
     assert successor(state((A, IN), (D, MAYBE)), A) is None
 

@@ -87,6 +87,9 @@ def test_no_selected_group_is_said(course: Any) -> None:
     teacher = course.browser()
     page = teacher.get(f"assignments/{make(teacher, **fields(course, kind='pattern', pattern='none'))}")
     assert "No group is selected." in page.text
+    page = teacher.get(f"assignments/{make(teacher, 'Formed', formed_by='students')}")
+    assert "Students form the groups themselves. Nobody has begun one yet." in text(page)
+    assert "No group is selected." not in text(page)
 
 
 @pytest.mark.shows("MODEL-99")

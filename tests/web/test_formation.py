@@ -18,6 +18,7 @@ from lti_tool.models import (
     Section,
     SectionMembership,
     db,
+    transaction,
 )
 from tests.web.conftest import PlayedLms, World
 from tests.web.forming import Course, words
@@ -345,8 +346,6 @@ def test_the_assignment_says_who_forms_and_makes_its_own_set(course: Course) -> 
 
 
 def test_only_within_one_section_when_it_is_asked_for(world: World) -> None:
-    from lti_tool.models import Section, SectionMembership
-
     course = Course(world, same_section=True)
     keys = {name: uuid4() for name in ("one", "two")}
     world._add(
@@ -355,6 +354,13 @@ def test_only_within_one_section_when_it_is_asked_for(world: World) -> None:
         SectionMembership(section_id=keys["one"], member_id=course.ids["Bo"]),
         SectionMembership(section_id=keys["two"], member_id=course.ids["Cleo"]),
     )
+    course.id = course.assignment("A2")
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    with world.app.app_context(), transaction() as session:  # staff ask for one section since then
+        session.get_one(Assignment, course.id).same_section = True
+    assert "formed within one section" in words(course.post(course.cleo, f"groupings/{grouping}/accept", 422))
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.id = course.assignment("A3", same_section=True)
     grouping = course.start(course.ana)
     picks = [box["value"] for box in course.page(course.ana).select("input[name=member_ids]")]
     assert picks == [str(course.ids["Bo"])]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -164,3 +165,118 @@ def test_who_leaves_one_group_and_joins_another_at_once_is_in_one(course: Course
     mine: list[UUID] = [seat.grouping_id for seat in seats(course, "Cleo")]
     assert mine in ([], [second])
     assert sum("Cleo" in people for people in course.people().values()) == len(mine)
+
+
+def shared(course: Course) -> tuple[UUID, UUID, UUID]:
+    """Put Ana's group to work on a second assignment with a set of its own, and ask everybody to join it there.
+
+    Give that assignment and the groupings on both.
+    """
+    with course.world.app.app_context():
+        db.session.execute(update(Assignment).values(max_size=5))
+        db.session.commit()
+    first, source = course.start(course.ana), course.id
+    course.set_id = course.world.group_set("A2 groups")
+    second = course.assignment("A2")
+    page = course.teacher.get(f"assignments/{second}/groupings/clone?source_id={source}")
+    seen = page.select_one("input[name=seen]")["value"]
+    course.teacher.post(f"assignments/{second}/groupings/clone", source_id=source, seen=seen)
+    again = course.own(course.ana, second)
+    for at, grouping in ((source, first), (second, again)):
+        ids = [course.ids[name] for name in ("Bo", "Cleo", "Dan", "Eve")]
+        course.post(course.ana, f"groupings/{grouping}/invite", assignment_id=at, member_ids=ids)
+    return second, first, again
+
+
+@pytest.mark.parametrize("what", ["accept", "leave", "break-up"])
+def test_a_group_of_two_assignments_holds_whom_either_holds_whatever_is_done_at_once(course: Course, what: str) -> None:
+    """The two assignments have sets of their own, so who acts on one does not wait for who acts on the other there."""
+    second, first, again = shared(course)
+    names = ("Bo", "Cleo", "Dan", "Eve")
+    if what == "leave":
+        for name in names:
+            course.post(course.browsers[name], f"groupings/{first}/accept")
+    there = {}
+    people: list[Browser] = []
+    for name in names:
+        one, other = tabs(course, name, 2)
+        there[one.token] = f"assignments/{course.id}/groupings/{first}/{'accept' if what == 'break-up' else what}"
+        there[other.token] = f"assignments/{second}/groupings/{again}/accept"
+        people += [one, other]
+    if what == "break-up":
+        (ana,) = tabs(course, "Ana", 1)
+        there[ana.token] = f"assignments/{course.id}/groupings/{first}/break-up"
+        people.insert(0, ana)
+
+    def act(tab: Browser) -> int:
+        path = f"/courses/{course.world.course_id}/{there[tab.token]}"
+        return tab.client.post(path, data={"csrf_token": tab.token}).status_code
+
+    answers = Counter(at_once(people, act))
+    assert answers.keys() <= {303, 404, 422}
+    assert set(course.statuses(again).values()) == {"inviter", "accepted"}
+    (row,) = course.world.stored(Grouping, id=again)
+    holds = {one.member_id: one.role for one in course.world.stored(GroupMembership, group_id=row.group_id)}
+    assert holds.keys() == {course.ids[name] for name in (*names, "Ana")}
+    assert sorted(holds.values()) == ["creator", *["member"] * 4]
+
+
+@pytest.mark.shows("FORM-37", "FORM-44", "FORM-48")
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_people_do_at_once_groups_and_groupings_agree(course: Course, seed: int) -> None:
+    """Two tabs of each, staff and a date that changes: no error page, and every rule holds afterwards."""
+    first = course.start(course.ana, "Bo", "Cleo", "Dan")
+    second = course.start(course.eve, "Cleo", "Dan")
+    for name in ("Bo", "Dan"):
+        course.post(course.browsers[name], f"groupings/{first}/accept")
+    (group,) = [row for row in course.world.stored(Group) if row.name.startswith("berg-")]
+    (other,) = [row for row in course.world.stored(Group) if row.name.startswith("eve")]
+    at, ids = f"assignments/{course.id}", course.ids
+    over = "2026-01-01T00:00" if seed % 2 else ""
+    edit = {"name": "A1", "kind": "all", "formed_by": "students", "group_set_id": course.set_id, "revision": "0"}
+    acts: list[tuple[str, str, dict[str, object]]] = [
+        ("Ana", f"groups/{group.id}/transfer", {"member_id": ids["Bo"]}),
+        ("Ana", f"groups/{group.id}/transfer", {"member_id": ids["Dan"]}),
+        ("Ana", f"groups/{group.id}/remove/{ids['Dan']}", {}),
+        ("Ana", f"{at}/groupings/{first}/invite", {"member_ids": [ids["Cleo"], ids["Eve"]]}),
+        ("Bo", f"{at}/groupings/{first}/leave", {}),
+        ("Bo", f"groups/{group.id}/leave", {}),
+        ("Bo", f"{at}/groupings/{first}/break-up", {}),
+        ("Bo", "join", {"code": other.invite_code}),
+        ("Cleo", f"{at}/groupings/{first}/accept", {}),
+        ("Cleo", f"{at}/groupings/{second}/accept", {}),
+        ("Cleo", f"{at}/grouping/start", {}),
+        ("Dan", f"groups/{group.id}/leave", {}),
+        ("Dan", f"{at}/groupings/{second}/accept", {}),
+        ("Eve", f"{at}/groupings/{second}/break-up", {}),
+        ("Eve", f"groups/{other.id}/delete", {}),
+        ("", f"{at}/groupings/{first}/members/{ids['Ana']}/remove", {}),
+        ("", f"{at}/groupings/{first}/members/{ids['Dan']}/move", {"target_id": second}),
+        ("", f"{at}/edit", {**edit, "min_size": "2", "max_size": "3", "last_answer_at": over}),
+    ]
+    tasks = [(course.world.browser() if not who else tabs(course, who, 1)[0], path, data) for who, path, data in acts]
+    Random(seed).shuffle(tasks)
+    todo = {tab.token: (path, data) for tab, path, data in tasks}
+
+    def act(tab: Browser) -> int:
+        path, data = todo[tab.token]
+        return tab.client.post(tab.address(path), data={"csrf_token": tab.token, **data}).status_code
+
+    answers = at_once([tab for tab, _, _ in tasks], act)
+    assert set(answers) <= {303, 403, 404, 409, 422}
+    holds: dict[UUID, dict[UUID, str]] = {}
+    for one in course.world.stored(GroupMembership):
+        holds.setdefault(one.group_id, {})[one.member_id] = one.role
+    for row in course.world.stored(Grouping, ended_at=None):
+        inside = course.statuses(row.id)
+        committed = {name: status for name, status in inside.items() if status in ("inviter", "accepted")}
+        people = holds.pop(row.group_id, {})
+        assert people.keys() == {ids[name] for name in committed}
+        if not committed:  # staff took the last one out
+            continue
+        assert list(committed.values()).count("inviter") == 1
+        assert list(people.values()).count("creator") == 1
+        assert people[next(ids[name] for name, status in committed.items() if status == "inviter")] == "creator"
+    assert not {key for key in holds if key in (group.id, other.id)}, "a group without a grouping holds nobody"
+    for name in ids:
+        assert len(seats(course, name)) <= 1

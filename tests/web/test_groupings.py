@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from lti_tool.domain.clock import now
-from lti_tool.models import Assignment, Group, Grouping, HistoryEntry, RosterMember, db
+from lti_tool.models import Assignment, Group, Grouping, HistoryEntry, Notice, RosterMember, db
 from tests.web.conftest import World
 from tests.web.forming import Course, words
 
@@ -279,3 +279,18 @@ def test_every_refusal_of_staff_stands_at_its_field_and_loses_nothing(course: Co
     act(course, f"/{grouping}/end")
     gone = act(course, f"/{grouping}/approve", 404)
     assert "team-c" in words(gone)  # the page as it is now
+
+
+@pytest.mark.shows("FORM-48")
+def test_what_already_holds_is_refused_in_words_and_hands_nothing_on(course: Course) -> None:
+    grouping = make(course, "Ana", "Bo", name="owls")
+    before = len(course.world.stored(HistoryEntry)), len(course.world.stored(Notice))
+    here = f"/{grouping}/members"
+    refused = words(act(course, f"{here}/{course.ids['Ana']}/move", 422, target_id=str(grouping)))
+    assert "Nobody is moved from a group into the same one." in refused
+    act(course, here, 422, member_ids=[course.ids["Ana"], course.ids["Bo"]])
+    act(course, "", 422, member_ids=[course.ids["Ana"]], name="owls")
+    file = (BytesIO(b"owls,Ana Berg,Bo Chen"), "groups.csv")
+    assert "In a group for this assignment already" in words(act(course, "/import", 422, file=file))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted"}
+    assert (len(course.world.stored(HistoryEntry)), len(course.world.stored(Notice))) == before

@@ -223,7 +223,9 @@ def test_a_teacher_whose_right_is_being_asked_is_told_to_wait_and_not_sent_to_so
 def test_a_connection_is_changed_and_removed_and_goes_with_its_target(stocked: Any) -> None:
     old, teacher = old_course(stocked), stocked.browser()
     connect = f"open/{old.group_set}/connect"
+    assert not teacher.get("assignments").select("main a[href$='/links']"), "there is none to change"
     teacher.post(connect, target=str(stocked.report))
+    assert teacher.get("assignments").select_one("main a[href$='/links']")
     page = teacher.get(connect)
     assert page.select_one("input[name=target][checked]")["value"] == str(stocked.report)
     teacher.post(connect, target=str(stocked.labs))

@@ -15,9 +15,9 @@ from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.domain.signup import require_room
+from lti_tool.domain.signup import Privacy, require_room
 from lti_tool.domain.system_sets import individual_group_id
-from lti_tool.models import Assignment, Group, RosterMember, transaction
+from lti_tool.models import Assignment, Group, RosterMember, db, transaction
 from lti_tool.services import history, invitees
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
@@ -88,13 +88,15 @@ def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (),
     """Invite classmates by choice, or by names, e-mails and student numbers as typed; the right ones are invited.
 
     Whoever cannot be is told with the reason (FORM-39 to FORM-42). Raise RuleViolation("invitees_required") for
-    nobody at all, and as `domain.formation.require_inviting` does.
+    nobody at all, RuleViolation("group_closed") while the group takes nobody in, and as
+    `domain.formation.require_inviting` does.
     """
     course_id = viewer.course.id
     with transaction():
         held = hold_grouping(course_id, grouping_id)
         me = _student(viewer)
         rules_.require_inviting(held.rules, now(), held.state, me.id)
+        _require_not_closed(held.row.group_id)
         found, refused = invitees.find(course_id, member_ids, typed)
         if not found and not refused:
             raise RuleViolation("invitees_required")
@@ -124,6 +126,7 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
     with transaction() as session:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
+        _require_not_closed(held.row.group_id)
         committed = me.id in committed_of(held.assignment.id, [me.id])
         sections = sections_of((*held.state.committed, me.id)) if held.rules.same_section else {}
         rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed, sections=sections)
@@ -131,6 +134,12 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
         require_room(len(held.state.committed), limit)
         come_in(viewer, held, me.id, me.name)
     return _changes(held.assignment, held.row.group_id)
+
+
+def _require_not_closed(group_id: UUID | None) -> None:
+    """Raise RuleViolation("group_closed") for a group that takes nobody in, by whatever way, until it is opened."""
+    if db.session.scalar(select(Group.privacy).where(Group.id == group_id)) == Privacy.CLOSED:
+        raise RuleViolation("group_closed")
 
 
 def come_in(viewer: Viewer, held: Held, member_id: UUID, name: str) -> None:

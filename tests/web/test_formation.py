@@ -11,6 +11,7 @@ from lti_tool.domain.clock import now
 from lti_tool.models import (
     Assignment,
     Group,
+    Grouping,
     GroupingMembership,
     HistoryEntry,
     Notice,
@@ -166,6 +167,18 @@ def test_a_groups_own_limit_holds_for_who_was_invited_too(course: Course) -> Non
         db.session.commit()
     assert "full" in words(course.post(course.cleo, f"groupings/{grouping}/accept", 422))
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "pending"}
+
+
+def test_a_closed_group_takes_nobody_in_not_even_who_was_invited(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    (row,) = course.world.stored(Grouping, id=grouping)
+    course.ana.post(f"groups/{row.group_id}/edit", name=row.group_name, privacy="closed")
+    assert "This group is closed" in words(course.post(course.bo, f"groupings/{grouping}/accept", 422))
+    asked = course.post(course.ana, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"]])
+    assert "This group is closed" in words(asked)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    course.ana.post(f"groups/{row.group_id}/edit", name=row.group_name, privacy="unlisted")
+    course.post(course.bo, f"groupings/{grouping}/accept")
 
 
 @pytest.mark.shows("FORM-38")

@@ -104,9 +104,24 @@ def edit_own_group(viewer: Viewer, group_id: UUID, name: str, description: str, 
             held.access.require(GroupPermission.TOGGLE_CODE)
             if row.is_invite_active != doors.is_invite_active:
                 note(held, "code_switched_on" if doors.is_invite_active else "code_switched_off", new)
+            if change := _told_change(row, doors):
+                note(held, "doors_changed", change)
             row.is_invite_active, row.privacy = doors.is_invite_active, doors.privacy
             row.needs_approval, row.max_members = doors.needs_approval, doors.max_members
     return changes_of(held)
+
+
+def _told_change(row: Group, doors: Doors) -> str:
+    """Return what changes of who finds a group, who is asked and how many it takes; empty for nothing."""
+    before, after = (
+        (one.privacy, "asks first" if one.needs_approval else "asks nobody", _told_limit(one.max_members))
+        for one in (row, doors)
+    )
+    return ", ".join(f"{old} → {new}" for old, new in zip(before, after, strict=True) if old != new)
+
+
+def _told_limit(most: int | None) -> str:
+    return "no limit" if most is None else f"at most {most}"
 
 
 def delete_own_group(viewer: Viewer, group_id: UUID) -> Changes:

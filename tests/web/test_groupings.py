@@ -133,6 +133,8 @@ def test_groups_are_cloned_forward_without_who_dropped_out(course: Course) -> No
     assert {g.group_id for g in course.world.stored(Grouping, group_name="team-a")} == {group.id}
     (target,) = course.world.stored(Assignment, id=later)
     assert (target.min_size, target.max_size, target.formed_by) == (2, 3, "students")
+    assert "took Bo Chen over with the group to another assignment" in words(course.bo.get("history/own"))
+    assert "put you into the group “team-a” for “A2”" in words(course.bo.get("notices"))
 
 
 def test_a_clone_says_what_it_ends_and_refuses_what_changed_meanwhile(course: Course) -> None:
@@ -167,8 +169,11 @@ def test_everybody_without_a_group_can_be_given_one_alone(world: World) -> None:
         (("Dan", "inviter"),),
         (("Eve", "inviter"),),
     }
+    assert "let Cleo Diaz work alone on “A1”" in words(course.cleo.get("history/own"))
+    assert "lets you work alone on “A1”" in words(course.cleo.get("notices"))
     act(course, "/individual")
     assert len(world.stored(Grouping, assignment_id=course.id)) == 4
+    assert len(world.stored(Notice, kind="alone_by_staff")) == 3
 
 
 @pytest.mark.shows("FORM-53")

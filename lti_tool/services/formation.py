@@ -216,15 +216,23 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_breaking_up(held.rules, now(), held.state, me.id)
-        group_id = held.row.group_id
-        names = names_of([one.member_id for one in held.state.seats])
-        for one in held.state.seats:
-            action = "broken_up" if one.status in COMMITTED else "invitation_ended"
-            note_act(viewer, held.row, action, names[one.member_id], one.member_id)
-        others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
-        tell_about(held.assignment, held.row, others, "broken_up", person=me.name)
-        gone = end_grouping(viewer, held.row)
+        group_id, gone = held.row.group_id, end_by_inviter(viewer, held)
     return _changes(held.assignment, group_id if gone is None else None, gone=gone)
+
+
+def end_by_inviter(viewer: Viewer, held: Held) -> UUID | None:
+    """End a locked grouping that its inviter may end, told and written down; return its group's id when that went too.
+
+    In the caller's transaction.
+    """
+    names = names_of([one.member_id for one in held.state.seats])
+    for one in held.state.seats:
+        action = "broken_up" if one.status in COMMITTED else "invitation_ended"
+        note_act(viewer, held.row, action, names[one.member_id], one.member_id)
+    seats = [one for one in held.state.seats if one.status is not Status.REJECTED]
+    others = [one.member_id for one in seats if one.member_id != viewer.actor.member_id]
+    tell_about(held.assignment, held.row, others, "broken_up", person=viewer.name)
+    return end_grouping(viewer, held.row)
 
 
 def _student(viewer: Viewer) -> RosterMember:

@@ -45,7 +45,8 @@ def create_individual(viewer: Viewer, assignment_id: UUID) -> Done:
         for member in free.values():
             about = {"member_id": member.id}
             history.note(course_id, viewer.access_id, "alone_by_staff", assignment.name, assignment_id, **about)
-        told = Told([member.id for member in free.values()], None, assignment_id, {"person": viewer.name, "assignment": assignment.name})
+        facts = {"person": viewer.name, "assignment": assignment.name}
+        told = Told([member.id for member in free.values()], None, assignment_id, facts)
         notices.tell_each(course_id, [told], "alone_by_staff")
     return Done(changes_of(assignment, count=len(free)))
 

@@ -13,6 +13,7 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_roles, own_groups
 from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.held_groups import read_held
 from lti_tool.services.own_group_pages import read_group_view
 from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
@@ -110,7 +111,10 @@ def edit_group(course_id: UUID, group_id: UUID) -> Response:
                 raise
             form.refuse(form.name, error)
             access = read_group_access(viewer(), group_id)  # a refused change forgets what was read before
-    return page("own_groups/edit.html", 422 if form.errors else 200, form=form, row=access.row, all_of_it=all_of_it)
+    values = {"form": form, "row": access.row, "all_of_it": all_of_it}
+    fixed = own_groups.name_is_fixed(read_held(viewer(), access))
+    form.name.render_kw = {"readonly": True} if fixed else None
+    return page("own_groups/edit.html", 422 if form.errors else 200, name_is_fixed=fixed, **values)
 
 
 @blueprint.route("/<uuid:group_id>/delete", methods=["GET", "POST"])

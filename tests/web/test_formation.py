@@ -109,6 +109,23 @@ def test_the_story_of_a_mandatory_group(world: World) -> None:
     assert course.statuses(course.start(course.bo, "Ana")) == {"Bo": "inviter", "Ana": "pending"}
 
 
+@pytest.mark.parametrize("by_group", [False, True], ids=["break-up", "delete"])
+def test_everybody_reads_that_their_group_ended_by_whatever_page(world: World, by_group: bool) -> None:
+    course = Course(world, min_size=4)
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.post(course.dan, f"groupings/{grouping}/refuse")
+    (row,) = world.stored(Grouping, id=grouping)
+    if by_group:
+        course.ana.post(f"groups/{row.group_id}/delete")
+    else:
+        course.post(course.ana, f"groupings/{grouping}/break-up")
+    assert "broke up the group, and Bo Chen is free again" in words(course.bo.get("history/own"))
+    assert "broke up the group, and so ended the invitation of Cleo Diaz" in words(course.cleo.get("history/own"))
+    told = {row.member_id for row in world.stored(Notice, kind="broken_up")}
+    assert told == {course.ids["Bo"], course.ids["Cleo"]}  # and not who had refused
+
+
 @pytest.mark.shows("FORM-29")
 def test_only_who_accepted_comes_into_the_group(course: Course) -> None:
     grouping = course.start(course.ana, "Bo", "Cleo")
@@ -388,6 +405,16 @@ def test_chosen_names_are_normalised_and_free_and_others_are_refused(world: Worl
     assert "in use already" in words(course.post(course.bo, "grouping/start", 422, name="team a ONE"))
     plain = course.assignment("Plain")
     assert "named after their people" in words(course.post(course.bo, "grouping/start", 422, plain, name="Mine"))
+    (row,) = course.world.stored(Grouping, id=course.start(course.bo, assignment_id=plain))
+    edit = f"groups/{row.group_id}/edit"
+    assert "named after their people" in words(
+        course.bo.post(edit, 422, name="Mine", privacy="listed").select_one(".card")
+    )
+    assert course.bo.get(edit).select_one("#name").has_attr("readonly")
+    course.bo.post(edit, name=row.group_name, description="New", privacy="listed")
+    assert set(course.people()) == {"team-a-one", row.group_name}
+    course.teacher.post(edit, name="Named by staff", privacy="listed")
+    assert "named-by-staff" in course.people()
 
 
 def test_the_page_is_sent_anew_only_when_something_changed(course: Course) -> None:

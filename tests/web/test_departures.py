@@ -107,6 +107,23 @@ def test_what_nobody_is_left_in_ends_and_who_was_invited_is_free(
     course.post(course.bo, "grouping/start")
 
 
+@pytest.mark.shows("FORM-6", "FORM-53")
+def test_who_dropped_out_stays_recorded_in_the_group_they_were_in(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    for name in ("Bo", "Cleo", "Dan"):
+        course.post(course.browsers[name], f"groupings/{grouping}/accept")
+    course.post(course.teacher, f"groupings/{grouping}/members/{course.ids['Dan']}/remove")
+    drop(course.world, course.ids["Bo"], course.ids["Dan"])
+    here = f"assignments/{course.id}/groupings"
+    assert "Bo Chen" not in words(course.teacher.get(here))
+    page = course.teacher.get(f"{here}?inactive=1")
+    card = words(page.select_one(f"#grouping-{grouping}"))
+    assert "Bo Chen Dropped was in it until leaving the course" in card
+    assert "Dan Eder" not in card  # whom staff had taken out before
+    assert page.select_one("#groupings")["hx-get"].endswith("inactive=1")
+    assert "was in it" in course.teacher.client.get(f"{course.teacher.address(here)}?inactive=1&seen=x").text
+
+
 def test_a_group_that_staff_formed_stays_for_staff_to_fill(course: Course) -> None:
     course.id = course.assignment("A0", formed_by="staff")
     course.post(course.teacher, "groupings", member_ids=[course.ids["Ana"]], name="k")

@@ -220,6 +220,26 @@ def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> Non
     assert row.group_name == "berg-chen"
 
 
+def test_who_worked_together_stays_written_down_when_the_assignment_is_deleted(course: Course, count_queries) -> None:
+    make(course, "Ana", "Bo", name="owls")
+    course.start(course.cleo, "Dan")
+    here = f"assignments/{course.id}"
+    assert "2 groups work on it" in words(course.teacher.get(f"{here}/delete"))
+    count_queries()
+    course.teacher.post(f"{here}/delete")
+    several = count_queries()
+    assert "deleted an assignment that Bo Chen was in a group for: owls, A1" in words(course.bo.get("history/own"))
+    assert "ended the invitation of Dan Eder" in words(course.dan.get("history/own"))
+    for who in (course.ana, course.dan):
+        assert "deleted the assignment “A1”, which you had a group for" in words(who.get("notices"))
+    assert course.people() == {"owls": {"Ana", "Bo"}, "cleo_diaz": {"Cleo"}}
+    course.id = course.assignment("A2")
+    make(course, "Eve")
+    count_queries()
+    course.teacher.post(f"assignments/{course.id}/delete")
+    assert count_queries() == several
+
+
 @pytest.mark.parametrize("role", ["student", "ta", "observer"])
 def test_only_who_manages_groups_has_this_page(course: Course, role: str) -> None:
     grouping = make(course, "Ana", "Bo")

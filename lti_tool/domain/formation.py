@@ -223,16 +223,23 @@ def require_refusal(state: State, member_id: UUID) -> None:
         raise RuleViolation("not_invited")
 
 
-def require_cancelling(state: State, member_id: UUID, invitee: UUID) -> None:
-    """Raise RuleViolation unless the inviter takes back what nobody answered yet (FORM-45)."""
+def require_taking_back(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
+    """Raise RuleViolation unless somebody may take invitations back or clear refusals at all (FORM-11, 38, 45)."""
+    _require_students_form(rules)
+    _require_before(rules.last_answer_at, at)
     _require_inviter(state, member_id)
+
+
+def require_cancelling(rules: Rules, at: datetime, state: State, member_id: UUID, invitee: UUID) -> None:
+    """Raise RuleViolation unless the inviter takes back what nobody answered yet (FORM-45)."""
+    require_taking_back(rules, at, state, member_id)
     if state.status_of(invitee) is not Status.PENDING:
         raise RuleViolation("already_answered")
 
 
-def require_clearing(state: State, member_id: UUID, invitee: UUID) -> None:
+def require_clearing(rules: Rules, at: datetime, state: State, member_id: UUID, invitee: UUID) -> None:
     """Raise RuleViolation unless the inviter removes somebody who refused from view (FORM-45)."""
-    _require_inviter(state, member_id)
+    require_taking_back(rules, at, state, member_id)
     if state.status_of(invitee) is not Status.REJECTED:
         raise RuleViolation("not_rejected")
 

@@ -183,7 +183,7 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
     require = rules_.require_cancelling if action == "invitation_cancelled" else rules_.require_clearing
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
-        require(held.state, _student(viewer).id, member_id)
+        require(held.rules, now(), held.state, _student(viewer).id, member_id)
         unseat(held.assignment, held.row, [member_id])
         note_act(viewer, held.row, action, names_of([member_id]).get(member_id, ""), member_id)
     return _changes(held.assignment)

@@ -164,15 +164,20 @@ def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
 
 @pytest.mark.shows("FORM-11")
 def test_nobody_joins_by_an_old_invitation_where_staff_form_the_groups_now(course: Course) -> None:
-    grouping = course.start(course.ana, "Bo")
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
     with course.world.app.app_context():
         db.session.get_one(Assignment, course.id).formed_by = "staff"
         db.session.commit()
+    assert not course.page(course.ana).select("form[action*='/invitations/']")
+    for what in (f"{course.ids['Bo']}/cancel", f"{course.ids['Cleo']}/clear"):
+        refused = course.post(course.ana, f"groupings/{grouping}/invitations/{what}", 422)
+        assert "Your teachers form the groups" in words(refused)
     page = course.page(course.bo)
     assert "Your teachers form the groups now" in words(page)
     assert not page.select("form[action$='/accept']")
     course.post(course.bo, f"groupings/{grouping}/accept", 422)
-    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending", "Cleo": "rejected"}
     course.post(course.bo, f"groupings/{grouping}/refuse")
 
 

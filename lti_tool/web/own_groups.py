@@ -111,10 +111,10 @@ def edit_group(course_id: UUID, group_id: UUID) -> Response:
                 raise
             form.refuse(form.name, error)
             access = read_group_access(viewer(), group_id)  # a refused change forgets what was read before
-    values = {"form": form, "row": access.row, "all_of_it": all_of_it}
     fixed = own_groups.name_is_fixed(read_held(viewer(), access))
     form.name.render_kw = {"readonly": True} if fixed else None
-    return page("own_groups/edit.html", 422 if form.errors else 200, name_is_fixed=fixed, **values)
+    shown = {"form": form, "row": access.row, "all_of_it": all_of_it, "name_is_fixed": fixed}
+    return page("own_groups/edit.html", 422 if form.errors else 200, **shown)
 
 
 @blueprint.route("/<uuid:group_id>/delete", methods=["GET", "POST"])

@@ -6,7 +6,16 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from lti_tool.models import Group, Grouping, GroupMembership, HistoryEntry, Notice, RosterMember, transaction
+from lti_tool.models import (
+    Group,
+    Grouping,
+    GroupMembership,
+    HistoryEntry,
+    JoinRequest,
+    Notice,
+    RosterMember,
+    transaction,
+)
 from lti_tool.services.system_sets import ensure_system_group_sets
 from tests.web.conftest import World
 from tests.web.forming import Course, words
@@ -146,6 +155,21 @@ def test_a_group_of_students_own_goes_to_its_admin(world: World) -> None:
     assert team.roles == {"Adam": "creator"}
     drop(world, team.ids["Adam"])
     assert team.roles == {}
+
+
+def test_a_request_ends_with_who_asked_and_is_refused_in_peace(world: World) -> None:
+    team = Team(world)
+    team.change(needs_approval=True)
+    for who in (team.otto, team.fritz):
+        who.post(team.path("join"))
+    (asked,) = world.stored(JoinRequest, member_id=team.ids["Fritz"])
+    with world.app.app_context(), transaction() as session:  # while nothing looked at the roster
+        session.get_one(RosterMember, team.ids["Fritz"]).status = "dropped"
+    team.cara.post(team.path(f"requests/{asked.id}/accept"), 422)
+    team.cara.post(team.path(f"requests/{asked.id}/refuse"))
+    drop(world, team.ids["Otto"])
+    assert "asks to join" not in words(team.cara.get(team.path()))
+    assert {row.state for row in world.stored(JoinRequest)} == {"refused", "withdrawn"}
 
 
 def test_many_who_leave_cost_as_many_queries_as_one(course: Course, count_queries: Callable[[], int]) -> None:

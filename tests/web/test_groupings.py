@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.models import Assignment, Group, Grouping, HistoryEntry, Notice, RosterMember, db
-from tests.web.conftest import World
+from tests.web.conftest import PlayedLms, World
 from tests.web.forming import Course, words
 
 
@@ -206,6 +207,36 @@ def test_groups_come_from_a_file_and_a_wrong_line_spoils_only_itself(course: Cou
     lines = sheet.data.decode("utf-8-sig").splitlines()
     assert "team-one,ana@students.example,bo@students.example" in lines
     assert not any("eve@" in line for line in lines)
+
+
+def test_what_a_half_wrong_file_made_is_in_the_lms_too(course: Course, lms: PlayedLms) -> None:
+    make(course, "Ana", name="owls")
+    course.teacher.post(f"group-sets/{course.set_id}/publish")
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+    page = words(act(course, "/import", 422, file=(BytesIO(b"new,Bo Chen\nbad,Nobody"), "groups.csv")))
+    assert "1 group is made of the other lines. Canvas has it too." in page
+    assert lms.members("new") == {"u-Bo Chen"}
+    lms.error = LmsUnavailable("lms_unavailable")
+    page = words(act(course, "/import", 422, file=(BytesIO(b"more,Cleo Diaz\nbad,Nobody"), "groups.csv")))
+    assert "Canvas has not taken it yet" in page
+
+
+def test_a_change_says_that_another_published_set_has_the_group_too(course: Course, lms: PlayedLms) -> None:
+    make(course, "Ana", name="owls")
+    course.teacher.post(f"group-sets/{course.set_id}/publish")
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+    other = course.world.group_set("A2 groups")
+    later = course.assignment("A2")
+    with course.world.app.app_context():
+        db.session.get_one(Assignment, later).group_set_id = other
+        db.session.commit()
+    address = act(course, "/clone", assignment_id=later, source_id=course.id, seen=seen(course, later))
+    assert "pushed" not in address  # the first set is as it was
+    grouping = course.own(course.ana, later)
+    course.post(course.ana, f"groupings/{grouping}/invite", assignment_id=later, member_ids=[course.ids["Bo"]])
+    joined = course.bo.follow(f"assignments/{later}/groupings/{grouping}/accept")
+    assert "It is on its way to Canvas" in words(joined)
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
 
 
 def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> None:

@@ -160,6 +160,7 @@ def push_changes(tool: Tool, viewer: Viewer, set_ids: Collection[UUID]) -> str |
     for other in find_publications_touched(viewer.course.id, *set_ids):
         if other.state != SENT:
             states.add("sending" if other.state == WAITING and other.error_code is None else other.state)
+    release()
     return next((state for state in WORST_FIRST if state in states), None)
 
 

@@ -36,6 +36,7 @@ def _address_options(command: Any) -> Any:
             click.option("--key-set-url", help="The platform's JWKS (default: the family's usual one)."),
             click.option("--token-audience", help="Audience of token requests, where it is not the token address."),
             click.option("--lms-url", help="Base of the LMS's own API, as https://canvas.example.edu."),
+            click.option("--other-hosts", help="More hosts of its services, as the doctor names them (all of them)."),
         )
     ):
         command = option(command)
@@ -192,6 +193,7 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
         "jwks_url": addresses.jwks,
         "config_url": addresses.config,
         "lms_url": row.lms_url,
+        "other_hosts": (row.other_hosts or "").split(),
         "auth_login_url": row.auth_login_url,
         "auth_token_url": row.auth_token_url,
         "key_set_url": row.key_set_url,

@@ -8,6 +8,7 @@ from typing import Any, cast
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 from huey import SqliteHuey
 
 from lti_tool import settings as settings_module
@@ -17,6 +18,7 @@ from lti_tool.settings import Settings
 from lti_tool.worker import MAX_DELAY, Doorbell
 
 THREADS = 8
+SILENT_SECONDS = 0.02  # how long a thread waits for the first byte of a new connection
 
 
 @click.command()
@@ -51,7 +53,8 @@ def run_server(
             "bind": f"{host}:{port}",
             "workers": workers,
             "threads": THREADS,
-            "worker_class": "gthread",
+            "worker_class": _PatientWorker,
+            "keepalive": 5,
             "limit_request_line": 8190,  # a platform's login may come as a long address
             "timeout": 120,
             "graceful_timeout": 10,
@@ -85,6 +88,19 @@ def _start_worker(app: Flask) -> None:
     doorbell = cast("Doorbell", app.extensions["lti_tool_doorbell"])
     if isinstance(doorbell.huey, SqliteHuey):
         doorbell.start_in_process()
+
+
+class _PatientWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
+    """Lets no thread wait for a connection that brings nothing.
+
+    Browsers open connections in advance. gunicorn gives each a thread for five seconds before it only watches it, so
+    that a few dozen of them held up everybody for half a minute.
+    """
+
+    def handle(self, conn: TConn) -> object:
+        """Answer a request, or leave a connection to the one thread that watches all."""
+        is_new = not conn.initialized and not conn.data_ready
+        return _DEFER if is_new and not conn.wait_for_data(SILENT_SECONDS) else super().handle(conn)
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is untyped

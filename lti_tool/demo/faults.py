@@ -38,6 +38,10 @@ class Faults:
     key_lacks: str = ""
     # How many people of each page of Moodle's list the rights keep back, after the page was cut.
     withhold: int = 0
+    # How many of Moodle's list of people are shown at all while a right is missing that leaves it short; 0: all.
+    people_shown: int = 0
+    # Who leaves the course between the first page of a list of people and the next.
+    leaves_between_pages: int = 0
 
     def update(self, values: dict[str, Any]) -> None:
         """Set some switches; an unknown name or a wrong type is refused and changes nothing."""

@@ -247,12 +247,20 @@ class LmsGateway(Protocol):
         """Ask for each single thing that the LMS has to give, for a diagnosis; this may read the whole course."""
 
     def pull(
-        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+        self,
+        *,
+        roster: bool,
+        groups: bool,
+        progress: Progress = no_progress,
+        known_ids: Collection[str] = (),
+        known_people: Collection[str] = (),
     ) -> RemoteCourse:
         """Fetch the asked halves of the course to their end.
 
         `known_ids`: groups that the course had before; an LMS that withholds groups without an error is asked for
-        those that it does not list, so that a hidden one is no deleted one.
+        those that it does not list, so that a hidden one is no deleted one. `known_people`: who was in the course
+        before and has not left; those whom a list lacks are asked for again: who was only missed is on the roster, and
+        for whom the LMS shows to be there all the same, though it hides them, it is LmsRefused("people_hidden").
         """
 
     def read_managers(self) -> frozenset[str] | None:

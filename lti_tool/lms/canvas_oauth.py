@@ -1,5 +1,6 @@
 """Speaks OAuth2 with Canvas for an API developer key: consent, tokens, their renewal and their end."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ SCOPES = tuple("url:{}|/api/v1{}".format(*call.split(" ", 1)) for call in CALLS)
 # A page waits for these calls: they are short, and made once.
 READ_SECONDS = 10
 TOTAL_SECONDS = 20
+SCOPES_SECONDS = 30  # for all questions after single scopes
 LIFE_SECONDS = 3600  # where Canvas tells none (canvas.md 10.1)
 
 
@@ -83,11 +85,17 @@ def missing_scopes(outbound: Outbound, client: OauthClient, redirect_uri: str) -
     """Return which of the tool's scopes the key lacks: one call when it has all of them, else one for each.
 
     Canvas refuses a consent that asks for too much before it asks anybody to sign in (canvas.md 10.1). Raise
-    LmsRefused("oauth_redirect_refused" | "oauth_client_refused"), LmsUnavailable.
+    LmsRefused("oauth_redirect_refused" | "oauth_client_refused"), LmsUnavailable, also for one that dawdles.
     """
     if not _lacks(outbound, client, redirect_uri, SCOPES):
         return ()
-    return tuple(scope for scope in SCOPES if _lacks(outbound, client, redirect_uri, (scope,)))
+    until, missing = time.monotonic() + SCOPES_SECONDS, []
+    for scope in SCOPES:
+        if time.monotonic() > until:
+            raise LmsUnavailable("lms_timeout", host=host_of(client.base_url))
+        if _lacks(outbound, client, redirect_uri, (scope,)):
+            missing.append(scope)
+    return tuple(missing)
 
 
 def _lacks(outbound: Outbound, client: OauthClient, redirect_uri: str, scopes: Sequence[str]) -> bool:

@@ -21,9 +21,9 @@ from lti_tool.domain.gateway import (
     require_unrenamed,
 )
 from lti_tool.domain.roster import RemoteRoster
-from lti_tool.lms import moodle_people, moodle_sets
+from lti_tool.lms import moodle_people, moodle_roster, moodle_sets
 from lti_tool.lms.http import LmsHttp
-from lti_tool.lms.moodle_client import Json, MoodleClient
+from lti_tool.lms.moodle_client import MoodleClient
 from lti_tool.lms.moodle_names import checked
 from lti_tool.lms.moodle_push import MoodlePush
 from lti_tool.outbound import Outbound
@@ -107,8 +107,7 @@ class MoodleGateway:
         groups, problem = _tried(lambda: moodle_sets.read_course(self.client, self._course_id, lambda *_: None))
         people, hidden = _tried(lambda: self._people(no_progress))
         if groups and people:
-            members = {user for group in groups.groups for user in group.member_ids}
-            hidden = _tried(lambda: _require_most(people, members))[1]
+            hidden = _tried(lambda: moodle_roster.require_members(self.client, people, groups))[1]
         withheld = problem if problem and problem.code == "groups_hidden" else None
         found = [
             Precondition(MANAGE_GROUPS, None if withheld else problem),
@@ -118,13 +117,20 @@ class MoodleGateway:
         return (*functions, *found, *(_told_of(people) if people else ()))
 
     def pull(
-        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+        self,
+        *,
+        roster: bool,
+        groups: bool,
+        progress: Progress = no_progress,
+        known_ids: Collection[str] = (),
+        known_people: Collection[str] = (),
     ) -> RemoteCourse:
         """Fetch the asked halves; 2,000 people and 400 groups take ten calls (moodle.md 2.6).
 
         Raise LmsRefused("people_hidden") when Moodle shows few or none of the people who are in groups: rights
-        that are missing shorten its lists without an error (moodle.md 2.2); LmsRefused("groups_hidden") when it
-        withholds groups that a grouping has, or one of `known_ids` that still exists.
+        that are missing shorten its lists without an error (moodle.md 2.2), or one of `known_people` who is still in
+        a group; LmsRefused("groups_hidden") when it withholds groups that a grouping has, or one of `known_ids` that
+        still exists. Who really left the course costs two calls, once.
         """
         done = 0
 
@@ -136,9 +142,9 @@ class MoodleGateway:
         if groups:
             progress(Step.FETCHING_GROUPS, 0, 4)
         found = moodle_sets.read_course(self.client, self._course_id, told, known_ids) if groups else None
-        people = self._people(progress) if roster else None
+        people = self._people(progress, known_people) if roster else None
         if found and people:
-            _require_most(people, {user for group in found.groups for user in group.member_ids})
+            moodle_roster.require_members(self.client, people, found, known_people)
         if found:
             self._names = {group.lms_group_id: group.name for group in found.groups}
         return RemoteCourse(roster=people, groups=found)
@@ -210,14 +216,8 @@ class MoodleGateway:
         """
         return self._remembered(moodle_sets.read_set(self.client, self._course_id, lms_group_set_id, known_empty))
 
-    def _people(self, progress: Progress) -> RemoteRoster:
-        users: list[Json] = []
-        for page in self.client.get_enrolled_users(self._course_id):
-            users += page
-            progress(Step.FETCHING_ROSTER, len(users), 0)
-        if not users:
-            raise LmsRefused("people_hidden", shown=0)
-        active = self.client.get_active_ids(self._course_id)
+    def _people(self, progress: Progress, known_people: Collection[str] = ()) -> RemoteRoster:
+        users, active = moodle_roster.read_users(self.client, self._course_id, progress, known_people)
         found = moodle_people.roster(users, active, self._managers())
         progress(Step.FETCHING_ROSTER, len(users), len(users))
         return found
@@ -270,10 +270,3 @@ def _told_of(people: RemoteRoster) -> tuple[Precondition, ...]:
 def _require_no_options(options: SetOptions) -> None:
     if options:
         raise LmsRefused("options_unsupported")
-
-
-def _require_most(people: RemoteRoster, member_ids: set[str]) -> None:
-    # Whoever is in a group is enrolled; a list that lacks most of them was cut by a missing right.
-    shown = {person.lms_user_id for person in people.people}
-    if member_ids and len(member_ids & shown) * 2 < len(member_ids):
-        raise LmsRefused("people_hidden", shown=len(shown), in_groups=len(member_ids))

@@ -1,6 +1,8 @@
 """Checks everything that a launch and a sync need, one line each: ok, warning or failed, with what to do."""
 
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.mail import MailUnavailableError, open_post
 from lti_tool.models import db, release
 from lti_tool.services.doctor_registration import examine_registration
@@ -21,6 +23,8 @@ from lti_tool.services.tool import Tool
 from lti_tool.services.worker_signs import last_sign
 
 SILENT = timedelta(minutes=5)  # a worker gives a sign every minute
+_examined: set[UUID] = set()  # whose platforms this process asks right now
+_beginning = threading.Lock()
 
 
 def database_answers() -> bool:
@@ -69,10 +73,26 @@ def examine_installation(tool: Tool) -> Iterator[Finding]:
 
 
 def examine_for(tool: Tool, registration_id: UUID, *, whole: bool) -> list[Finding]:
-    """Check one registration for its administrators, and the installation: `whole`, or as one line."""
-    installation = list(examine_installation(tool))
-    shown = installation if whole else [sum_up(installation)]
-    return [*shown, *examine_registration(tool, registration_id)]
+    """Check one registration for its administrators, and the installation: `whole`, or as one line.
+
+    A slow platform keeps one thread of a process at most: raise Conflict("doctor_at_work") for the next.
+    """
+    with _alone(registration_id):
+        installation = list(examine_installation(tool))
+        shown = installation if whole else [sum_up(installation)]
+        return [*shown, *examine_registration(tool, registration_id)]
+
+
+@contextmanager
+def _alone(registration_id: UUID) -> Iterator[None]:
+    with _beginning:
+        if registration_id in _examined:
+            raise Conflict("doctor_at_work")
+        _examined.add(registration_id)
+    try:
+        yield
+    finally:
+        _examined.discard(registration_id)
 
 
 def sum_up(findings: Iterable[Finding]) -> Finding:

@@ -1,6 +1,6 @@
 """The doctor's checks of the LMS's own API: developer key, each scope, each function, each right that can be asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from lti_tool.services.registrations import get_registration
 from lti_tool.services.rights import read_capabilities, read_preconditions
 from lti_tool.services.tool import Tool
 
+MOST_COURSES = 50  # among which one with access is looked for
 GIVEN_IN = {
     "canvas": "Admin → Permissions: Manage Groups (add, manage, delete) for the role of the token's user",
     "moodle": "Define roles: moodle/course:managegroups for the token's user; External services: the functions",
@@ -37,25 +38,39 @@ def examine_lms(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         yield from _developer_key(tool, registration_id)
     if family == "other":
         yield _nothing_written()
-    launched = select(Course.id, Course.title).where(Course.registration_id == registration_id).limit(1)
+    launched = select(Course.id, Course.title).where(Course.registration_id == registration_id)
     if family != "other":
         launched = launched.where(Course.lms_course_id.is_not(None))
-    course = db.session.execute(launched.order_by(Course.created_at.desc())).first()
-    if course is None:
+    courses = db.session.execute(launched.order_by(Course.created_at.desc()).limit(MOST_COURSES)).all()
+    if not courses:
         yield Finding("LMS access", Verdict.WARNING, "no course was launched yet", "launch once, then ask again")
         return
     try:
-        capabilities = read_capabilities(tool, course.id)
-        preconditions = read_preconditions(tool, course.id)
+        title, capabilities, preconditions = _ask(tool, {course.id: course.title for course in courses})
     except LmsError as error:
         yield _no_access(error, registration_id)
         return
-    yield Finding("LMS access", Verdict.OK, f"asked through the course {course.title}")
+    yield Finding("LMS access", Verdict.OK, f"asked through the course {title}")
     for right in Right:
         if not (right is Right.WRITE_GROUPS and family == "other"):
             yield _right(capabilities, right, family)
     for precondition in preconditions:
         yield _precondition(precondition)
+
+
+def _ask(tool: Tool, titles: Mapping[UUID, str]) -> tuple[str, Capabilities, Sequence[Precondition]]:
+    """Ask through the first course that can be reached; raise what stands in the way of the last.
+
+    Where no token serves all courses, the newest may have nobody yet who lent access.
+    """
+    for course_id, title in titles.items():
+        try:
+            return title, read_capabilities(tool, course_id), read_preconditions(tool, course_id)
+        except LmsRefused as error:
+            missing = error
+            if error.code != "grant_missing":
+                raise
+    raise missing
 
 
 def _nothing_written() -> Finding:

@@ -10,14 +10,20 @@ from sqlalchemy import func, select
 
 from lti_tool.domain.clock import from_store, now
 from lti_tool.domain.errors import LmsError, ToolError
+from lti_tool.domain.platform_hosts import MOST_HOSTS, host_in
+from lti_tool.lti.jwks import usable_keys
+from lti_tool.lti.platform_keys import FETCH_SECONDS, KEY_SET_BYTES
 from lti_tool.models import Course, CourseAccess, LaunchRefusal, Registration, db, release
 from lti_tool.services import gateways
 from lti_tool.services.doctor_lms import examine_lms
 from lti_tool.services.findings import Finding, Verdict
-from lti_tool.services.registrations import get_registration
+from lti_tool.services.registrations import get_registration, hosts_of
 from lti_tool.services.tool import Tool
 
 MOST_CLOCK_SECONDS = 30
+# What only a launch that the platform signed can be refused for: anybody may have sent the others.
+SIGNED = frozenset({"token_expired", "token_not_yet_valid", "token_times"})
+MOST_COURSES = 1000  # whose addresses are looked at, the newest first
 # What refused launches tell of a registration: the check, its codes, what they mean, what to do.
 SIGNS = (
     (
@@ -62,7 +68,13 @@ def _findings(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         return
     yield from _deployments(registration)
     yield from _launches(registration)
-    yield from _platform_keys(tool, registration.key_set_url or "")
+    yield from _service_addresses(registration)
+    keys = list(_platform_keys(tool, registration.key_set_url or ""))
+    yield from keys
+    if any(finding.error and finding.error.code == "lms_timeout" for finding in keys):
+        # Somebody waits for this page, and each of the other questions would take as long.
+        yield Finding("the platform's services", Verdict.WARNING, "not asked, as it was silent", "ask again later")
+        return
     yield from _lti_services(tool, registration_id)
     yield from examine_lms(tool, registration_id)
 
@@ -93,7 +105,10 @@ def _deployments(registration: Registration) -> Iterator[Finding]:
 
 
 def _launches(registration: Registration) -> Iterator[Finding]:
-    """Tell what launches have shown: a refusal counts until a launch has succeeded after it."""
+    """Tell what launches have shown: a refusal counts until a launch has succeeded after it.
+
+    Where launches did succeed, one that nobody signed is no more than a hint: a stranger may have sent it.
+    """
     launched_at = db.session.scalar(
         select(func.max(CourseAccess.launched_at))
         .join(Course, Course.id == CourseAccess.course_id)
@@ -102,13 +117,16 @@ def _launches(registration: Registration) -> Iterator[Finding]:
     refused = _refused_since(registration.id, launched_at)
     facts = {name: getattr(registration, name) for name in ("issuer", "client_id", "key_set_url")}
     for check, codes, what, advice in SIGNS:
-        if refused & set(codes):
-            yield Finding(check, Verdict.FAILED, what.format(**facts), advice, place="launches")
+        if found := refused & set(codes):
+            is_sure = launched_at is None or found & SIGNED
+            verdict = Verdict.FAILED if is_sure else Verdict.WARNING
+            yield Finding(check, verdict, what.format(**facts), advice, place="launches")
         elif launched_at:
             yield Finding(check, Verdict.OK, "right at the last launch")
-    if launched_at is None and not refused:
-        advice = "open LTI Groups from a course: issuer, client id and signature show only then"
-        yield Finding("issuer", Verdict.WARNING, "nobody has launched yet", advice)
+        else:
+            yield Finding(
+                check, Verdict.WARNING, "nobody has launched yet", "open LTI Groups from a course: then it shows"
+            )
 
 
 def _refused_since(registration_id: UUID, since: datetime | None) -> set[str]:
@@ -122,29 +140,32 @@ def _platform_keys(tool: Tool, url: str) -> Iterator[Finding]:
     release()
     check, advice = "platform's keys", f"check the key set address: {url}"
     try:
-        answer = tool.outbound.request("GET", url)
+        answer = tool.outbound.request("GET", url, max_bytes=KEY_SET_BYTES, total_seconds=FETCH_SECONDS)
         body = answer.json() if answer.ok else None
     except LmsError as error:
         yield Finding(check, Verdict.FAILED, "", advice, error, place="edit")
         return
-    keys = body.get("keys") if isinstance(body, dict) else None
+    keys = usable_keys(body)
     if not keys:
-        yield Finding(check, Verdict.FAILED, f"status {answer.status}, no keys in the answer", advice, place="edit")
+        what = f"status {answer.status}, no RSA key for signatures in the answer"
+        yield Finding(check, Verdict.FAILED, what, advice, place="edit")
         return
-    yield Finding(check, Verdict.OK, f"{len(keys)} published")
+    yield Finding(check, Verdict.OK, f"{sum(map(len, keys.values()))} published")
     skew = _clock_skew(answer.headers.get("Date", ""))
-    if skew > MOST_CLOCK_SECONDS:
+    if skew is None:
+        yield Finding("clocks", Verdict.WARNING, "the platform tells no time", "see that both machines are set by NTP")
+    elif skew > MOST_CLOCK_SECONDS:
         yield Finding("clocks", Verdict.WARNING, f"{skew:.0f} s apart", "set this machine's clock by NTP")
     else:
         yield Finding("clocks", Verdict.OK, "they agree")
 
 
-def _clock_skew(date: str) -> float:
-    """Return how many seconds an answer's Date is from our clock; 0 when it tells no time."""
+def _clock_skew(date: str) -> float | None:
+    """Return how many seconds an answer's Date is from our clock, None when it tells no time."""
     try:
         return abs((now() - from_store(email.utils.parsedate_to_datetime(date))).total_seconds())
     except ValueError:
-        return 0
+        return None
 
 
 def _lti_services(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
@@ -165,3 +186,27 @@ def _lti_services(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         return
     yield Finding("LTI services", Verdict.OK, "the platform reads our keys and accepts them")
     yield Finding(scope, Verdict.OK)
+
+
+def _service_addresses(registration: Registration) -> Iterator[Finding]:
+    """Say whether the services that launches named stand at hosts of the registration: else no token goes there.
+
+    The platform wrote the addresses, and the advice is a command: nothing but the form of a host gets into it.
+    """
+    rows = db.session.execute(
+        select(Course.memberships_url, Course.groups_url, Course.group_sets_url)
+        .where(Course.registration_id == registration.id)
+        .order_by(Course.created_at.desc())
+        .limit(MOST_COURSES)
+    )
+    named = {address for row in rows for address in row if address}
+    own = hosts_of(registration)
+    foreign = {host_in(address) or "" for address in named if not own.has(address)}
+    if foreign:
+        hosts = sorted(foreign - {""})[:MOST_HOSTS]
+        what = f"launches named {', '.join(hosts) or 'no readable host'}, none of its hosts: nothing is asked there"
+        all_hosts = " ".join([*(registration.other_hosts or "").split(), *hosts])
+        advice = f'if it is its own: lti-tool registration update {registration.id} --other-hosts "{all_hosts}"'
+        yield Finding("service addresses", Verdict.FAILED, what, advice, place="edit")
+    elif named:
+        yield Finding("service addresses", Verdict.OK, "at the platform's own hosts")

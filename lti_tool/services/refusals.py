@@ -17,8 +17,10 @@ from lti_tool.models import LaunchRefusal, Registration, db, transaction
 log = structlog.get_logger(__name__)
 
 MINUTE = timedelta(minutes=1)
-MOST_A_MINUTE = 20  # whoever floods the launch's address is not to flood the store
-MOST_KEPT = 500  # for one registration
+# Whoever floods the launch's address is not to flood the store, nor to push out what has another reason. Both hold for
+# one reason at one registration: those that only a signed launch can have are out of a stranger's reach.
+MOST_A_MINUTE = 20
+MOST_KEPT = 100
 KEPT_FOR = timedelta(days=90)
 LONGEST_FACT = 255
 TOLD = ("deployment",)  # the facts that may be kept; all others might be somebody's
@@ -42,10 +44,10 @@ def note_refusal(registration_id: UUID, error: LaunchError, reference: str) -> N
     The person is told in any case: what cannot be kept now is in the log.
     """
     try:
-        if _is_flooded(registration_id):
+        if _is_flooded(registration_id, error.code):
             return
         with transaction() as session:
-            if session.get(Registration, registration_id) is not None and not _is_flooded(registration_id):
+            if session.get(Registration, registration_id) is not None and not _is_flooded(registration_id, error.code):
                 session.add(_row(registration_id, error, reference))
     except SQLAlchemyError as failure:
         db.session.rollback()
@@ -64,9 +66,11 @@ def _row(registration_id: UUID, error: LaunchError, reference: str) -> LaunchRef
     )
 
 
-def _is_flooded(registration_id: UUID) -> bool:
+def _is_flooded(registration_id: UUID, code: str) -> bool:
     lately = select(func.count()).where(
-        LaunchRefusal.registration_id == registration_id, LaunchRefusal.created_at > now() - MINUTE
+        LaunchRefusal.registration_id == registration_id,
+        LaunchRefusal.created_at > now() - MINUTE,
+        LaunchRefusal.code == code,
     )
     return (db.session.scalar(lately) or 0) >= MOST_A_MINUTE
 
@@ -99,8 +103,9 @@ def _read(condition: object, limit: int) -> Sequence[Refusal]:
 
 
 def purge() -> None:
-    """Forget what is old, and all but the newest of each registration."""
-    place = func.row_number().over(partition_by=LaunchRefusal.registration_id, order_by=LaunchRefusal.created_at.desc())
+    """Forget what is old, and all but the newest of each reason at each registration."""
+    kind = (LaunchRefusal.registration_id, LaunchRefusal.code)
+    place = func.row_number().over(partition_by=kind, order_by=LaunchRefusal.created_at.desc())
     ranked = select(LaunchRefusal.id, place.label("place")).subquery()
     with transaction() as session:
         session.execute(delete(LaunchRefusal).where(LaunchRefusal.created_at < now() - KEPT_FOR))

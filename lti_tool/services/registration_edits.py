@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from lti_tool.domain.administration import Administrator, AdminPermission, administers
 from lti_tool.domain.errors import Forbidden, RuleViolation
+from lti_tool.domain.platform_hosts import read_hosts
 from lti_tool.lti.claims import clean
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import LmsGrant, OauthClient, ServiceToken, db, transaction
@@ -14,7 +15,7 @@ from lti_tool.services.registrations import get_registration, remove_registratio
 
 # Whom the tool trusts and what it signs for whom; a platform must not name another one's endpoints as its own, for
 # the tool would fetch tokens of that one and send them here (lti.md 6.3, cross-tenant service token).
-TRUST = ("issuer", "client_id", "auth_login_url", "auth_token_url", "key_set_url", "token_audience")
+TRUST = ("issuer", "client_id", "auth_login_url", "auth_token_url", "key_set_url", "token_audience", "other_hosts")
 OWN = ("name", "lms_url")
 
 
@@ -28,7 +29,8 @@ def edit_registration(who: Administrator, registration_id: UUID, values: dict[st
 
     A token goes only to the host that it was stored for: when the LMS's own address names another one, the service
     token, the developer key and what people lent are forgotten. Raise NotFound, Forbidden
-    ("forbidden_all_registrations"), RuleViolation("name_required" | "issuer_required" | "url_invalid").
+    ("forbidden_all_registrations"), RuleViolation("name_required" | "issuer_required" | "url_invalid") or as
+    `read_hosts`.
     """
     if not set(values) <= set(editable_fields(who)):
         raise Forbidden("forbidden_all_registrations")
@@ -40,6 +42,8 @@ def edit_registration(who: Administrator, registration_id: UUID, values: dict[st
     if not cleaned.get("issuer", "kept"):
         raise RuleViolation("issuer_required")
     require_urls(cleaned)
+    if "other_hosts" in cleaned:
+        cleaned["other_hosts"] = read_hosts(cleaned["other_hosts"])
     with transaction():
         registration = get_registration(registration_id)
         moved = _origin(registration.lms_url) != _origin(cleaned.get("lms_url", registration.lms_url))

@@ -221,9 +221,11 @@ def _ask_to_open() -> NoReturn:
 def typed_texts() -> list[tuple[str, str]]:
     """Return the names and texts of what a person typed, for the page that did not take it.
 
-    Only what the browser itself says to come from a page of ours: nothing that other sites send is shown as ours.
+    Only what the browser itself says to come from a page of ours: nothing that other sites send is shown as ours. And
+    not what a page asks about a form that stays on it, while somebody types.
     """
-    if request.method != "POST" or not (_is_from_here() and _is_known_from_here()):
+    asked_beside = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
+    if request.method != "POST" or asked_beside or not (_is_from_here() and _is_known_from_here()):
         return []
     fields = ((name, text) for name, texts in request.form.lists() for text in texts)
     return [

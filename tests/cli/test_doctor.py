@@ -5,12 +5,15 @@ from uuid import UUID
 
 import pytest
 from flask import has_app_context
+from sqlalchemy import delete
 
 from lti_tool.cli.context import opened
 from lti_tool.demo import ToolLink
 from lti_tool.domain.clock import now
-from lti_tool.models import CourseAccess, LaunchRefusal, db, transaction
+from lti_tool.domain.errors import Conflict
+from lti_tool.models import Course, CourseAccess, LaunchRefusal, db, transaction
 from lti_tool.outbound import Outbound
+from lti_tool.services import doctor
 from tests.smtp import mail_server
 
 
@@ -103,6 +106,29 @@ def test_a_platform_of_another_make_is_said_to_take_no_groups(tool: Any, free_po
     assert "no set can be published there" in line
 
 
+def test_services_at_hosts_of_others_are_named_with_what_to_do(tool: Any, free_port: Any) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    addresses = ("--auth-login-url", url, "--auth-token-url", url, "--key-set-url", url, "--other-hosts", "a.example")
+    key = tool.ok("registration", "add", "--issuer", url, "--client-id", "c", *addresses, "--json").json["id"]
+    odd = 'https://x";reboot;"/members'  # the advice is a command, and the platform wrote the address
+    with opened(), transaction() as session:
+        for number, host in enumerate((url, "https://canvas.school.edu/members", odd)):
+            more = {"lti_context_id": str(number), "title": "C", "label": "", "created_at": now()}
+            session.add(Course(registration_id=UUID(key), memberships_url=host, **more))
+
+    def line() -> str:
+        ran = tool.run("doctor", "--registration", key)
+        return next(line for line in ran.out.splitlines() if "service addresses" in line)
+
+    assert line().startswith("failed")
+    assert f'registration update {key} --other-hosts "a.example canvas.school.edu"' in line()
+    assert "reboot" not in line()
+    with opened(), transaction() as session:
+        session.execute(delete(Course).where(Course.memberships_url == odd))
+    tool.ok("registration", "update", key, "--other-hosts", "canvas.school.edu")
+    assert line().startswith("ok")
+
+
 @pytest.mark.parametrize("family", ["canvas", "moodle"])
 def test_a_refused_token_and_a_wrong_address_say_what_to_do(teach: Any, family: str, free_port: Any) -> None:
     taught = teach(family)
@@ -166,6 +192,29 @@ def test_refused_launches_tell_what_is_wrong_until_one_succeeds(canvas: Any) -> 
         access = {"lti_user_id": "u", "name": "N", "enrollment_type": "teacher", "is_administrator": False}
         session.add(CourseAccess(course_id=canvas.course_id, launched_at=now(), **access))
     assert issuer().startswith("ok")
+    with opened(), transaction():
+        later = {**refused, "reference": "abcdef02", "created_at": now()}
+        db.session.add(LaunchRefusal(registration_id=UUID(canvas.registration_id), **later))
+    assert issuer().startswith("warning"), "nobody signed it: a stranger may have sent it"
+
+
+def test_before_the_first_launch_each_thing_that_only_a_launch_shows_has_its_line(canvas: Any) -> None:
+    with opened(), transaction():
+        refused = {"code": "deployment_unknown", "facts": "{}", "reference": "abcdef03", "created_at": now()}
+        db.session.add(LaunchRefusal(registration_id=UUID(canvas.registration_id), **refused))
+    lines = canvas.tool.run("doctor", "--registration", canvas.registration_id).out.splitlines()
+    for check in ("issuer", "client id", "clocks at launches", "signatures"):
+        (line,) = [line for line in lines if f": {check}: " in line]
+        assert line.startswith("warning")
+        assert "nobody has launched yet" in line
+
+
+def test_a_doctor_at_work_on_a_platform_is_not_called_a_second_time(canvas: Any) -> None:
+    with opened() as tool:
+        registration = UUID(canvas.registration_id)
+        with doctor._alone(registration), pytest.raises(Conflict, match="doctor_at_work"):
+            doctor.examine_for(tool, registration, whole=False)
+        assert doctor.examine_for(tool, registration, whole=False)
 
 
 def test_an_unknown_registration_is_one_line(tool: Any) -> None:

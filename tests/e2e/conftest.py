@@ -43,6 +43,7 @@ ARGUMENTS = [
     "--test-third-party-cookie-phaseout",
 ]
 PATIENCE = 30_000  # milliseconds: a page that takes this long is a failure
+expect.set_options(timeout=PATIENCE)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 TEACHER = "Ngozi Okafor"
 COURSE = {"canvas": "Introduction to Programming", "moodle": "CS101 Introduction to Programming"}
@@ -125,6 +126,7 @@ class Visitor:
         self.page.get_by_role("link", name="Groups", exact=True).click()
         shown = self.page.locator("section.group-set").filter(has=self.page.get_by_role("heading", name=set_name))
         expect(shown).to_have_count(1)
+        self.page.wait_for_load_state()
         return {
             group.locator("h4").evaluate("h => h.firstChild.textContent.trim()"): sorted(
                 group.locator("li bdi").all_inner_texts()
@@ -304,7 +306,8 @@ def pytest_runtest_makereport(
     return report
 
 
-def _print_screens(made: list[Visitor]) -> None:
+def _print_screens(demo: Demo, made: list[Visitor]) -> None:
+    print((demo.folder / "output").read_text(errors="replace")[-4_000:])
     for number, visitor in enumerate(made):
         for frame in visitor.page.frames:
             try:
@@ -328,7 +331,7 @@ def new_visitor(demo: Demo, chromium: Browser, request: pytest.FixtureRequest) -
 
     yield make
     if request.node.stash.get(FAILED, False):
-        _print_screens(made)
+        _print_screens(demo, made)
     for visitor in made:
         visitor.context.close()
     assert [fault for visitor in made for fault in visitor.faults] == []

@@ -46,7 +46,8 @@ def cookie_site() -> Iterator[int]:
     server.server_close()
 
 
-def test_third_party_cookies_are_blocked_here(new_visitor: Callable, cookie_site: int) -> None:
+# The site is there longer than its visitor, whose browser may still ask it for an icon.
+def test_third_party_cookies_are_blocked_here(cookie_site: int, new_visitor: Callable) -> None:
     page = new_visitor().page
     page.goto(f"http://localhost:{cookie_site}/")
     frame = page.frame_locator("iframe")

@@ -78,14 +78,17 @@ def test_what_was_typed_is_shown_in_any_frame_where_nobody_knows_whose_it_is(wor
     assert "Biology" not in framed.text
 
 
-def test_a_part_of_a_page_shows_what_was_typed_too(world: Any) -> None:
+@pytest.mark.parametrize(("boosted", "shown"), [({"HX-Boosted": "true"}, [TYPED, "two\nlines"]), ({}, [])])
+def test_a_part_of_a_page_shows_what_was_typed_where_it_takes_the_place_of_the_form(
+    world: Any, boosted: dict[str, str], shown: list[str]
+) -> None:
     teacher = world.browser()
     teacher.client.delete_cookie(SESSION_COOKIE)
-    answer = send(teacher, **{"HX-Request": "true", "HX-Boosted": "true", "Sec-Fetch-Dest": "empty"})
-    assert "<html" not in answer.text
+    answer = send(teacher, **{"HX-Request": "true", "Sec-Fetch-Dest": "empty", **boosted})
+    assert (answer.status_code, "<html" in answer.text) == (401, False)
     part = check_part(answer.text, "kept")
     assert part.select_one("[data-sign-in-ended]")
-    assert [text.text.removeprefix("\n") for text in part.select("textarea")] == [TYPED, "two\nlines"]
+    assert [text.text.removeprefix("\n") for text in part.select("textarea")] == shown
 
 
 OTHERS = [

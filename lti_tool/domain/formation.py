@@ -232,10 +232,7 @@ def require_refusal(state: State, member_id: UUID) -> None:
 
 
 def require_taking_back(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation where nobody takes invitations back or clears refusals; Forbidden for all but the inviter.
-
-    FORM-11, FORM-38, FORM-45.
-    """
+    """Raise RuleViolation where no invitation is taken back any more, Forbidden for others (FORM-11, 38, 45)."""
     _require_students_form(rules)
     _require_before(rules.last_answer_at, at)
     _require_inviter(state, member_id)

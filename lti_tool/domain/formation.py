@@ -231,16 +231,23 @@ def require_refusal(state: State, member_id: UUID) -> None:
         raise RuleViolation("not_invited")
 
 
-def require_cancelling(state: State, member_id: UUID, invitee: UUID) -> None:
-    """Raise RuleViolation unless nobody answered what the inviter takes back, Forbidden for others (FORM-45)."""
+def require_taking_back(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
+    """Raise RuleViolation where no invitation is taken back any more, Forbidden for others (FORM-11, 38, 45)."""
+    _require_students_form(rules)
+    _require_before(rules.last_answer_at, at)
     _require_inviter(state, member_id)
+
+
+def require_cancelling(rules: Rules, at: datetime, state: State, member_id: UUID, invitee: UUID) -> None:
+    """Raise RuleViolation unless nobody answered what the inviter takes back, Forbidden for others (FORM-45)."""
+    require_taking_back(rules, at, state, member_id)
     if state.status_of(invitee) is not Status.PENDING:
         raise RuleViolation("already_answered")
 
 
-def require_clearing(state: State, member_id: UUID, invitee: UUID) -> None:
+def require_clearing(rules: Rules, at: datetime, state: State, member_id: UUID, invitee: UUID) -> None:
     """Raise RuleViolation unless the inviter removes who refused from view, Forbidden for others (FORM-45)."""
-    _require_inviter(state, member_id)
+    require_taking_back(rules, at, state, member_id)
     if state.status_of(invitee) is not Status.REJECTED:
         raise RuleViolation("not_rejected")
 

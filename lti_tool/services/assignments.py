@@ -18,7 +18,7 @@ from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import default_set
 from lti_tool.services.group_sets import add_local_set, connection_of, local_names
-from lti_tool.services.grouping_news import telling_if_invalid
+from lti_tool.services.grouping_news import note_deletion, telling_if_invalid
 from lti_tool.services.people import hold_roster
 from lti_tool.services.runs import require_edits
 
@@ -56,6 +56,11 @@ def get_assignment(course_id: UUID, assignment_id: UUID) -> Assignment:
 def count_assignments(course_id: UUID) -> int:
     """Return how many assignments a course has."""
     return db.session.scalar(select(func.count()).where(Assignment.course_id == course_id)) or 0
+
+
+def count_groupings(assignment_id: UUID) -> int:
+    """Return how many groupings work on an assignment now."""
+    return db.session.scalar(select(func.count()).where(Grouping.assignment_id == assignment_id, _LIVE)) or 0
 
 
 def read_exclusions(assignment_id: UUID) -> frozenset[UUID]:
@@ -122,12 +127,16 @@ def edit_assignment(
 
 
 def delete_assignment(viewer: Viewer, assignment_id: UUID) -> Changes:
-    """Delete an assignment; its set and groups stay as they are. Raise NotFound, Conflict during a sync."""
+    """Delete an assignment; its set and groups stay as they are, and who worked together stays in the history.
+
+    Its people are told. Raise NotFound, Conflict during a sync.
+    """
     with transaction() as session:
         _hold_own_set(viewer.course.id, assignment_id)
         row = get_assignment(viewer.course.id, assignment_id)
         require_edits(viewer.course.id)
         history.note(viewer.course.id, viewer.access_id, "assignment_deleted", row.name, assignment_id)
+        note_deletion(viewer, row)
         session.execute(delete(Assignment).where(Assignment.id == assignment_id))
     return Changes(deleted_assignments=frozenset({assignment_id}), count=1)
 

@@ -126,7 +126,7 @@ def _name_inviters(
     course_id: UUID, seats: _Seats, keys: Sequence[UUID], states: Mapping[UUID, State], names: Mapping[UUID, str]
 ) -> None:
     left = {key: one.member_id for key in keys for one in seats.lost[key] if one.status is Status.INVITER}
-    roles = _roles_in([seats.rows[key][0].group_id for key in left])
+    roles = read_roles([seats.rows[key][0].group_id for key in left])
     named = []
     for key, inviter in left.items():
         row, assignment = seats.rows[key]
@@ -152,7 +152,8 @@ def _end(course_id: UUID, seats: _Seats, keys: Sequence[UUID], states: Mapping[U
     return end_groupings(course_id, None, [seats.rows[key][0] for key in keys])
 
 
-def _roles_in(group_ids: Collection[UUID | None]) -> dict[UUID | None, dict[UUID, str]]:
+def read_roles(group_ids: Collection[UUID | None]) -> dict[UUID | None, dict[UUID, str]]:
+    """Return each member's role in each of these groups, in one query."""
     if not group_ids:
         return {}
     rows = db.session.execute(

@@ -12,7 +12,7 @@ from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.group_rights import GroupPermission, GroupRole
 from lti_tool.domain.groups import Origin
 from lti_tool.domain.invites import read_code
-from lti_tool.models import Group, GroupInvite, InviteUse, JoinRequest, db, transaction
+from lti_tool.models import Group, GroupInvite, InviteUse, JoinRequest, RosterMember, db, transaction
 from lti_tool.services.access import Viewer
 from lti_tool.services.held_groups import (
     HeldGroup,
@@ -174,7 +174,7 @@ def answer_request(viewer: Viewer, group_id: UUID, request_id: UUID, *, accepted
         row = db.session.scalar(select(JoinRequest).where(*of_group))
         if row is None:
             raise NotFound("request_not_found")
-        member = find_student(viewer.course.id, row.member_id)
+        member = _asker(viewer.course.id, row.member_id, accepted=accepted)
         if accepted and not is_in(held, member.id):
             require_entry(held, member)
             _count(held, member.id, _Door(row.invite_id, row.by_code), asked=True)
@@ -183,6 +183,11 @@ def answer_request(viewer: Viewer, group_id: UUID, request_id: UUID, *, accepted
         note(held, "join_accepted" if accepted else "join_refused", member.name, member.id)
         tell_people(held, [member.id], "join_answered", answer="yes" if accepted else "no", person=viewer.name)
     return changes_of(held) if accepted else Changes()
+
+
+def _asker(course_id: UUID, member_id: UUID, *, accepted: bool) -> RosterMember:
+    """Return who asked; only an active student is let in, and anybody else is refused in peace."""
+    return find_student(course_id, member_id) if accepted else db.session.get_one(RosterMember, member_id)
 
 
 def withdraw_request(viewer: Viewer, group_id: UUID) -> None:

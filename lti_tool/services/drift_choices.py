@@ -22,7 +22,7 @@ from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_names import carry_names, follow_members, names_in_their_sets
 from lti_tool.services.group_sets import get_editable_set, local_names, lock_set, read_groups
 from lti_tool.services.groups import add_local_groups, place
-from lti_tool.services.mirror import WAITING, find_publications_touched, get_publication, mark, store_mirror
+from lti_tool.services.mirror import SENT, WAITING, find_publications_touched, get_publication, mark, store_mirror
 from lti_tool.services.push import push_set
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.tool import Tool
@@ -96,7 +96,8 @@ def _store(viewer: Viewer, set_id: UUID, remote: RemoteGroups | None, decide: De
         publication.attempts, publication.proof_due_at = 0, None  # the LMS was read just now: nothing is in doubt
         mark(publication, WAITING, later=FIRST_RETRY)
         for other in find_publications_touched(course_id, set_id):
-            mark(other, WAITING)
+            if other.state == SENT:
+                mark(other, WAITING)
         history.note(
             course_id, viewer.access_id, "drift_settled", f"{theirs} of theirs, {len(choices) - theirs} of ours", set_id
         )

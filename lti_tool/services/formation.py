@@ -16,7 +16,7 @@ from lti_tool.domain.groups import Origin, clean_name, clean_text, require_free_
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.domain.signup import require_room
+from lti_tool.domain.signup import Privacy, require_room
 from lti_tool.domain.system_sets import individual_group_id
 from lti_tool.models import Assignment, Group, Grouping, GroupMembership, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import history, invitees
@@ -108,13 +108,15 @@ def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (),
     """Invite classmates by choice, or by names, e-mails and student numbers as typed; the right ones are invited.
 
     Whoever cannot be is told with the reason (FORM-39 to FORM-42). Raise RuleViolation("invitees_required") for
-    nobody at all, and as `domain.formation.require_inviting` does.
+    nobody at all, RuleViolation("group_closed") while the group takes nobody in, and as
+    `domain.formation.require_inviting` does.
     """
     course_id = viewer.course.id
     with transaction():
         held = hold_grouping(course_id, grouping_id)
         me = _student(viewer)
         rules_.require_inviting(held.rules, now(), held.state, me.id)
+        _require_not_closed(held.row.group_id)
         found, refused = invitees.find(course_id, member_ids, typed)
         if not found and not refused:
             raise RuleViolation("invitees_required")
@@ -144,12 +146,19 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
+        _require_not_closed(held.row.group_id)
         committed = me.id in committed_of(held.assignment.id, [me.id])
         sections = sections_of((*held.state.committed, me.id)) if held.rules.same_section else {}
         rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed, sections=sections)
         _require_room(held.row, me.id)
         come_in(viewer, held, me.id, me.name)
     return _changes(held.assignment, held.row.group_id)
+
+
+def _require_not_closed(group_id: UUID | None) -> None:
+    """Raise RuleViolation("group_closed") for a group that takes nobody in, by whatever way, until it is opened."""
+    if db.session.scalar(select(Group.privacy).where(Group.id == group_id)) == Privacy.CLOSED:
+        raise RuleViolation("group_closed")
 
 
 def _require_room(row: Grouping, member_id: UUID) -> None:
@@ -207,7 +216,7 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
     require = rules_.require_cancelling if action == "invitation_cancelled" else rules_.require_clearing
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
-        require(held.state, _student(viewer).id, member_id)
+        require(held.rules, now(), held.state, _student(viewer).id, member_id)
         unseat(held.assignment, held.row, [member_id])
         note_act(viewer, held.row, action, names_of([member_id]).get(member_id, ""), member_id)
     return _changes(held.assignment)
@@ -240,15 +249,23 @@ def break_up(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_breaking_up(held.rules, now(), held.state, me.id)
-        group_id = held.row.group_id
-        names = names_of([one.member_id for one in held.state.seats])
-        for one in held.state.seats:
-            action = "broken_up" if one.status in COMMITTED else "invitation_ended"
-            note_act(viewer, held.row, action, names[one.member_id], one.member_id)
-        others = [one.member_id for one in held.state.seats if one.member_id != me.id and one.status != Status.REJECTED]
-        tell_about(held.assignment, held.row, others, "broken_up", person=me.name)
-        gone = end_grouping(viewer, held.row)
+        group_id, gone = held.row.group_id, end_by_inviter(viewer, held)
     return _changes(held.assignment, group_id if gone is None else None, gone=gone)
+
+
+def end_by_inviter(viewer: Viewer, held: Held) -> UUID | None:
+    """End a locked grouping that its inviter may end, told and written down; return its group's id when that went too.
+
+    In the caller's transaction.
+    """
+    names = names_of([one.member_id for one in held.state.seats])
+    for one in held.state.seats:
+        action = "broken_up" if one.status in COMMITTED else "invitation_ended"
+        note_act(viewer, held.row, action, names[one.member_id], one.member_id)
+    seats = [one for one in held.state.seats if one.status is not Status.REJECTED]
+    others = [one.member_id for one in seats if one.member_id != viewer.actor.member_id]
+    tell_about(held.assignment, held.row, others, "broken_up", person=viewer.name)
+    return end_grouping(viewer, held.row)
 
 
 def _student(viewer: Viewer) -> RosterMember:

@@ -20,7 +20,7 @@ from lti_tool.services.people import names_of
 
 Names = Mapping[UUID, str]
 Apart = Mapping[UUID, str | None]  # as `tell_apart` gives it
-ACTS = ("alone", "start", "invite", "leave", "break_up")
+ACTS = ("alone", "start", "invite", "take_back", "leave", "break_up")
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,7 @@ def _refusals(rules: Rules, at: datetime, own: State | None, member_id: UUID) ->
         "alone": lambda: rules_.require_start(rules, at, committed=committed, alone=True),
         "start": lambda: rules_.require_start(rules, at, committed=committed, alone=False),
         "invite": lambda: rules_.require_inviting(rules, at, state, member_id),
+        "take_back": lambda: rules_.require_taking_back(rules, at, state, member_id),
         "leave": lambda: rules_.require_leaving(rules, at, state, member_id),
         "break_up": lambda: rules_.require_breaking_up(rules, at, state, member_id),
     }

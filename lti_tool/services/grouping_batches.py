@@ -12,13 +12,15 @@ from lti_tool.domain.formation import Status
 from lti_tool.domain.groups import Origin
 from lti_tool.domain.system_sets import individual_group_id
 from lti_tool.models import Assignment, Group, Grouping, GroupMembership, GroupSetEntry, db, transaction
-from lti_tool.services import history
+from lti_tool.services import history, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_fillable
 from lti_tool.services.group_sets import active_students
-from lti_tool.services.grouping_news import note_act
+from lti_tool.services.grouping_news import note_act, told_about
 from lti_tool.services.groupings import committed_of
 from lti_tool.services.local_groups import append_groups
+from lti_tool.services.notices import Told
+from lti_tool.services.people import names_of
 from lti_tool.services.seats import Place, add_groupings, seat_all
 from lti_tool.services.staff_groupings import Done, changes_of, end_each, lock_for_staff
 from lti_tool.services.system_sets import ensure_system_group_sets
@@ -40,6 +42,12 @@ def create_individual(viewer: Viewer, assignment_id: UUID) -> Done:
             [Place(row, free[group.id].id, Status.INVITER) for row, group in zip(rows, groups, strict=True)],
         )
         history.note(course_id, viewer.access_id, "individual_groupings_made", assignment.name, assignment_id)
+        for member in free.values():
+            about = {"member_id": member.id}
+            history.note(course_id, viewer.access_id, "alone_by_staff", assignment.name, assignment_id, **about)
+        facts = {"person": viewer.name, "assignment": assignment.name}
+        told = Told([member.id for member in free.values()], None, assignment_id, facts)
+        notices.tell_each(course_id, [told], "alone_by_staff")
     return Done(changes_of(assignment, count=len(free)))
 
 
@@ -64,7 +72,7 @@ def seat_again(viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Gro
     """Make groupings of groups that exist, with exactly these people in each, in the caller's transaction.
 
     The groups come into the assignment's set if they are not there, and hold these people afterwards; groups of the
-    roster are left to the roster. The first of each is the inviter.
+    roster are left to the roster. The first of each is the inviter. Everybody is told, and it stands in their history.
     """
     local = [(group, people) for group, people in teams if group.origin != Origin.SYSTEM]
     alone = [(group, people) for group, people in teams if group.origin == Origin.SYSTEM]
@@ -74,6 +82,7 @@ def seat_again(viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Gro
         _bring_into_set(assignment.group_set_id, [group.id for group in groups])
         _keep_only({(group.id, member_id) for group, people in local for member_id in people})
     places: list[Place] = []
+    told, names = [], names_of([who for _, people in teams for who in people])
     for kind, some in ((False, local), (True, alone)):
         if not some:
             continue
@@ -81,8 +90,12 @@ def seat_again(viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Gro
         for row, (group, people) in zip(rows, some, strict=True):
             places += [Place(row, who, Status.ACCEPTED if n else Status.INVITER) for n, who in enumerate(people)]
             note_act(viewer, row, "grouping_cloned", group.name)
+            for who in people:
+                note_act(viewer, row, "added_by_clone", names[who], who)
+            told.append(told_about(assignment, row, people, person=viewer.name))
     if places:
         seat_all(viewer, assignment.id, places)
+        notices.tell_each(assignment.course_id, told, "joined_by_staff")
 
 
 def _bring_into_set(set_id: UUID, group_ids: Sequence[UUID]) -> None:

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 
-from lti_tool.domain.formation import State, validity
+from lti_tool.domain.formation import COMMITTED, State, Status, validity
 from lti_tool.models import Assignment, Grouping, db
 from lti_tool.services import history, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.notices import Told
+from lti_tool.services.people import names_of
 
 
 def note_act(viewer: Viewer, row: Grouping, action: str, subject: str, member_id: UUID | None = None) -> None:
@@ -29,6 +30,28 @@ def told_about(assignment: Assignment, row: Grouping, member_ids: Collection[UUI
     """Return people who are to be told of a grouping, for `notices.tell_each`."""
     facts |= {"group": row.group_name, "assignment": assignment.name}
     return Told(member_ids, row.group_id, assignment.id, facts)
+
+
+def note_deletion(viewer: Viewer, assignment: Assignment) -> None:
+    """Write down and tell who was in which grouping of an assignment that is being deleted, in its transaction.
+
+    The rows go with the assignment: this is what stays of them. The number of queries does not depend on theirs.
+    """
+    live = select(Grouping).where(Grouping.assignment_id == assignment.id, Grouping.ended_at.is_(None))
+    rows = db.session.scalars(live.order_by(Grouping.created_at, Grouping.id)).all()
+    states = read_states([row.id for row in rows])
+    names = names_of([seat.member_id for state in states.values() for seat in state.seats])
+    told = []
+    for row in rows:
+        seats = [seat for seat in states[row.id].seats if seat.status is not Status.REJECTED]
+        for seat in seats:
+            if seat.status in COMMITTED:
+                note_act(viewer, row, "assignment_gone", f"{row.group_name}, {assignment.name}", seat.member_id)
+            else:
+                note_act(viewer, row, "invitation_ended_by_staff", names[seat.member_id], seat.member_id)
+        facts = {"person": viewer.name, "assignment": assignment.name}
+        told.append(Told([seat.member_id for seat in seats], row.group_id, None, facts))
+    notices.tell_each(assignment.course_id, told, "assignment_gone")
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status, Validity, is_over_full, validity
 from lti_tool.domain.groups import set_is_editable
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
-from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, RosterMember, db
+from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, HistoryEntry, RosterMember, db
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.group_sets import active_students, connection_of, get_set
 from lti_tool.services.groupings import rules_of
@@ -18,10 +18,14 @@ from lti_tool.services.groupings import rules_of
 
 @dataclass(frozen=True)
 class StaffSeat:
-    """A person in a grouping, in whatever status; who is not active any more stands there too."""
+    """A person in a grouping, in whatever status; who is not active any more stands there too.
+
+    `left`: they were in it until they left the course, which freed their seat (FORM-6).
+    """
 
     member: RosterMember
     status: Status
+    left: bool = False
 
     @property
     def active(self) -> bool:
@@ -61,7 +65,7 @@ def read_groupings(course_id: UUID, assignment_id: UUID, *, inactive: bool = Fal
     """Return the groupings of an assignment, the invalid first, in a fixed number of queries; raise NotFound."""
     row = get_assignment(course_id, assignment_id)
     rules = rules_of(row)
-    found = [_view(rules, grouping, name, seats) for grouping, name, seats in _stored(assignment_id)]
+    found = [_view(rules, grouping, name, seats) for grouping, name, seats in _stored(assignment_id, inactive=inactive)]
     grouped = {seat.member.id for one in found for seat in one.seats if seat.status in COMMITTED}
     return GroupingsPage(
         row=row,
@@ -73,7 +77,7 @@ def read_groupings(course_id: UUID, assignment_id: UUID, *, inactive: bool = Fal
     )
 
 
-def _stored(assignment_id: UUID) -> list[tuple[Grouping, str, list[StaffSeat]]]:
+def _stored(assignment_id: UUID, *, inactive: bool) -> list[tuple[Grouping, str, list[StaffSeat]]]:
     rows = db.session.execute(
         select(Grouping, Group.name)
         .outerjoin(Group, Group.id == Grouping.group_id)
@@ -82,14 +86,22 @@ def _stored(assignment_id: UUID) -> list[tuple[Grouping, str, list[StaffSeat]]]:
     ).all()
     seats: dict[UUID, list[StaffSeat]] = {}
     people = db.session.execute(
-        select(GroupingMembership.grouping_id, RosterMember, GroupingMembership.status)
+        select(GroupingMembership.grouping_id, RosterMember, GroupingMembership.status, GroupingMembership.ended_at)
         .join(RosterMember, RosterMember.id == GroupingMembership.member_id)
-        .where(GroupingMembership.assignment_id == assignment_id, GroupingMembership.ended_at.is_(None))
+        .where(GroupingMembership.assignment_id == assignment_id)
+        .where(or_(GroupingMembership.ended_at.is_(None), _left_course() if inactive else false()))
         .order_by(GroupingMembership.created_at, GroupingMembership.id)
     )
-    for grouping_id, member, status in people:
-        seats.setdefault(grouping_id, []).append(StaffSeat(member, Status(status)))
+    for grouping_id, member, status, ended_at in people:
+        seats.setdefault(grouping_id, []).append(StaffSeat(member, Status(status), ended_at is not None))
     return [(grouping, name or grouping.group_name, seats.get(grouping.id, [])) for grouping, name in rows]
+
+
+def _left_course() -> ColumnElement[bool]:
+    """Return the condition on a seat that its person lost by leaving the course, which the history knows."""
+    lost = (HistoryEntry.subject_id == GroupingMembership.grouping_id, HistoryEntry.action == "left_course")
+    of_person = HistoryEntry.member_id == GroupingMembership.member_id
+    return and_(RosterMember.status != MemberStatus.ACTIVE, exists().where(*lost, of_person))
 
 
 def _view(rules: Rules, row: Grouping, name: str, seats: Sequence[StaffSeat]) -> StaffGrouping:

@@ -11,6 +11,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.formation import Status
 from lti_tool.domain.group_rights import GroupRole, before_others
 from lti_tool.domain.groups import Origin
+from lti_tool.domain.roles import EnrollmentType
 from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
 from lti_tool.services import history, notices
 from lti_tool.services.grouping_news import told_about
@@ -54,8 +55,8 @@ def hand_on(course_id: UUID, actor_id: UUID | None, heirs: Sequence[Heir]) -> No
 def name_creators(course_id: UUID, actor_id: UUID | None, follows: Mapping[UUID, str]) -> None:
     """Give a new creator to those groups (`follows`: by group, whose place it is) that have none now (ruling C8).
 
-    Who invites for the group's oldest assignment comes first, then an admin, then who is first in it. It is written
-    down, and told to who does not invite already; `actor_id` as in `history.note`.
+    It is a student: who invites for the group's oldest assignment comes first, then an admin, then who is first in it.
+    It is written down, and told to who does not invite already; `actor_id` as in `history.note`.
     """
     if not follows:
         return
@@ -66,6 +67,7 @@ def name_creators(course_id: UUID, actor_id: UUID | None, follows: Mapping[UUID,
         .join(GroupMembership, GroupMembership.group_id == Group.id)
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)
         .where(Group.id.in_(follows), Group.origin == Origin.LOCAL)
+        .where(RosterMember.enrollment_type == EnrollmentType.STUDENT)
         .order_by(GroupMembership.position, RosterMember.name)
     )
     for group, member_id, role, name in rows:

@@ -75,16 +75,16 @@ def published_set_ids(course_id: UUID) -> list[UUID]:
     )
 
 
-def find_publications_touched(course_id: UUID, set_id: UUID) -> Sequence[Publication]:
-    """Return the publications of other sets that a change in this one can concern: they mirror a group of it.
+def find_publications_touched(course_id: UUID, *set_ids: UUID) -> Sequence[Publication]:
+    """Return the publications of other sets that a change in these can concern: they mirror a group of them.
 
-    A mirrored group without one of ours may have been deleted in this set just now.
+    A mirrored group without one of ours may have been deleted in these sets just now.
     """
-    shared = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    shared = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id.in_(set_ids))
     return db.session.scalars(
         select(Publication)
         .join(GroupSet, GroupSet.id == Publication.group_set_id)
-        .where(GroupSet.course_id == course_id, GroupSet.id != set_id, Publication.state == SENT)
+        .where(GroupSet.course_id == course_id, GroupSet.id.not_in(set_ids))
         .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None), MirroredGroup.group_id.in_(shared))))
     ).all()
 

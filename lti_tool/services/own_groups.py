@@ -14,7 +14,7 @@ from lti_tool.domain.groups import clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.signup import Privacy, SignupRules, require_open
 from lti_tool.models import Group, GroupMembership, db, transaction
-from lti_tool.services import history, staff_groupings
+from lti_tool.services import formation, history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_access import GroupAccess
 from lti_tool.services.group_names import carry_names, free_edited_name
@@ -33,7 +33,6 @@ from lti_tool.services.held_groups import (
 )
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student
-from lti_tool.services.seats import end_grouping
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,15 @@ def create_own_group(viewer: Viewer, set_id: UUID, name: str, description: str, 
 def edit_own_group(viewer: Viewer, group_id: UUID, name: str, description: str, doors: Doors | None = None) -> Changes:
     """Rename and describe a group; `doors` only by who may (ruling C13: its creator, admins and staff).
 
-    Raise Forbidden, and RuleViolation for a name that is wrong or taken in a set of its.
+    Raise Forbidden, and RuleViolation for a name that is wrong, taken in a set of its, or not for students to choose.
     """
     with transaction():
         held = hold_group(viewer, group_id)
         held.access.require(GroupPermission.EDIT_INFO)
         row = held.row
         new = free_edited_name(row, name)
+        if new != row.name and name_is_fixed(held):
+            raise RuleViolation("names_generated")
         row.name_generated = row.name_generated and new == row.name
         change = row.name if new == row.name else f"{row.name} → {new}"
         note(held, "group_edited", change, viewer.actor.member_id)
@@ -105,9 +106,29 @@ def edit_own_group(viewer: Viewer, group_id: UUID, name: str, description: str, 
             held.access.require(GroupPermission.TOGGLE_CODE)
             if row.is_invite_active != doors.is_invite_active:
                 note(held, "code_switched_on" if doors.is_invite_active else "code_switched_off", new)
+            if change := _told_change(row, doors):
+                note(held, "doors_changed", change)
             row.is_invite_active, row.privacy = doors.is_invite_active, doors.privacy
             row.needs_approval, row.max_members = doors.needs_approval, doors.max_members
     return changes_of(held)
+
+
+def name_is_fixed(held: HeldGroup) -> bool:
+    """Say whether students may not rename the group, because an assignment that it works on generates the names."""
+    return not held.by_staff and any(one.rules.by_students and not one.rules.names_chosen for one in held.groupings)
+
+
+def _told_change(row: Group, doors: Doors) -> str:
+    """Return what changes of who finds a group, who is asked and how many it takes; empty for nothing."""
+    before, after = (
+        (one.privacy, "asks first" if one.needs_approval else "asks nobody", _told_limit(one.max_members))
+        for one in (row, doors)
+    )
+    return ", ".join(f"{old} → {new}" for old, new in zip(before, after, strict=True) if old != new)
+
+
+def _told_limit(most: int | None) -> str:
+    return "no limit" if most is None else f"at most {most}"
 
 
 def delete_own_group(viewer: Viewer, group_id: UUID) -> Changes:
@@ -147,11 +168,6 @@ def _require_end(held: HeldGroup) -> None:
 
 
 def _end_groupings(held: HeldGroup) -> None:
-    me = held.viewer.actor.member_id
+    end = staff_groupings.end if held.by_staff else formation.end_by_inviter
     for one in held.groupings:
-        if held.by_staff:
-            staff_groupings.end(held.viewer, one)
-            continue
-        others = [seat.member_id for seat in one.state.seats if seat.member_id != me]
-        tell_people(held, others, "broken_up", person=held.viewer.name, assignment=one.assignment.name)
-        end_grouping(held.viewer, one.row)
+        end(held.viewer, one)

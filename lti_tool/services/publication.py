@@ -6,7 +6,7 @@ sends exactly that difference and stores what the LMS answered.
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -26,6 +26,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.ledger_page import read_push
 from lti_tool.services.mirror import (
+    REFUSED,
     SENT,
     WAITING,
     Difference,
@@ -44,6 +45,8 @@ from lti_tool.services.removal import delete_set, require_none_formed
 from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import take_turn
+
+WORST_FIRST = (REFUSED, WAITING, "sending", "unproven", SENT)
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,28 @@ def mark_changed(course_id: UUID) -> None:
     Runs inside the caller's transaction, after the roster or the groups changed.
     """
     for set_id in published_set_ids(course_id):
-        publication = get_publication(set_id)
-        if publication.state == SENT and plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id)):
-            mark(publication, WAITING)
+        _mark_if_changed(course_id, get_publication(set_id))
+
+
+def _mark_if_changed(course_id: UUID, publication: Publication) -> None:
+    set_id = publication.group_set_id
+    if publication.state == SENT and plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id)):
+        mark(publication, WAITING)
+
+
+def push_changes(tool: Tool, viewer: Viewer, set_ids: Collection[UUID]) -> str | None:
+    """Bring a change of sets that was just stored to the LMS, as `push_after_change` does each.
+
+    Return the worst state that these sets are in, or other published sets with the same groups that do not have all of
+    it; None when nothing of it is published. "sending" stands for what is left to the worker.
+    """
+    pushed = [push_after_change(tool, viewer, set_id) for set_id in sorted(set_ids)]
+    states = {view.shown_state for view in pushed if view}
+    for other in find_publications_touched(viewer.course.id, *set_ids):
+        if other.state != SENT:
+            states.add("sending" if other.state == WAITING and other.error_code is None else other.state)
+    release()
+    return next((state for state in WORST_FIRST if state in states), None)
 
 
 def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationView | None:
@@ -152,7 +174,7 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
     course_id = viewer.course.id
     with transaction():
         for touched in find_publications_touched(course_id, set_id):
-            mark(touched, WAITING)
+            _mark_if_changed(course_id, touched)
         publication = find_publication(set_id)
         if publication is None:
             return None

@@ -28,6 +28,7 @@ from lti_tool.models import (
     db,
 )
 from lti_tool.services.departures import Departed, depart
+from lti_tool.services.former_students import settle_former_students
 from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
 
@@ -36,9 +37,11 @@ def ensure_system_group_sets(course_id: UUID) -> Changes:
     """Make what the groups hold true again after the roster changed, inside the caller's transaction.
 
     Whoever is not active leaves every group; each active student has a group of their own, and all active staff
-    have one. A second call changes nothing. Return what changed.
+    have one. What was a student's to do goes on from who is none any more. A second call changes nothing. Return what
+    changed.
     """
     departed = depart(course_id, _inactive_in_groups(course_id))
+    settle_former_students(course_id)
     plan = plan_system_sets(system_sets(course_id, _active_people(course_id)), _stored(course_id))
     changes = _changes_of(plan, departed)
     _apply(course_id, plan)

@@ -6,13 +6,19 @@ from flask import Response, jsonify, request
 
 from lti_tool.domain.changes import Changes
 from lti_tool.services.documents import clear_documents
-from lti_tool.web.access import tool
+from lti_tool.services.publication import push_changes
+from lti_tool.web.access import tool, viewer
 from lti_tool.web.pages import see_other
 
 
 def prefers_json() -> bool:
     """Say whether the request wants plain data rather than a page."""
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def changed_and_pushed(changes: Changes, endpoint: str, **values: Any) -> Response:
+    """Bring a stored change to the LMS where its sets are published, and answer as `changed` with a word on both."""
+    return changed(changes, endpoint, pushed=push_changes(tool(), viewer(), changes.group_sets), **values)
 
 
 def changed(changes: Changes, endpoint: str, **values: Any) -> Response:

@@ -130,7 +130,8 @@ def edit_assignment(course_id: UUID, assignment_id: UUID) -> Response:
 def delete_assignment(course_id: UUID, assignment_id: UUID) -> Response:
     """Ask, then delete an assignment; its group set stays."""
     if request.method == "GET":
-        return page("assignments/delete.html", row=service.get_assignment(course_id, assignment_id))
+        row = service.get_assignment(course_id, assignment_id)
+        return page("assignments/delete.html", row=row, at_work=service.count_groupings(assignment_id))
     gone = service.delete_assignment(viewer(), assignment_id)
     return changed(gone, "assignments.assignments", notice="assignment_deleted")
 

@@ -11,6 +11,7 @@ from lti_tool.domain.invites import find_token, link_code
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import doors, invites
 from lti_tool.services.access import find_viewer
+from lti_tool.web import invite_waiting
 from lti_tool.web.access import known_visitor, public, requires, tool, viewer
 from lti_tool.web.group_access import group_access, requires_in_group
 from lti_tool.web.limits import CODE, INVITE, JOIN, limited
@@ -71,7 +72,9 @@ def open_invite(token: UUID) -> Response:
         home = target.course.id if found and target else invites.latest_course(person) if person else None
         return page("own_groups/invalid.html", 410, home=home)
     ways = invites.ways_to_open(target, link_of(token))
-    return page("own_groups/outside.html", target=target, ways=ways, link=link_of(token), code=link_code(token))
+    shown = page("own_groups/outside.html", target=target, ways=ways, link=link_of(token), code=link_code(token))
+    invite_waiting.keep(shown, token)
+    return shown
 
 
 @blueprint.post(f"{GROUP}/join")

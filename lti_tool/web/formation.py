@@ -10,9 +10,8 @@ from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import formation
 from lti_tool.services.formation_pages import FormationPage, read_formation
-from lti_tool.services.publication import push_after_change
-from lti_tool.web.access import requires, tool, viewer
-from lti_tool.web.answers import changed, prefers_json
+from lti_tool.web.access import requires, viewer
+from lti_tool.web.answers import changed_and_pushed, prefers_json
 from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.errors import answer_error, status_of
 from lti_tool.web.grouping_forms import InviteForm, StartForm
@@ -184,6 +183,4 @@ def _mark(shown: FormationPage) -> str:
 
 def _done(assignment_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
     """Bring a stored change to the LMS when the set is published, and lead back to the page with a word on both."""
-    pushed = push_after_change(tool(), viewer(), changes.group_set)
-    state = pushed.shown_state if pushed else None
-    return changed(changes, "formation.grouping", assignment_id=assignment_id, notice=notice, pushed=state, **counts)
+    return changed_and_pushed(changes, "formation.grouping", assignment_id=assignment_id, notice=notice, **counts)

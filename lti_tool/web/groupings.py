@@ -5,17 +5,16 @@ from uuid import UUID
 import structlog
 from flask import Blueprint, Response, request
 
-from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import clone_groupings as clones
 from lti_tool.services import grouping_batches, grouping_files, new_groupings
 from lti_tool.services import staff_groupings as staff
 from lti_tool.services.groupings_page import GroupingsPage, StaffGrouping, read_groupings
-from lti_tool.services.publication import push_after_change
+from lti_tool.services.publication import push_changes
 from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, tool, viewer
-from lti_tool.web.answers import changed
+from lti_tool.web.answers import changed_and_pushed
 from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.downloads import download
 from lti_tool.web.errors import answer_error, status_of
@@ -47,7 +46,7 @@ def _show(course_id: UUID, assignment_id: UUID, status: int = 200, **more: objec
     if status == 200 and (part := answer_asking("groupings/list.html", "state", seen, **live)):
         return part
     sources = [(row.id, row.name) for row in clones.list_sources(course_id, assignment_id)]
-    values = {"refusal": None, "imported": None, "sources": sources, "seen": seen, **live, **more}
+    values = {"refusal": None, "imported": None, "pushed": None, "sources": sources, "seen": seen, **live, **more}
     return page("groupings/list.html", status, **values)
 
 
@@ -203,7 +202,8 @@ def import_groupings(course_id: UUID, assignment_id: UUID) -> Response:
         else:
             if not done.refused:
                 return _done(assignment_id, staff.Done(done.changes), "groupings_imported", count=done.changes.count)
-            return _show(course_id, assignment_id, 422, imported=done)
+            pushed = push_changes(tool(), viewer(), done.changes.group_sets) if done.changes.count else None
+            return _show(course_id, assignment_id, 422, imported=done, pushed=pushed)
     return _show(course_id, assignment_id, 422, file_form=form)
 
 
@@ -231,8 +231,6 @@ def show_refusal(error: RuleViolation | Conflict | NotFound) -> Response:
 
 def _done(assignment_id: UUID, done: staff.Done, notice: str, **counts: int) -> Response:
     """Bring a stored change to the LMS when the set is published, and lead back with a word on both."""
-    changes: Changes = done.changes
-    pushed = [push_after_change(tool(), viewer(), set_id) for set_id in changes.group_sets]
-    state = pushed[0].shown_state if pushed and pushed[0] else None
     said = f"{notice}_over_full" if done.over_full else notice
-    return changed(changes, "groupings.groupings", assignment_id=assignment_id, notice=said, pushed=state, **counts)
+    to = "groupings.groupings"
+    return changed_and_pushed(done.changes, to, assignment_id=assignment_id, notice=said, **counts)

@@ -18,6 +18,7 @@ from lti_tool.lti.tool_config import canvas_developer_key
 from lti_tool.services import launch as launches
 from lti_tool.services import placing
 from lti_tool.services.refusals import note_refusal
+from lti_tool.web import invite_waiting
 from lti_tool.web.access import public, require_own_origin, tool
 from lti_tool.web.limits import LAUNCH, limited
 
@@ -120,6 +121,7 @@ def _opened(facts: LaunchFacts) -> Response:
         response = _redirect(_landing(facts, recorded.course_id), 303)
     set_cookie(response, session.SESSION_COOKIE, recorded.token, session.LIFETIME + session.KEPT)
     set_cookie(response, facts.bind_cookie, "", timedelta(0))
+    invite_waiting.forget_resumed(response)
     return response
 
 
@@ -149,7 +151,9 @@ def _landing(facts: LaunchFacts, course_id: UUID | None) -> str:
     elif facts.link_id:
         to = f"{course}open/{facts.link_id}"
     else:
-        to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else course
+        invite = invite_waiting.waiting_in(course_id)
+        home = f"/invite/{invite}" if invite else course
+        to = facts.target_path if facts.target_path.startswith((course, "/invite/")) else home
     return f"/lti/landing?to={quote(to)}&frame={seal_origins(tool().settings, facts.platform_origins)}"
 
 

@@ -13,10 +13,10 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_roles, own_groups
 from lti_tool.services.group_access import GroupAccess, read_group_access
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.held_groups import read_held
 from lti_tool.services.own_group_pages import read_group_view
-from lti_tool.services.publication import push_after_change
-from lti_tool.web.access import requires, tool, viewer
-from lti_tool.web.answers import changed, prefers_json
+from lti_tool.web.access import requires, viewer
+from lti_tool.web.answers import changed_and_pushed, prefers_json
 from lti_tool.web.errors import answer_error, status_of
 from lti_tool.web.forms import NameForm
 from lti_tool.web.group_access import group_access, requires_in_group
@@ -110,7 +110,10 @@ def edit_group(course_id: UUID, group_id: UUID) -> Response:
                 raise
             form.refuse(form.name, error)
             access = read_group_access(viewer(), group_id)  # a refused change forgets what was read before
-    return page("own_groups/edit.html", 422 if form.errors else 200, form=form, row=access.row, all_of_it=all_of_it)
+    fixed = own_groups.name_is_fixed(read_held(viewer(), access))
+    form.name.render_kw = {"readonly": True} if fixed else None
+    shown = {"form": form, "row": access.row, "all_of_it": all_of_it, "name_is_fixed": fixed}
+    return page("own_groups/edit.html", 422 if form.errors else 200, **shown)
 
 
 @blueprint.route("/<uuid:group_id>/delete", methods=["GET", "POST"])
@@ -209,11 +212,8 @@ def done(changes: Changes, notice: str, endpoint: str = "own_groups.group", **va
 
     Without a group to show it leads to the list of groups.
     """
-    pushed = [push_after_change(tool(), viewer(), set_id) for set_id in sorted(changes.group_sets)]
-    states = [one.shown_state for one in pushed if one]
-    state = next((s for s in ("refused", "waiting", "unproven", "sent") if s in states), None)
     to = endpoint if "group_id" in values else "home.home"
-    return changed(changes, to, notice=notice, pushed=state, **values)
+    return changed_and_pushed(changes, to, notice=notice, **values)
 
 
 @blueprint.errorhandler(Forbidden)

@@ -168,17 +168,21 @@ def test_a_code_lets_in_up_to_the_maximum_and_counts_an_own_invitation_once():
 def test_answers_are_taken_back_and_cleared_by_the_inviter_only():
     now = state((A, IN), (B, MAYBE), (C, NO), (D, YES))
     require_refusal(now, B)
-    require_cancelling(now, A, B)
-    require_clearing(now, A, C)
+    require_cancelling(rules(), NOW, now, A, B)
+    require_clearing(rules(), NOW, now, A, C)
     for act, code in [
         (lambda: require_refusal(now, D), "not_invited"),
-        (lambda: require_cancelling(now, D, B), "only_the_inviter"),
-        (lambda: require_cancelling(now, A, D), "already_answered"),
-        (lambda: require_clearing(now, D, C), "only_the_inviter"),
-        (lambda: require_clearing(now, A, B), "not_rejected"),
+        (lambda: require_cancelling(rules(), NOW, now, D, B), "only_the_inviter"),
+        (lambda: require_cancelling(rules(), NOW, now, A, D), "already_answered"),
+        (lambda: require_clearing(rules(), NOW, now, D, C), "only_the_inviter"),
+        (lambda: require_clearing(rules(), NOW, now, A, B), "not_rejected"),
     ]:
         with refused(code):
             act()
+    for values, code in [({"by_students": False}, "staff_form_groups"), ({"last_answer_at": PAST}, "formation_closed")]:
+        for require, who in ((require_cancelling, B), (require_clearing, C)):
+            with refused(code):
+                require(rules(**values), NOW, now, A, who)
 
 
 def test_who_accepted_leaves_before_the_last_answer_and_the_inviter_does_not():

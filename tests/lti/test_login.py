@@ -3,14 +3,18 @@
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select, update
 
 from lti_tool.demo.config import CANVAS_CUSTOM  # spelled out there once more
+from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LaunchError
 from lti_tool.lti.login import start_login
 from lti_tool.lti.platform import find_registration
 from lti_tool.lti.state import unseal
+from lti_tool.models import CourseAccess, Group, GroupInvite, transaction
 
 BASE = "https://tool.example"
 ISSUER = "https://platform.example"
@@ -236,3 +240,27 @@ def test_config_json_is_a_developer_key(school):
         "link_selection": "LtiDeepLinkingRequest",
     }
     assert {one["target_link_uri"] for one in placements} == {config["target_link_uri"]}
+
+
+@pytest.mark.shows("TEAM-53")
+def test_an_invite_that_was_opened_outside_is_resumed_by_the_next_launch_of_its_course(school):
+    def landing(client):
+        return parse_qs(urlsplit(school.launch(client=client).headers["Location"]).query)["to"][0]
+
+    home = landing(school.client())
+    course_id, token = UUID(home.split("/")[2]), uuid4()
+    with school.app.app_context(), transaction() as session:
+        group = Group(id=uuid4(), course_id=course_id, name="team", origin="local", created_at=now())
+        session.add(group)
+        session.flush()
+        made_by = session.scalars(select(CourseAccess.id)).first()
+        session.add(GroupInvite(group_id=group.id, invite_token=token, created_by=made_by, created_at=now()))
+    other = school.client()
+    assert "Join via Code" in other.get(f"/invite/{token}", base_url=BASE).text
+    assert landing(other) == f"/invite/{token}"
+    assert landing(other) == home  # once
+    late = school.client()
+    late.get(f"/invite/{token}", base_url=BASE)
+    with school.app.app_context(), transaction() as session:
+        session.execute(update(GroupInvite).values(is_active=False))
+    assert landing(late) == home

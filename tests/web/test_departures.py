@@ -6,7 +6,16 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from lti_tool.models import Group, Grouping, GroupMembership, HistoryEntry, Notice, RosterMember, transaction
+from lti_tool.models import (
+    Group,
+    Grouping,
+    GroupMembership,
+    HistoryEntry,
+    JoinRequest,
+    Notice,
+    RosterMember,
+    transaction,
+)
 from lti_tool.services.system_sets import ensure_system_group_sets
 from tests.web.conftest import World
 from tests.web.forming import Course, words
@@ -107,6 +116,23 @@ def test_what_nobody_is_left_in_ends_and_who_was_invited_is_free(
     course.post(course.bo, "grouping/start")
 
 
+@pytest.mark.shows("FORM-6", "FORM-53")
+def test_who_dropped_out_stays_recorded_in_the_group_they_were_in(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    for name in ("Bo", "Cleo", "Dan"):
+        course.post(course.browsers[name], f"groupings/{grouping}/accept")
+    course.post(course.teacher, f"groupings/{grouping}/members/{course.ids['Dan']}/remove")
+    drop(course.world, course.ids["Bo"], course.ids["Dan"])
+    here = f"assignments/{course.id}/groupings"
+    assert "Bo Chen" not in words(course.teacher.get(here))
+    page = course.teacher.get(f"{here}?inactive=1")
+    card = words(page.select_one(f"#grouping-{grouping}"))
+    assert "Bo Chen Dropped was in it until leaving the course" in card
+    assert "Dan Eder" not in card  # whom staff had taken out before
+    assert page.select_one("#groupings")["hx-get"].endswith("inactive=1")
+    assert "was in it" in course.teacher.client.get(f"{course.teacher.address(here)}?inactive=1&seen=x").text
+
+
 def test_a_group_that_staff_formed_stays_for_staff_to_fill(course: Course) -> None:
     course.id = course.assignment("A0", formed_by="staff")
     course.post(course.teacher, "groupings", member_ids=[course.ids["Ana"]], name="k")
@@ -129,6 +155,21 @@ def test_a_group_of_students_own_goes_to_its_admin(world: World) -> None:
     assert team.roles == {"Adam": "creator"}
     drop(world, team.ids["Adam"])
     assert team.roles == {}
+
+
+def test_a_request_ends_with_who_asked_and_is_refused_in_peace(world: World) -> None:
+    team = Team(world)
+    team.change(needs_approval=True)
+    for who in (team.otto, team.fritz):
+        who.post(team.path("join"))
+    (asked,) = world.stored(JoinRequest, member_id=team.ids["Fritz"])
+    with world.app.app_context(), transaction() as session:  # while nothing looked at the roster
+        session.get_one(RosterMember, team.ids["Fritz"]).status = "dropped"
+    team.cara.post(team.path(f"requests/{asked.id}/accept"), 422)
+    team.cara.post(team.path(f"requests/{asked.id}/refuse"))
+    drop(world, team.ids["Otto"])
+    assert "asks to join" not in words(team.cara.get(team.path()))
+    assert {row.state for row in world.stored(JoinRequest)} == {"refused", "withdrawn"}
 
 
 def test_many_who_leave_cost_as_many_queries_as_one(course: Course, count_queries: Callable[[], int]) -> None:

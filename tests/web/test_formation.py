@@ -11,6 +11,7 @@ from lti_tool.domain.clock import now
 from lti_tool.models import (
     Assignment,
     Group,
+    Grouping,
     GroupingMembership,
     HistoryEntry,
     Notice,
@@ -115,6 +116,23 @@ def test_the_story_of_a_mandatory_group(world: World) -> None:
     assert course.statuses(course.start(course.bo, "Ana")) == {"Bo": "inviter", "Ana": "pending"}
 
 
+@pytest.mark.parametrize("by_group", [False, True], ids=["break-up", "delete"])
+def test_everybody_reads_that_their_group_ended_by_whatever_page(world: World, by_group: bool) -> None:
+    course = Course(world, min_size=4)
+    grouping = course.start(course.ana, "Bo", "Cleo", "Dan")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    course.post(course.dan, f"groupings/{grouping}/refuse")
+    (row,) = world.stored(Grouping, id=grouping)
+    if by_group:
+        course.ana.post(f"groups/{row.group_id}/delete")
+    else:
+        course.post(course.ana, f"groupings/{grouping}/break-up")
+    assert "broke up the group, and Bo Chen is free again" in words(course.bo.get("history/own"))
+    assert "broke up the group, and so ended the invitation of Cleo Diaz" in words(course.cleo.get("history/own"))
+    told = {row.member_id for row in world.stored(Notice, kind="broken_up")}
+    assert told == {course.ids["Bo"], course.ids["Cleo"]}  # and not who had refused
+
+
 @pytest.mark.shows("FORM-29")
 def test_only_who_accepted_comes_into_the_group(course: Course) -> None:
     grouping = course.start(course.ana, "Bo", "Cleo")
@@ -153,15 +171,20 @@ def test_where_staff_form_the_groups_students_cannot(world: World) -> None:
 
 @pytest.mark.shows("FORM-11")
 def test_nobody_joins_by_an_old_invitation_where_staff_form_the_groups_now(course: Course) -> None:
-    grouping = course.start(course.ana, "Bo")
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
     with course.world.app.app_context():
         db.session.get_one(Assignment, course.id).formed_by = "staff"
         db.session.commit()
+    assert not course.page(course.ana).select("form[action*='/invitations/']")
+    for what in (f"{course.ids['Bo']}/cancel", f"{course.ids['Cleo']}/clear"):
+        refused = course.post(course.ana, f"groupings/{grouping}/invitations/{what}", 422)
+        assert "Your teachers form the groups" in words(refused)
     page = course.page(course.bo)
     assert "Your teachers form the groups now" in words(page)
     assert not page.select("form[action$='/accept']")
     course.post(course.bo, f"groupings/{grouping}/accept", 422)
-    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending", "Cleo": "rejected"}
     course.post(course.bo, f"groupings/{grouping}/refuse")
 
 
@@ -173,6 +196,18 @@ def test_a_groups_own_limit_holds_for_who_was_invited_too(course: Course) -> Non
         db.session.commit()
     assert "full" in words(course.post(course.cleo, f"groupings/{grouping}/accept", 422))
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "pending"}
+
+
+def test_a_closed_group_takes_nobody_in_not_even_who_was_invited(course: Course) -> None:
+    grouping = course.start(course.ana, "Bo")
+    (row,) = course.world.stored(Grouping, id=grouping)
+    course.ana.post(f"groups/{row.group_id}/edit", name=row.group_name, privacy="closed")
+    assert "This group is closed" in words(course.post(course.bo, f"groupings/{grouping}/accept", 422))
+    asked = course.post(course.ana, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"]])
+    assert "This group is closed" in words(asked)
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
+    course.ana.post(f"groups/{row.group_id}/edit", name=row.group_name, privacy="unlisted")
+    course.post(course.bo, f"groupings/{grouping}/accept")
 
 
 @pytest.mark.shows("FORM-38")
@@ -427,6 +462,16 @@ def test_chosen_names_are_normalised_and_free_and_others_are_refused(world: Worl
     assert "in use already" in words(course.post(course.bo, "grouping/start", 422, name="team a ONE"))
     plain = course.assignment("Plain")
     assert "named after their people" in words(course.post(course.bo, "grouping/start", 422, plain, name="Mine"))
+    (row,) = course.world.stored(Grouping, id=course.start(course.bo, assignment_id=plain))
+    edit = f"groups/{row.group_id}/edit"
+    assert "named after their people" in words(
+        course.bo.post(edit, 422, name="Mine", privacy="listed").select_one(".card")
+    )
+    assert course.bo.get(edit).select_one("#name").has_attr("readonly")
+    course.bo.post(edit, name=row.group_name, description="New", privacy="listed")
+    assert set(course.people()) == {"team-a-one", row.group_name}
+    course.teacher.post(edit, name="Named by staff", privacy="listed")
+    assert "named-by-staff" in course.people()
 
 
 def test_the_page_is_sent_anew_only_when_something_changed(course: Course) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.models import Assignment, Group, Grouping, HistoryEntry, Notice, RosterMember, db
-from tests.web.conftest import World
+from tests.web.conftest import PlayedLms, World
 from tests.web.forming import Course, words
 
 
@@ -151,6 +152,8 @@ def test_groups_are_cloned_forward_without_who_dropped_out(course: Course) -> No
     assert {g.group_id for g in course.world.stored(Grouping, group_name="team-a")} == {group.id}
     (target,) = course.world.stored(Assignment, id=later)
     assert (target.min_size, target.max_size, target.formed_by) == (2, 3, "students")
+    assert "took Bo Chen over with the group to another assignment" in words(course.bo.get("history/own"))
+    assert "put you into the group “team-a” for “A2”" in words(course.bo.get("notices"))
 
 
 def test_a_clone_says_what_it_ends_and_refuses_what_changed_meanwhile(course: Course) -> None:
@@ -185,8 +188,11 @@ def test_everybody_without_a_group_can_be_given_one_alone(world: World) -> None:
         (("Dan", "inviter"),),
         (("Eve", "inviter"),),
     }
+    assert "let Cleo Diaz work alone on “A1”" in words(course.cleo.get("history/own"))
+    assert "lets you work alone on “A1”" in words(course.cleo.get("notices"))
     act(course, "/individual")
     assert len(world.stored(Grouping, assignment_id=course.id)) == 4
+    assert len(world.stored(Notice, kind="alone_by_staff")) == 3
 
 
 def test_an_assignment_whose_groups_staff_form_shows_these_and_not_its_set(course: Course) -> None:
@@ -241,6 +247,36 @@ def test_groups_come_from_a_file_and_a_wrong_line_spoils_only_itself(course: Cou
     assert not any("eve@" in line for line in lines)
 
 
+def test_what_a_half_wrong_file_made_is_in_the_lms_too(course: Course, lms: PlayedLms) -> None:
+    make(course, "Ana", name="owls")
+    course.teacher.post(f"group-sets/{course.set_id}/publish")
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+    page = words(act(course, "/import", 422, file=(BytesIO(b"new,Bo Chen\nbad,Nobody"), "groups.csv")))
+    assert "1 group is made of the other lines. Canvas has it too." in page
+    assert lms.members("new") == {"u-Bo Chen"}
+    lms.error = LmsUnavailable("lms_unavailable")
+    page = words(act(course, "/import", 422, file=(BytesIO(b"more,Cleo Diaz\nbad,Nobody"), "groups.csv")))
+    assert "Canvas has not taken it yet" in page
+
+
+def test_a_change_says_that_another_published_set_has_the_group_too(course: Course, lms: PlayedLms) -> None:
+    make(course, "Ana", name="owls")
+    course.teacher.post(f"group-sets/{course.set_id}/publish")
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+    other = course.world.group_set("A2 groups")
+    later = course.assignment("A2")
+    with course.world.app.app_context():
+        db.session.get_one(Assignment, later).group_set_id = other
+        db.session.commit()
+    address = act(course, "/clone", assignment_id=later, source_id=course.id, seen=seen(course, later))
+    assert "pushed" not in address  # the first set is as it was
+    grouping = course.own(course.ana, later)
+    course.post(course.ana, f"groupings/{grouping}/invite", assignment_id=later, member_ids=[course.ids["Bo"]])
+    joined = course.bo.follow(f"assignments/{later}/groupings/{grouping}/accept")
+    assert "It is on its way to Canvas" in words(joined)
+    course.world.app.extensions["lti_tool_doorbell"].work_off()
+
+
 def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> None:
     grouping = make(course, "Ana", "Bo")
     assert "Break up “berg-chen”?" in words(course.teacher.get(f"assignments/{course.id}/groupings/{grouping}/end"))
@@ -253,9 +289,30 @@ def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> Non
     assert row.group_name == "berg-chen"
 
 
+def test_who_worked_together_stays_written_down_when_the_assignment_is_deleted(course: Course, count_queries) -> None:
+    make(course, "Ana", "Bo", name="owls")
+    course.start(course.cleo, "Dan")
+    here = f"assignments/{course.id}"
+    assert "2 groups work on it" in words(course.teacher.get(f"{here}/delete"))
+    count_queries()
+    course.teacher.post(f"{here}/delete")
+    several = count_queries()
+    assert "deleted an assignment that Bo Chen was in a group for: owls, A1" in words(course.bo.get("history/own"))
+    assert "ended the invitation of Dan Eder" in words(course.dan.get("history/own"))
+    for who in (course.ana, course.dan):
+        assert "deleted the assignment “A1”, which you had a group for" in words(who.get("notices"))
+    assert course.people() == {"owls": {"Ana", "Bo"}, "cleo_diaz": {"Cleo"}}
+    course.id = course.assignment("A2")
+    make(course, "Eve")
+    count_queries()
+    course.teacher.post(f"assignments/{course.id}/delete")
+    assert count_queries() == several
+
+
 def test_a_grouping_is_called_as_its_group_was_at_its_end(course: Course) -> None:
     """Whoever renames the group: notices, history and the row itself say the present name (ruling C15)."""
     world = course.world
+    course.id = course.assignment("Chosen", min_size=2, max_size=3, names_chosen=True)
     grouping = course.start(course.ana)
     (row,) = world.stored(Grouping, id=grouping)
 

@@ -4,7 +4,17 @@ from uuid import UUID
 
 import pytest
 
-from lti_tool.models import Assignment, Group, Grouping, GroupMembership, HistoryEntry, Notice, transaction
+from lti_tool.models import (
+    Assignment,
+    Group,
+    Grouping,
+    GroupMembership,
+    HistoryEntry,
+    Notice,
+    RosterMember,
+    transaction,
+)
+from lti_tool.services.system_sets import ensure_system_group_sets
 from tests.web.conftest import World
 from tests.web.forming import Course
 from tests.web.teamwork import ROLES, Team
@@ -39,6 +49,39 @@ def test_the_inviter_and_the_first_who_accepted_are_taken_out_together(course: C
     told = [row.kind for row in course.world.stored(Notice, member_id=course.ids["Cleo"])]
     assert (told.count("became_inviter"), told.count("invalid")) == (1, 1)
     assert "became_inviter" not in [row.kind for row in course.world.stored(Notice, member_id=course.ids["Bo"])]
+
+
+def become_staff(world: World, *member_ids: UUID) -> None:
+    """Let students be staff from now on, as a refresh of the roster finds it."""
+    with world.app.app_context(), transaction() as session:
+        for member_id in member_ids:
+            session.get_one(RosterMember, member_id).enrollment_type = "ta"
+        session.flush()
+        ensure_system_group_sets(world.course_id)
+
+
+@pytest.mark.shows("MODEL-63")
+def test_who_becomes_staff_stays_and_a_student_invites(course: Course) -> None:
+    course.id = course.assignment("Of three", min_size=3)
+    grouping, group = formed(course, "Bo")
+    other = course.assignment("Alone")
+    course.post(course.ana, "grouping/alone", assignment_id=other)
+    become_staff(course.world, course.ids["Ana"])
+    assert course.statuses(grouping) == {"Ana": "accepted", "Bo": "inviter"}
+    assert roles(course, group) == {"Ana": "member", "Bo": "creator"}
+    told = [row.kind for row in course.world.stored(Notice, member_id=course.ids["Bo"])]
+    assert told.count("became_inviter") == 1
+    assert not course.world.stored(Grouping, assignment_id=other, ended_at=None)
+    before = len(course.world.stored(HistoryEntry))
+    become_staff(course.world)
+    assert len(course.world.stored(HistoryEntry)) == before
+    course.post(course.bo, f"groupings/{grouping}/break-up")
+
+
+def test_a_team_goes_on_from_its_creator_who_becomes_staff(world: World) -> None:
+    team = Team(world)
+    become_staff(world, team.ids["Cara"], team.ids["Adam"])
+    assert team.roles == {"Cara": "member", "Adam": "admin", "Edi": "creator", "Mia": "member"}
 
 
 def test_the_creator_and_the_admin_are_taken_out_together(world: World) -> None:

@@ -126,7 +126,10 @@ def test_what_is_written_down_is_never_changed(formed: Course) -> None:
 
     before, old = rows(), group_id(formed)
     grouping = formed.own(formed.ana)
-    formed.ana.post(f"groups/{old}/edit", name="owls", privacy="listed")
+    formed.ana.post(f"groups/{old}/edit", name="berg-chen", privacy="closed", needs_approval="y", max_members="4")
+    change = "listed → closed, asks nobody → asks first, no limit → at most 4"
+    assert f"Ana Berg: changed how people come into the group: {change}" in acts(formed.bo.get(f"groups/{old}/history"))
+    formed.ana.post(f"groups/{old}/edit", name="berg-chen", privacy="listed")
     formed.post(formed.bo, f"groupings/{grouping}/leave")
     formed.post(formed.ana, f"groupings/{grouping}/invite", member_ids=[formed.ids["Cleo"]])
     formed.post(formed.teacher, f"groupings/{grouping}/members/{formed.ids['Ana']}/remove")

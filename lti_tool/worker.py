@@ -21,6 +21,7 @@ from lti_tool.services import (
     drafts,
     lms_changes,
     mails,
+    proof,
     publication,
     pull,
     push,
@@ -48,6 +49,7 @@ RUNNERS: dict[str, Callable[..., object]] = {
     "push": push.run_push,
     "push_all": push_all.run_push_all,
     "change": lms_changes.run_changes,
+    "proof": proof.run_proof,
 }
 
 
@@ -104,6 +106,7 @@ class Doorbell:
             runs.sweep(self.ring)
             publication.sweep(self.ring)
             lms_changes.sweep(self.ring)
+            proof.sweep(self.ring)
 
     def _purge(self) -> None:
         with self._context():

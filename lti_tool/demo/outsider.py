@@ -30,6 +30,12 @@ def _rename_group(site: Site, values: Values) -> Values:
     return {"group_id": group.id}
 
 
+def _describe_group(site: Site, values: Values) -> Values:
+    group = _group(site, values)
+    group.description = str(values["description"])
+    return {"group_id": group.id}
+
+
 def _delete_group(site: Site, values: Values) -> Values:
     group = _group(site, values)
     if site.flavour == "canvas":
@@ -157,6 +163,7 @@ def _set_limit(site: Site, values: Values) -> Values:
 
 ACTIONS: dict[str, Callable[[Site, Values], Values]] = {
     "rename_group": _rename_group,
+    "describe_group": _describe_group,
     "delete_group": _delete_group,
     "create_group": _create_group,
     "add_member": _add_member,

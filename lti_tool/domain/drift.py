@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 
+from lti_tool.domain.descriptions import plain, same_text
 from lti_tool.domain.gateway import RemoteGroup
 from lti_tool.domain.sync import MirroredState, WantedGroup
 
@@ -25,6 +26,7 @@ class DriftKind(StrEnum):
     SET_GONE = "set_gone"
     SET_RENAMED = "set_renamed"
     GROUP_RENAMED = "group_renamed"
+    GROUP_DESCRIBED = "group_described"
     GROUP_GONE = "group_gone"
     GROUP_ADDED = "group_added"
     GROUP_CHANGED = "group_changed"  # a group that we deleted and the LMS still has
@@ -51,6 +53,7 @@ ONLY_THEIRS = frozenset({Choice.THEIRS})
 class DriftItem:
     """One difference: what was (base), what we want and what the LMS has, as names or as the groups of a person.
 
+    A description is told as its text, and `group_name` says whose it is.
     `people` come and go with a group that they made; `strangers` are not on the roster: they are named and left alone.
     """
 
@@ -64,6 +67,7 @@ class DriftItem:
     strangers: tuple[str, ...] = ()
     conflict: bool = False
     choices: frozenset[Choice] = BOTH
+    group_name: str = ""
 
     @property
     def key(self) -> str:
@@ -123,9 +127,9 @@ class Sides:
     @cached_property
     def mark(self) -> str:
         """Return a text that differs when any of the three sides does: it tells a stale page."""
-        base = sorted((str(s.group_id), s.lms_group_id, s.name, sorted(s.member_ids)) for s in self.base)
-        ours = sorted((str(g.id), g.name, sorted(g.member_ids)) for g in self.ours)
-        theirs = sorted((g.lms_group_id, g.name, sorted(g.member_ids)) for g in self.theirs)
+        base = sorted((str(s.group_id), s.lms_group_id, s.name, s.description, sorted(s.member_ids)) for s in self.base)
+        ours = sorted((str(g.id), g.name, g.description, sorted(g.member_ids)) for g in self.ours)
+        theirs = sorted((g.lms_group_id, g.name, g.description, sorted(g.member_ids)) for g in self.theirs)
         state = (self.base_name, base, self.our_name, ours, self.their_name, theirs)
         return sha256(json.dumps(state).encode()).hexdigest()[:32]
 
@@ -169,7 +173,8 @@ def own_part(sides: Sides) -> list[MirroredState]:
         if remote is None and ours is None:
             continue
         name = remote.name if remote and ours and remote.name == ours.name else state.name
-        rows.append(replace(state, name=name, member_ids=frozenset()))
+        text = ours.description if remote and ours and _reads_as(remote, ours.description) else state.description
+        rows.append(replace(state, name=name, description=text, member_ids=frozenset()))
     places = {person: _own_places(sides, person) for person in sides.base_places.keys() | sides.our_places.keys()}
     return with_people(rows, places)
 
@@ -210,21 +215,37 @@ def _of_groups(sides: Sides) -> Iterator[DriftItem]:
         lms_id = state.lms_group_id
         remote, ours = sides.their_groups.get(lms_id), sides.ours_of.get(lms_id)
         if remote is None and ours is not None:
-            changed = (ours.name, ours.member_ids) != (state.name, state.member_ids)
+            wanted = (ours.name, ours.description, ours.member_ids)
+            changed = wanted != (state.name, state.description, state.member_ids)
             yield DriftItem(DriftKind.GROUP_GONE, lms_id, "", (state.name,), (ours.name,), conflict=changed)
         elif remote is not None and ours is None:
             newcomers = [
                 p for p in remote.member_ids if p in sides.known and lms_id not in sides.base_places.get(p, ())
             ]
-            if newcomers or remote.name != state.name:
+            if newcomers or remote.name != state.name or not _reads_as(remote, state.description):
                 yield _with_its_people(sides, DriftKind.GROUP_CHANGED, remote, (state.name,), conflict=True)
-        elif remote is not None and ours is not None and remote.name not in (state.name, ours.name):
-            names = ((state.name,), (ours.name,), (remote.name,))
-            yield DriftItem(DriftKind.GROUP_RENAMED, lms_id, "", *names, conflict=ours.name != state.name)
+        elif remote is not None and ours is not None:
+            yield from _of_texts(state, ours, remote)
     held = {state.lms_group_id for state in sides.base}
     for remote in sides.theirs:
         if remote.lms_group_id not in held and remote.lms_group_id not in sides.awaited:
             yield _with_its_people(sides, DriftKind.GROUP_ADDED, remote)
+
+
+def _of_texts(state: MirroredState, ours: WantedGroup, remote: RemoteGroup) -> Iterator[DriftItem]:
+    """Compare the name and the description of a group that both sides have."""
+    lms_id = state.lms_group_id
+    if remote.name not in (state.name, ours.name):
+        names = ((state.name,), (ours.name,), (remote.name,))
+        yield DriftItem(DriftKind.GROUP_RENAMED, lms_id, "", *names, conflict=ours.name != state.name)
+    if not (_reads_as(remote, state.description) or _reads_as(remote, ours.description)):
+        texts = ((plain(state.description),), (plain(ours.description),), (plain(remote.description),))
+        moved = ours.description != state.description
+        yield DriftItem(DriftKind.GROUP_DESCRIBED, lms_id, "", *texts, conflict=moved, group_name=remote.name)
+
+
+def _reads_as(remote: RemoteGroup, description: str) -> bool:
+    return same_text(remote.description, description)
 
 
 def _with_its_people(

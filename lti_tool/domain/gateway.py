@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from lti_tool.domain.descriptions import same_text
 from lti_tool.domain.errors import LmsChanged, LmsError
 from lti_tool.domain.roster import RemoteRoster, storable
 
@@ -131,10 +132,14 @@ class RemoteGroupSet:
 
 @dataclass(frozen=True)
 class RemoteGroups:
-    """All group sets and groups of a course: complete, or it was an error."""
+    """All group sets and groups of a course: complete, or it was an error.
+
+    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have; a re-read does.
+    """
 
     group_sets: tuple[RemoteGroupSet, ...] = ()
     groups: tuple[RemoteGroup, ...] = ()
+    unproven: bool = False
 
     @property
     def empty_ids(self) -> frozenset[str]:
@@ -178,7 +183,7 @@ class GroupChange:
     `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
     LMS's answers prove the change. `name_before`: what the group was called when somebody asked for its new name; the
     LMS's name is read first, and one that is neither stops the push before anything is changed. `description_before`:
-    the same of the description.
+    the same of the description, of which only the text counts: an LMS gives it back in a form of its own.
     """
 
     lms_group_id: str
@@ -199,7 +204,9 @@ class GroupChange:
         """Raise LmsChanged("renamed_meanwhile" or "described_meanwhile") as `require_unrenamed` does."""
         require_unrenamed(found.name, self.name_before, self.name)
         before, wanted = self.description_before, self.description
-        if None not in (before, wanted) and found.description not in (before, wanted):
+        if before is None or wanted is None:
+            return
+        if not (same_text(found.description, before) or same_text(found.description, wanted)):
             raise LmsChanged("described_meanwhile", before=before, found=found.description, wanted=wanted)
 
 
@@ -280,7 +287,8 @@ class LmsGateway(Protocol):
 
         A small push may return only the groups it touched (created or changed); the returned groups are what the
         LMS answered, a re-read, or what is known of a group with the changes that an answer proved one by one;
-        never what was only asked. People whom the LMS did not take are simply absent.
+        never what was only asked. People whom the LMS did not take are simply absent. Where a page would have to
+        wait for the proof that people have left, the answer says that it is `unproven`.
         """
 
     def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:

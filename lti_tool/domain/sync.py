@@ -54,6 +54,7 @@ class PlannedGroup:
     remove: tuple[UUID, ...]
     renamed: bool = False
     described: bool = False
+    strangers: int = 0  # members who are not on the roster
 
     @property
     def changes(self) -> bool:
@@ -178,6 +179,7 @@ def _plan_group(
         remove=tuple(sorted(present - set(wanted))),
         renamed=known is not None and known.name != group.name,
         described=known is not None and known.description != group.description,
+        strangers=sum(lms_user_id not in people for lms_user_id in group.member_ids),
     )
 
 
@@ -207,7 +209,8 @@ class WantedGroup:
 class MirroredState:
     """A group as the LMS is known to have it; `group_id` None: ours is gone.
 
-    `description` is what was sent last: an LMS gives it back in a form of its own, so its answer proves nothing.
+    `description` is what was sent last, or what the LMS had when somebody decided about it: an LMS gives it back in
+    a form of its own, so only its text is compared.
     """
 
     group_id: UUID | None
@@ -244,9 +247,9 @@ def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | Non
     if not (name or add or remove or described is not None):
         return None
     known = RemoteGroup(state.lms_group_id, state.name, state.description, tuple(sorted(state.member_ids)))
-    # A name that others gave meanwhile is not overwritten: the gateway reads it right before it renames.
-    before = state.name if name else None
-    return GroupChange(state.lms_group_id, name, add, remove, known, described, before)
+    # A text that others gave meanwhile is not overwritten: the gateway reads it right before it changes it.
+    before, text_before = state.name if name else None, None if described is None else state.description
+    return GroupChange(state.lms_group_id, name, add, remove, known, described, before, text_before)
 
 
 def mirror_after(

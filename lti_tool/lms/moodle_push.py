@@ -177,8 +177,7 @@ class MoodlePush:
 
     def _proof(self, *, whole: bool) -> RemoteGroups:
         if answered := self._answered():
-            self._prove_removals()
-            return RemoteGroups(groups=answered)
+            return RemoteGroups(groups=answered, unproven=not self._removals_are_proved())
         touched = [change.lms_group_id for change in self._push.change]
         if whole or len(touched) > MOST_SINGLE_READS:
             found = moodle_sets.read_set(self._client, self._course_id, self._set_id)
@@ -210,20 +209,22 @@ class MoodlePush:
         groups = tuple(_changed(change.known, change) for change in changes if change.known is not None)
         return groups if len(groups) == len(changes) else ()
 
-    def _prove_removals(self) -> None:
-        """Raise LmsRefused("groups_hidden") when Moodle's null for people who shall leave may mean nothing.
+    def _removals_are_proved(self) -> bool:
+        """Raise LmsRefused("groups_hidden") when Moodle's null for people who shall leave means nothing.
 
         From a group that is hidden from the token Moodle takes nobody out and answers null all the same (moodle.md
         2.2); of a group that it lists, null is the truth. So one more call proves a push that only takes people out.
-        A move is two calls already, one in and one out, and a page waits for no third: a right that was lost since
-        the last sync lets a person who moved stay in the old group until the next sync, drift check or refresh,
-        each of which refuses with this error.
+        A move is two calls already, one in and one out, and no function of Moodle does both or tells more: a page
+        waits for no third call, so the answer to a move is not proved. Whoever stores it has it proved later.
         """
         changes = self._push.change
-        if not any(change.add for change in changes):
-            left = [change.lms_group_id for change in changes if change.remove]
+        left = [change.lms_group_id for change in changes if change.remove]
+        if left and any(change.add for change in changes):
+            return False
+        if left:
             moodle_sets.require_visible(self._client, self._course_id, left)
             self._tell(Step.VERIFYING)
+        return True
 
     def _tell(self, step: Step) -> None:
         self._done += 1

@@ -89,7 +89,7 @@ def require_visible(client: MoodleClient, course_id: str, group_ids: Collection[
 def _require_visible(group_ids: Iterable[str], listed: list[Json]) -> None:
     hidden = set(group_ids) - {str(group["id"]) for group in listed}
     if hidden:
-        raise LmsRefused("groups_hidden", hidden=len(hidden))
+        raise LmsRefused("groups_hidden", hidden=len(hidden), lms_group_ids=sorted(hidden))
 
 
 def read_set(client: MoodleClient, course_id: str, set_id: str, known_empty: Collection[str] = ()) -> RemoteGroups:

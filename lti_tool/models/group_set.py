@@ -41,6 +41,9 @@ class GroupSet(Base):
     signup_until: Mapped[datetime | None]
     group_limit: Mapped[int | None]  # most members of a group of the set, for whoever joins by themselves
     same_section: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # How many members of its groups in the LMS were not on the roster when the LMS told of them last (after an answer
+    # about some of its groups: at least so many).
+    strangers: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     last_updated: Mapped[datetime | None]  # when its source was last read; None for local sets
     created_at: Mapped[datetime]
     entries: Mapped[list["GroupSetEntry"]] = relationship(

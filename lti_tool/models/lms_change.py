@@ -30,7 +30,7 @@ class LmsChange(Base):
     )  # create_set | edit_set | delete_set | change_groups | assign_unassigned
     about: Mapped[str] = mapped_column(Text)  # in the words of its page: whom and what it moves, without addresses
     intent: Mapped[str] = mapped_column(Text)  # JSON of the kind's value in domain.lms_changes, in LMS ids
-    state: Mapped[str] = mapped_column(String(16))  # waiting | sending | sent | refused | discarded
+    state: Mapped[str] = mapped_column(String(16))  # waiting | sending | sent | unproven | refused | discarded
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON object of texts, for the sentence
     attempts: Mapped[int] = mapped_column(default=0)

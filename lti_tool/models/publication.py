@@ -30,6 +30,8 @@ class Publication(Base):
     last_pushed_at: Mapped[datetime | None]
     drift: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # what others changed in the LMS since
     drift_seen_at: Mapped[datetime | None]
+    # When the worker looks whether all who were taken out have left (services.proof); None: nothing is unproven.
+    proof_due_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     groups: Mapped[list["MirroredGroup"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 

@@ -14,7 +14,7 @@ from lti_tool.domain.gateway import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction
-from lti_tool.services import gateways, runs
+from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
     REFUSED,
@@ -69,10 +69,19 @@ def check_drift(tool: Tool, course_id: UUID, set_id: UUID, access_id: UUID | Non
     """
     get_set(course_id, set_id)
     runs.require_no_open_run(course_id)
-    remote = read_theirs(tool, course_id, set_id, Report(), access_id)
+    return look(tool, course_id, set_id, Report(), access_id)
+
+
+def look(tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: UUID | None = None) -> DriftView:
+    """Do what `check_drift` does, whatever run is at work: one that has the course's turn may look too."""
+    due = get_publication(set_id).proof_due_at
+    remote = read_theirs(tool, course_id, set_id, report, access_id)
     with transaction():
         publication = get_publication(set_id)
         publication.drift_seen_at = now()
+        strangers.note_read(course_id, set_id, remote.groups if remote else ())
+        if publication.proof_due_at == due:  # else somebody was taken out after the reading
+            publication.proof_due_at = None
         if remote is None:
             _store_gone(publication)
             return DriftView(set_id, publication.name, (), {}, "", gone=True)
@@ -91,11 +100,14 @@ def read_theirs(
 
     `access_id`: whose access is used where no run says it.
     """
-    lms_set_id = get_publication(set_id).lms_group_set_id
+    publication = get_publication(set_id)
+    lms_set_id = publication.lms_group_set_id
     if lms_set_id is None:
         raise NotFound("publication_not_found")
     gateway = gateways.open_gateway(tool, course_id, access_id=access_id)
-    known_empty = empty_ids(read_mirror(set_id))
+    # What is in doubt may be that somebody left the group that is thought to be empty.
+    in_doubt = publication.proof_due_at or publication.drift
+    known_empty = frozenset() if in_doubt else empty_ids(read_mirror(set_id))
     release()
     try:
         return gateway.read_group_set(lms_set_id, known_empty)
@@ -124,7 +136,9 @@ def note_drift(course_id: UUID, remote: RemoteGroups) -> None:
             _store_gone(publication)
             continue
         known = _known(course_id) if known is None else known
+        publication.proof_due_at = None
         held = tuple(groups[group_id] for group_id in theirs.group_ids if group_id in groups)
+        strangers.note_read(course_id, set_id, held)
         store_found(publication, compare(read_sides(course_id, set_id, RemoteGroups((theirs,), held), known)))
 
 

@@ -93,7 +93,7 @@ def _store(viewer: Viewer, set_id: UUID, remote: RemoteGroups | None, decide: De
         publication.name, after = base_after(sides, items, choices, made)
         store_mirror(set_id, after)
         publication.drift, publication.drift_seen_at = len(decidable(items)) - len(choices), now()
-        publication.attempts = 0  # the LMS was read just now: nothing is in doubt
+        publication.attempts, publication.proof_due_at = 0, None  # the LMS was read just now: nothing is in doubt
         mark(publication, WAITING, later=FIRST_RETRY)
         for other in find_publications_touched(course_id, set_id):
             mark(other, WAITING)
@@ -112,8 +112,9 @@ def _take(viewer: Viewer, row: GroupSet, sides: Sides, taken: Taken) -> tuple[di
     _rename(taken.renamed)
     db.session.flush()
     made = _add(viewer, set_id, taken.added)
-    _describe({group_id: sides.their_groups[lms_id].description for lms_id, group_id in made.items()})
-    touched = frozenset({*taken.renamed, *made.values()})
+    new = {group_id: sides.their_groups[lms_id].description for lms_id, group_id in made.items()}
+    _describe(new | dict(taken.described))
+    touched = frozenset({*taken.renamed, *taken.described, *made.values()})
     members = _member_ids(course_id, [*taken.placed, *taken.taken_out])
     placements = {members[person]: our_id(sides, spot, made) for person, spot in taken.placed.items()}
     if placements:
@@ -149,7 +150,7 @@ def _add(viewer: Viewer, set_id: UUID, names: Mapping[str, str]) -> dict[str, UU
 
 
 def _describe(texts: Mapping[UUID, str]) -> None:
-    """Give the groups that were taken over the descriptions that they have in the LMS."""
+    """Give groups the descriptions that they have in the LMS."""
     for group in db.session.scalars(select(Group).where(Group.id.in_(texts))):
         group.description = texts[group.id]
 

@@ -20,7 +20,7 @@ class Answer:
     """What the LMS told of one set: groups as they are now, ids of groups that are gone, its name, its end or its id.
 
     `created`: the LMS id of a set that was just made; `ended`: the set is gone. `before`: how it was found before a
-    change whose effect nobody could know beforehand.
+    change whose effect nobody could know beforehand. `unproven`: that people left is still to be proved by a re-read.
     """
 
     groups: tuple[RemoteGroup, ...] = ()
@@ -29,6 +29,7 @@ class Answer:
     created: str | None = None
     ended: bool = False
     before: "Answer | None" = None
+    unproven: bool = False
 
 
 def read_known(set_id: UUID) -> RemoteGroups:

@@ -31,13 +31,22 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
 from lti_tool.services import history, runs
 from lti_tool.services.access import Viewer
-from lti_tool.services.lms_delivery import DISCARDED, REFUSED, SENDING, SENT, WAITING, due_changes, run_changes
+from lti_tool.services.lms_delivery import (
+    DISCARDED,
+    REFUSED,
+    SENDING,
+    SENT,
+    UNPROVEN,
+    WAITING,
+    due_changes,
+    run_changes,
+)
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import take_turn
 
 __all__ = ["run_changes"]
 OPEN = (WAITING, SENDING, REFUSED)
-ENDED = (SENT, DISCARDED)
+ENDED = (SENT, UNPROVEN, DISCARDED)
 
 
 @dataclass(frozen=True)
@@ -154,12 +163,13 @@ def see_change(course_id: UUID, change_id: UUID) -> ChangeView:
 def state_of(course_id: UUID, change_ids: Collection[UUID]) -> str | None:
     """Return how some changes stand together: refused before waiting before sent; None when there are none.
 
-    Changes that wait for their first try count as being sent: nothing has gone wrong with them.
+    Changes that wait for their first try count as being sent: nothing has gone wrong with them. UNPROVEN is sent,
+    while that everybody left their old group is still to be proved.
     """
     of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids))
     rows = db.session.execute(select(LmsChange.state, LmsChange.error_code).where(*of_course))
     states = {SENDING if state == WAITING and code is None else state for state, code in rows}
-    return next((state for state in (REFUSED, WAITING, SENDING, SENT) if state in states), None)
+    return next((state for state in (REFUSED, WAITING, SENDING, UNPROVEN, SENT) if state in states), None)
 
 
 def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:

@@ -14,13 +14,15 @@ from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.lms_changes import Intent, from_json, retry_wait
 from lti_tool.domain.sync import Report
 from lti_tool.models import LmsChange, SyncRun, db, transaction
-from lti_tool.services import gateways, history, runs
+from lti_tool.services import gateways, history, runs, strangers
 from lti_tool.services.lms_answers import Answer, names_of, store_answer
 from lti_tool.services.lms_sending import Sending, look_again, not_placed, prepare, send
 from lti_tool.services.lms_undo_steps import note_arrival, see_earlier
 from lti_tool.services.tool import Tool
 
 WAITING, SENDING, SENT, REFUSED, DISCARDED = "waiting", "sending", "sent", "refused", "discarded"
+# Sent, but that everybody left their old group is still to be proved (services.proof); `retry_at` says when.
+UNPROVEN = "unproven"
 ON_WAY = (WAITING, SENDING)
 
 
@@ -126,16 +128,18 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
             store_answer(course_id, row.group_set_id, answer.before)
         earlier = see_earlier(row.group_set_id, intent)
         row.group_set_id = store_answer(course_id, row.group_set_id, answer)
+        strangers.note_seen(course_id, row.group_set_id, answer.groups, report)
         note_arrival(row, intent, earlier)
         if missing:
             names = names_of(course_id, {person for _, person in missing})
             people = [{"group": group, "person": names.get(person, "?")} for group, person in missing]
             report.not_placed += people
             told = ", ".join(dict.fromkeys(one["person"] for one in people[:10]))
-            _mark(row, REFUSED, "people_not_placed", {"people": told})
+            mark(row, REFUSED, "people_not_placed", {"people": told})
         else:
-            _mark(row, SENT)
-        history.note(course_id, row.requested_by, f"lms_change_{row.state}", row.about, row.group_set_id)
+            mark(row, UNPROVEN if answer.unproven else SENT)
+        ended = "refused" if missing else "sent"
+        history.note(course_id, row.requested_by, f"lms_change_{ended}", row.about, row.group_set_id)
 
 
 def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exception, seen: Answer | None) -> None:
@@ -149,14 +153,15 @@ def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exce
             if earlier:  # part of a bulk change can be taken back too
                 note_arrival(row, intent, earlier)
         if isinstance(error, LmsError) and error.retryable:
-            _mark(row, WAITING, code, facts)
+            mark(row, WAITING, code, facts)
             row.retry_at = now() + retry_wait(row.attempts, randbelow(1001) / 1000)
         else:
-            _mark(row, REFUSED, code, facts)
+            mark(row, REFUSED, code, facts)
             history.note(course_id, row.requested_by, "lms_change_refused", row.about, row.group_set_id)
 
 
-def _mark(row: LmsChange, state: str, code: str | None = None, facts: Mapping[str, str] = MappingProxyType({})) -> None:
+def mark(row: LmsChange, state: str, code: str | None = None, facts: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Store how a change stands, in the caller's transaction."""
     row.state, row.error_code, row.error_facts = state, code, json.dumps(dict(facts))
-    row.retry_at = None
-    row.finished_at = now() if state == SENT else None
+    row.retry_at = now() if state == UNPROVEN else None
+    row.finished_at = now() if state in (SENT, UNPROVEN) else None

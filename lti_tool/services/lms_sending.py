@@ -63,7 +63,8 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
         return _edit(gateway, sending, intent, lms_set_id)
     if isinstance(intent, ChangeGroups):
         return _change(gateway, sending, intent, known, progress)
-    return whole(gateway.read_group_set(lms_set_id, known.empty_ids), known)
+    # What arrived is in doubt, so no group is taken to be empty because the store has nobody in it.
+    return whole(gateway.read_group_set(lms_set_id), known)
 
 
 def look_again(gateway: LmsGateway, sending: Sending, error: LmsError) -> Answer | None:
@@ -75,7 +76,7 @@ def look_again(gateway: LmsGateway, sending: Sending, error: LmsError) -> Answer
     known = read_known(sending.set_id)
     release()
     try:
-        return whole(gateway.read_group_set(sending.lms_set_id, known.empty_ids), known)
+        return whole(gateway.read_group_set(sending.lms_set_id), known)
     except LmsError:
         return None
 
@@ -106,14 +107,16 @@ def _change(
         # What a sync brought since the change was asked costs no call to see.
         _require_unmoved(sending, intent, known)
         answer = gateway.push(lms_set_id, _with_known(intent.push, known), progress)
-        return Answer(answer.groups, intent.push.delete)
-    remote = gateway.read_group_set(lms_set_id, known.empty_ids)
+        return Answer(answer.groups, intent.push.delete, unproven=answer.unproven)
+    remote = gateway.read_group_set(lms_set_id)
     _require_unmoved(sending, intent, remote)
     found = whole(remote, known)
     left = left_of(intent, remote)
     if not isinstance(left, ChangeGroups):
         return found
     answer = gateway.push(lms_set_id, left.push, progress)
+    if answer.unproven:  # it was in doubt already
+        return whole(gateway.read_group_set(lms_set_id), known)
     groups: Mapping[str, RemoteGroup] = {g.lms_group_id: g for g in (*found.groups, *answer.groups)}
     kept = tuple(group for group in groups.values() if group.lms_group_id not in left.push.delete)
     return Answer(kept, (*found.gone, *left.push.delete), found.name)

@@ -57,6 +57,12 @@ class PublicationView:
     differences: Sequence[Difference]
     drift: int = 0
     drift_seen_at: datetime | None = None
+    proof_due_at: datetime | None = None
+
+    @property
+    def shown_state(self) -> str:
+        """Return the state; "unproven" when all was sent, but that everybody left their old group is to be proved."""
+        return "unproven" if self.state == SENT and self.proof_due_at else self.state
 
 
 def request_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
@@ -121,6 +127,7 @@ def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:
         differences=list_differences(course_id, set_id),
         drift=publication.drift,
         drift_seen_at=publication.drift_seen_at,
+        proof_due_at=publication.proof_due_at,
     )
 
 

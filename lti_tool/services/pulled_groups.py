@@ -23,6 +23,7 @@ from lti_tool.models import (
     RosterMember,
     db,
 )
+from lti_tool.services import strangers
 from lti_tool.services.assignment_sets import release_sets
 from lti_tool.services.memberships import append_members
 from lti_tool.services.removal import list_left_out
@@ -116,6 +117,7 @@ def store_plan(course_id: UUID, plan: PullPlan, report: Report) -> None:
     _store_memberships(plan, ids)
     for planned in plan.group_sets:
         changed |= _store_set(course_id, connection, planned, ids)
+    strangers.note_planned(course_id, plan)
     report.reassigned = release_sets(course_id, plan.remove_group_sets)
     session = db.session
     session.execute(delete(GroupSet).where(GroupSet.id.in_(plan.remove_group_sets)))

@@ -19,17 +19,16 @@ from lti_tool.domain.gateway import (
     SetOptions,
     no_progress,
 )
-from lti_tool.domain.lms_changes import retry_wait
+from lti_tool.domain.lms_changes import SEEN_TEXTS, retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
-from lti_tool.services import gateways, runs
+from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
     REFUSED,
     SENT,
     WAITING,
-    empty_ids,
     find_publication,
     get_publication,
     mark,
@@ -135,15 +134,15 @@ def _push(
     gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress, *, was_tried: bool
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
-    with _kept_name(set_id):
+    with _kept_texts(set_id):
         lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
     push = plan_push(wanted.groups, mirror)
-    drifted = 0
+    answer, drifted = RemoteGroups(), 0
     if push:
         release()
-        with _kept_name(set_id):
+        with _kept_texts(set_id):
             answer = gateway.push(lms_set_id, push, progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
         drifted = count_drifted(after, answer.groups)
@@ -156,6 +155,9 @@ def _push(
         publication.last_pushed_at = now()
         publication.attempts = 0  # the LMS has told all of it
         publication.drift = max(publication.drift, drifted)
+        strangers.note_seen(course_id, set_id, answer.groups, report)
+        if answer.unproven:
+            publication.proof_due_at = now()
         missing = not_placed(wanted, after)
         if missing:
             report.not_placed += [{"group": d.group, "person": d.person} for d in missing]
@@ -167,12 +169,12 @@ def _push(
 
 
 @contextmanager
-def _kept_name(set_id: UUID) -> Iterator[None]:
-    """Turn a new name that would overwrite one which others gave in the LMS into drift, which a person decides."""
+def _kept_texts(set_id: UUID) -> Iterator[None]:
+    """Turn a new text that would overwrite one which others gave in the LMS into drift, which a person decides."""
     try:
         yield
     except LmsChanged as error:
-        if error.code != "renamed_meanwhile":
+        if error.code not in SEEN_TEXTS:
             raise
         with transaction():
             publication = get_publication(set_id)
@@ -193,8 +195,9 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
     if lms_set_id is None or not in_doubt:
         return
     release()
-    found = gateway.read_group_set(lms_set_id, empty_ids(mirror))
+    found = gateway.read_group_set(lms_set_id)
     with transaction():
+        get_publication(set_id).proof_due_at = None
         sides = read_sides(course_id, set_id, found, in_doubt=was_tried)
         store_mirror(set_id, sides.base)
         items = compare(sides)

@@ -123,6 +123,8 @@ class _SetPush:
         names = [change.known.name if change.known else change.lms_group_id for change in changes]
         try:
             answer = self.gateway.push(self.lms_set_id, GroupSetPush(change=tuple(changes)), self.progress)
+            if answer.unproven:  # no page waits for this
+                answer = self.gateway.read_group_set(self.lms_set_id)
         except LmsError as error:
             return self._tell(names, error) if last else error
         with transaction():

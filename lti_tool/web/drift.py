@@ -49,7 +49,7 @@ def settle(course_id: UUID, set_id: UUID) -> Response:
         present = check_drift(tool(), course_id, set_id, viewer().access_id)
         return page("publication/drift.html", 409, drift=present, conflict=error)
     pushed = read_publication(course_id, set_id)
-    state = pushed.state if pushed else None
+    state = pushed.shown_state if pushed else None
     count = {"count": settled.count, "pushed": state} if settled.count else {}
     notice = "drift_settled" if settled.count else "drift_left"
     return changed(settled, "group_sets.group_set", set_id=set_id, notice=notice, **count)

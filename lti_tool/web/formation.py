@@ -183,5 +183,5 @@ def _mark(shown: FormationPage) -> str:
 def _done(assignment_id: UUID, changes: Changes, notice: str, **counts: int) -> Response:
     """Bring a stored change to the LMS when the set is published, and lead back to the page with a word on both."""
     pushed = push_after_change(tool(), viewer(), changes.group_set)
-    state = pushed.state if pushed else None
+    state = pushed.shown_state if pushed else None
     return changed(changes, "formation.grouping", assignment_id=assignment_id, notice=notice, pushed=state, **counts)

@@ -257,8 +257,8 @@ def after_change(set_id: UUID, changes: Changes, notice: str, **counts: int) -> 
     if changes.asked:
         state = _delivered(set_id, changes)
         lms_changes.require_unrenamed(viewer().course.id, changes.asked)
-        notice = notice if state == "sent" else "asked"
+        notice = notice if state in ("sent", "unproven") else "asked"
     else:
         pushed = publication.push_after_change(tool(), viewer(), set_id)
-        state = pushed.state if pushed else None
+        state = pushed.shown_state if pushed else None
     return changed(changes, "group_sets.group_set", set_id=set_id, notice=notice, pushed=state, **counts)

@@ -233,6 +233,6 @@ def _done(assignment_id: UUID, done: staff.Done, notice: str, **counts: int) -> 
     """Bring a stored change to the LMS when the set is published, and lead back with a word on both."""
     changes: Changes = done.changes
     pushed = [push_after_change(tool(), viewer(), set_id) for set_id in changes.group_sets]
-    state = pushed[0].state if pushed and pushed[0] else None
+    state = pushed[0].shown_state if pushed and pushed[0] else None
     said = f"{notice}_over_full" if done.over_full else notice
     return changed(changes, "groupings.groupings", assignment_id=assignment_id, notice=said, pushed=state, **counts)

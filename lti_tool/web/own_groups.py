@@ -210,8 +210,8 @@ def done(changes: Changes, notice: str, endpoint: str = "own_groups.group", **va
     Without a group to show it leads to the list of groups.
     """
     pushed = [push_after_change(tool(), viewer(), set_id) for set_id in sorted(changes.group_sets)]
-    states = [one.state for one in pushed if one]
-    state = next((s for s in ("refused", "waiting", "sent") if s in states), None)
+    states = [one.shown_state for one in pushed if one]
+    state = next((s for s in ("refused", "waiting", "unproven", "sent") if s in states), None)
     to = endpoint if "group_id" in values else "home.home"
     return changed(changes, to, notice=notice, pushed=state, **values)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lti_tool.domain.descriptions import same_text
 from lti_tool.domain.drift import Choice, DriftKind, Sides, compare, own_part
 from lti_tool.domain.drift_choices import all_of, base_after, offered, our_id, take
 from lti_tool.domain.gateway import RemoteGroup
@@ -194,6 +195,62 @@ def test_what_both_changed_is_a_conflict(ours: dict, theirs: dict) -> None:
 def test_what_both_changed_alike_is_none() -> None:
     both = {"a": ("Owls", "1"), "b": ("B", "324")}
     assert compare(a_set(ours=both, theirs=both)) == ()
+
+
+texts = st.sampled_from(["", "one", "two < three", "<p>two &lt;&nbsp;three</p>\n", "<p>one</p>"])
+
+
+def described(base: str, ours: str, theirs: str) -> Sides:
+    sides = a_set()
+    return replace(
+        sides,
+        base=[replace(state, description=base) for state in sides.base],
+        ours=[replace(group, description=ours) for group in sides.ours],
+        theirs=[replace(group, description=theirs) for group in sides.theirs],
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (("one", "one", "<p>one</p>"), None),  # as the LMS writes it
+        (("one", "two", "<p>one</p>"), None),  # only we changed it
+        (("one", "two", "two"), None),
+        (("one", "one", "<p>three &amp; four</p>"), (False, ("one",), ("one",), ("three & four",))),
+        (("one", "two", ""), (True, ("one",), ("two",), ("",))),
+    ],
+)
+def test_a_description_differs_by_what_people_read(texts: tuple[str, str, str], found: tuple | None) -> None:
+    items = compare(described(*texts))
+    assert {item.kind for item in items} <= {DriftKind.GROUP_DESCRIBED}
+    told = {(item.conflict, item.base, item.ours, item.theirs) for item in items}
+    assert told == ({found} if found else set())
+    assert {item.group_name for item in items} == ({"A", "B"} if found else set())
+
+
+@given(texts, texts, texts, st.sampled_from(Choice))
+def test_a_decision_about_descriptions_leaves_none_to_be_made(base: str, ours: str, theirs: str, side: Choice) -> None:
+    sides = described(base, ours, theirs)
+    items = compare(sides)
+    choices = all_of(items, side)
+    taken = take(sides, items, choices).described
+    _, rows = base_after(sides, items, choices, {})
+    after = [replace(group, description=taken.get(group.id, group.description)) for group in sides.ours]
+    assert compare(replace(sides, base=rows, ours=after)) == ()
+    sent = {change.lms_group_id: change.description for change in plan_push(after, rows).change}
+    held = {group.lms_group_id: sent.get(group.lms_group_id, group.description) for group in sides.theirs}
+    kept = theirs if items and side is Choice.THEIRS else ours
+    assert all(same_text(text, kept) or (not items and same_text(text, theirs)) for text in held.values())
+
+
+def test_what_is_left_undecided_of_a_group_is_found_again() -> None:
+    sides = described("one", "one", "two")
+    sides = replace(sides, theirs=[replace(group, name=f"{group.name}!") for group in sides.theirs])
+    items = compare(sides)
+    choices = {item.key: Choice.OURS for item in items if item.kind is DriftKind.GROUP_RENAMED}
+    _, rows = base_after(sides, items, choices, {})
+    assert [item.kind for item in compare(replace(sides, base=rows))] == [DriftKind.GROUP_DESCRIBED] * 2
+    assert {change.name for change in plan_push(sides.ours, rows).change} == {"A", "B"}
 
 
 def test_a_group_that_strangers_are_in_is_not_offered_for_deletion() -> None:

@@ -1,14 +1,16 @@
 """What tests of connected sets share: a set of the LMS that may be written, and store and LMS side by side."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.sync import UNGROUPED_SET_ID
-from lti_tool.models import Course, GroupSet, RosterMember, db, transaction
-from lti_tool.services import lms_changes
+from lti_tool.domain.errors import LmsError
+from lti_tool.domain.sync import UNGROUPED_SET_ID, Report
+from lti_tool.models import Course, GroupSet, RosterMember, SyncRun, db, transaction
+from lti_tool.services import lms_changes, proof, runs
 
 
 def open_set(classroom: Any, count: int = 3) -> UUID:
@@ -43,9 +45,23 @@ def find_set(name: str) -> UUID:
 
 
 def deliver(classroom: Any, changes: Any, set_id: UUID | None) -> str | None:
-    """Do what a page does after a change, and return how the change stands."""
+    """Do what a page does after a change, and the worker's proof of it, and return how the change stands."""
     lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    if lms_changes.state_of(classroom.course_id, changes.asked) == "unproven":
+        prove(classroom)
     return lms_changes.state_of(classroom.course_id, changes.asked)
+
+
+def prove(classroom: Any) -> SyncRun | None:
+    """Do the worker's sweep for what is unproven, and return its run; None when there was nothing to prove."""
+    rung: list[UUID] = []
+    proof.sweep(rung.append)
+    for run_id in rung:
+        run = runs.claim(run_id)
+        assert run is not None
+        with suppress(LmsError):  # stored on the run
+            proof.run_proof(classroom.tool, run, Report())
+    return db.session.get(SyncRun, rung[0], populate_existing=True) if rung else None
 
 
 def in_lms(classroom: Any) -> dict[str, dict[str, tuple[str, set[str]]]]:

@@ -366,3 +366,58 @@ def test_moving_one_person_takes_two_calls_when_no_drift_is_known(published: Any
     move_here(published, next(iter(in_lms(published, NAME)["crew-2"])), "crew-3")
     publication.push_after_change(published.tool, published.viewer, published.set_id)
     assert published.calls() - before <= 2
+
+
+def describe(c: Any, text: str, name: str = "crew-1") -> None:
+    """Write a description here, and bring it to the LMS."""
+    row = card(c, name).row
+    groups.edit_group(c.viewer, c.set_id, row.id, row.name, text)
+    publication.push_after_change(c.tool, c.viewer, c.set_id)
+
+
+def descriptions(c: Any, name: str = "crew-1") -> tuple[str, str]:
+    """A group's description here, and in the LMS."""
+    group = c.lms.hub.sites[c.flavour].groups[lms_group(c, name)["id"]]
+    return card(c, name).row.description, group.description or ""
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("choice", ["ours", "theirs"])
+def test_a_description_of_others_is_found_and_either_choice_makes_both_sides_equal(published: Any, choice: str) -> None:
+    describe(published, "Meet on Mondays & Fridays")
+    group_id = lms_group(published, "crew-1")["id"]
+    published.outsider("describe_group", group_id=group_id, description="<p>Meet on Mondays\n&amp; Fridays</p>")
+    assert check(published).items == (), "the same text in the LMS's own form"
+    theirs = "<p>Meet on <em>Tuesdays</em></p>"
+    published.outsider("describe_group", group_id=group_id, description=theirs)
+    before = published.calls()
+    found = check(published)
+    assert published.calls() - before <= BUDGET[published.flavour]
+    (item,) = found.open_items
+    assert (item.kind, item.group_name, item.theirs) == ("group_described", "crew-1", ("Meet on Tuesdays",))
+    assert not item.conflict
+    settle(published, choice, found)
+    assert descriptions(published) == ((theirs, theirs) if choice == "theirs" else ("Meet on Mondays & Fridays",) * 2)
+    require_equal(published)
+
+
+def test_our_new_description_does_not_overwrite_one_of_others(published: Any) -> None:
+    describe(published, "Ours")
+    published.outsider("describe_group", group_id=lms_group(published, "crew-1")["id"], description="Theirs")
+    published.pull("pull")
+    assert find_publication(published.set_id).drift == 1
+    describe(published, "Ours, newer")
+    assert descriptions(published) == ("Ours, newer", "Theirs")
+    assert (state_of(published.set_id), find_publication(published.set_id).error_code) == ("refused", "drifted")
+    assert [item.conflict for item in check(published).open_items] == [True]
+    settle(published, "ours")
+    assert descriptions(published) == ("Ours, newer", "Ours, newer")
+    require_equal(published)
+
+
+def test_a_description_that_others_gave_unseen_is_not_overwritten_either(published: Any) -> None:
+    describe(published, "Ours")
+    published.outsider("describe_group", group_id=lms_group(published, "crew-1")["id"], description="Theirs")
+    describe(published, "Ours, newer")
+    assert descriptions(published) == ("Ours, newer", "Theirs")
+    assert find_publication(published.set_id).error_code == "drifted"

@@ -169,6 +169,7 @@ class PlayedLms:
     calls: int = 0
     pushes: list[GroupSetPush] = field(default_factory=list)
     missing: dict[Right, str] = field(default_factory=dict)
+    unproven: bool = False  # its answers to a push do not prove that people left
 
     def _call(self) -> None:
         self.calls += 1
@@ -232,7 +233,7 @@ class PlayedLms:
             )
         for gone in push.delete:
             held.pop(gone, None)
-        return RemoteGroups(groups=tuple(held.values()))
+        return RemoteGroups(groups=tuple(held.values()), unproven=self.unproven)
 
     def read_group_set(self, lms_group_set_id: str, known_empty: Any = ()) -> RemoteGroups:
         self._call()

@@ -6,7 +6,7 @@ import pytest
 
 from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.domain.gateway import NameClashes, RemoteGroup
-from lti_tool.models import GroupSet, HistoryEntry, Registration, db
+from lti_tool.models import Group, GroupSet, HistoryEntry, Registration, db
 
 
 @pytest.fixture
@@ -24,7 +24,8 @@ def change(world: Any, title: str, **values: Any) -> None:
     """Change a group in the LMS, behind the tool's back."""
     group = next(g for g in world.held.values() if g.name == title)
     known = {"name": group.name, "member_ids": group.member_ids} | values
-    world.held[group.lms_group_id] = RemoteGroup(group.lms_group_id, known["name"], "", known["member_ids"])
+    text = values.get("description", group.description)
+    world.held[group.lms_group_id] = RemoteGroup(group.lms_group_id, known["name"], text, known["member_ids"])
 
 
 def said(page: Any) -> str:
@@ -65,6 +66,21 @@ def test_a_choice_is_carried_out_on_both_sides_before_the_page_answers(published
     assert published.people_in("Team 2") == {published.bo}
     assert "Canvas has this set as it is here" in said(done)
     assert [note.action for note in published.stored(HistoryEntry, action="drift_settled")] == ["drift_settled"]
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("ours", ""), ("theirs", "<p>Meet &amp; <b>greet</b></p>")])
+def test_a_description_of_others_is_told_by_its_text_and_taken_as_it_is(published: Any, choice: str, kept: str) -> None:
+    teacher = published.browser()
+    change(published, "Team 1", description="<p>Meet &amp; <b>greet</b></p>")
+    page = teacher.get(f"{published.path}/drift")
+    told = "The description of the group “Team 1” was changed to “Meet & greet”. Last sent was “(no description)”."
+    assert told in said(page)
+    choices = {page.select_one(f"input[value={choice}]")["name"]: choice}
+    done = teacher.follow(f"{published.path}/drift", fields={"shown": shown(page)} | choices)
+    assert "One difference is settled." in said(done)
+    (row,) = published.stored(Group, name="Team 1")
+    assert row.description == kept
+    assert {group.description for group in published.held.values() if group.name == "Team 1"} == {kept}
 
 
 @pytest.mark.parametrize(("every", "name"), [("ours", "Team 1"), ("theirs", "Owls")])

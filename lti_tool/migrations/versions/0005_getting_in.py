@@ -122,6 +122,8 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column('copied_from', sa.Text(), nullable=True),
             sa.Column('rights_asked_of', sa.Uuid(), nullable=True),
         ),
+        'group_set': (sa.Column('strangers', sa.Integer(), server_default='0', nullable=False),),
+        'publication': (sa.Column('proof_due_at', TIME, nullable=True),),
         'mirrored_group': (sa.Column('description', sa.Text(), server_default='', nullable=False),),
         'undo_step': (sa.Column('kept_groups', sa.Text(), server_default='[]', nullable=False),),
         'deployment': (sa.Column('refused_at', TIME, nullable=True),),

@@ -1,0 +1,186 @@
+"""Proof: a move that Moodle's answers do not prove is said to be unproven, then proved, or shown as what it is."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lti_tool.domain.drift import Choice, DriftKind
+from lti_tool.models import LmsChange, db, transaction
+from lti_tool.services import drift, drift_choices, groups, lms_changes, publication
+from lti_tool.services.mirror import get_publication
+from lti_tool.services.set_edits import edits_of
+from tests.services import published as local
+from tests.services.connected import assert_agree, open_set, prove
+
+# Canvas answers a move with what it did.
+pytestmark = [pytest.mark.usefixtures("no_waiting"), pytest.mark.parametrize("flavour", ["moodle"])]
+LACKS = {"lacks": "moodle/course:viewhiddengroups"}
+
+
+def hide(classroom: Any, group_id: str | None) -> None:
+    """Hide a group from the account behind the token, which lost the right to see it."""
+    classroom.lms.hub.sites["moodle"].groups[int(group_id or 0)].visibility = 3
+    classroom.lms.faults(LACKS)
+
+
+def move(classroom: Any, set_id: UUID, old: int, new: int) -> tuple[UUID, str]:
+    """Move the first person of a group as a page does, in two calls; return the change and the person's LMS id."""
+    cards = classroom.read_set(set_id).cards
+    person = cards[old].members[0]
+    before = classroom.calls()
+    edits = edits_of(classroom.course_id, set_id)
+    (asked,) = edits.assign(classroom.viewer, set_id, {person.id: cards[new].row.id}).asked
+    assert lms_changes.deliver(classroom.tool, classroom.viewer, set_id) == []
+    assert classroom.calls() - before == 2
+    return asked, str(person.lms_user_id)
+
+
+def change(change_id: UUID) -> LmsChange:
+    db.session.rollback()
+    return db.session.get_one(LmsChange, change_id)
+
+
+def places(classroom: Any, set_id: UUID, person: str) -> list[int]:
+    """The places of the groups in which the store shows somebody."""
+    cards = classroom.read_set(set_id).cards
+    return [n for n, card in enumerate(cards) if person in {m.lms_user_id for m in card.members}]
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_a_move_is_unproven_until_the_worker_has_looked(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    there, _ = move(classroom, set_id, 0, 1)
+    back_and_on, _ = move(classroom, set_id, 1, 2)
+    assert (change(there).state, change(back_and_on).state) == ("unproven", "unproven")
+    assert {c.state for c in lms_changes.list_latest(classroom.course_id)} == {"unproven"}
+    before = classroom.calls()
+    run = prove(classroom)
+    assert (run.state, classroom.calls() - before) == ("succeeded", 2)
+    assert (change(there).state, change(back_and_on).state) == ("sent", "sent")
+    assert prove(classroom) is None
+    assert_agree(classroom)
+
+
+def test_who_was_moved_and_moved_back_did_leave_all_the_same(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    cards = classroom.read_set(set_id).cards
+    edits, person = edits_of(classroom.course_id, set_id), cards[0].members[0]
+    for card in (cards[2], cards[0]):
+        edits.assign(classroom.viewer, set_id, {person.id: card.row.id})
+        lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    assert prove(classroom).state == "succeeded"
+    assert lms_changes.list_open(classroom.course_id) == []
+    assert places(classroom, set_id, str(person.lms_user_id)) == [0]
+    assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_move_out_of_a_group_that_became_hidden_is_shown_and_done_once_it_can_be(classroom: Any, alone: bool) -> None:
+    set_id = open_set(classroom)
+    if alone:  # then the old group seems to be empty, which is how a hidden one looks
+        group = classroom.read_set(set_id).cards[0]
+        for member in group.members[1:]:
+            classroom.outsider("remove_member", group_id=group.row.lms_group_id, user_id=int(member.lms_user_id))
+        classroom.pull()
+    hide(classroom, classroom.read_set(set_id).cards[0].row.lms_group_id)
+    asked, person = move(classroom, set_id, 0, 2)
+    assert places(classroom, set_id, person) == [2]
+    assert prove(classroom).state == "failed"
+    (shown,) = lms_changes.list_of_set(set_id)
+    assert (shown.id, shown.state, shown.error_code) == (asked, "refused", "leaving_hidden")
+    assert places(classroom, set_id, person) == [0, 2]
+    assert_agree(classroom)
+    assert lms_changes.retry(classroom.tool, classroom.viewer, asked).error_code == "groups_hidden"
+    assert_agree(classroom)
+    classroom.lms.faults({"lacks": ""})
+    assert lms_changes.retry(classroom.tool, classroom.viewer, asked).state == "sent"
+    assert places(classroom, set_id, person) == [2]
+    assert_agree(classroom)
+
+
+def test_who_stayed_although_the_group_can_be_seen_again_is_named(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    hide(classroom, classroom.read_set(set_id).cards[0].row.lms_group_id)
+    asked, person = move(classroom, set_id, 0, 1)
+    classroom.lms.faults({"lacks": ""})
+    assert prove(classroom).state == "succeeded"
+    (shown,) = lms_changes.list_of_set(set_id)
+    name = next(student.name for student in classroom.students() if student.lms_user_id == person)
+    assert (shown.error_code, shown.error_facts) == ("people_still_there", {"people": name})
+    assert places(classroom, set_id, person) == [0, 1]
+    assert_agree(classroom)
+    lms_changes.discard(classroom.viewer, asked)
+    lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    assert lms_changes.list_open(classroom.course_id) == []
+    assert_agree(classroom)
+
+
+def test_a_proof_that_cannot_be_had_now_is_had_later(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    asked, _ = move(classroom, set_id, 0, 1)
+    classroom.lms.faults({"error_next": 99})
+    assert prove(classroom).state == "failed"
+    assert change(asked).state == "unproven"
+    assert prove(classroom) is None  # not every minute
+    classroom.lms.faults({"error_next": 0})
+    with transaction():
+        row = change(asked)
+        row.retry_at = row.created_at
+    prove(classroom)
+    assert change(asked).state == "sent"
+
+
+def publish(classroom: Any) -> UUID:
+    set_id = local.fill(classroom)
+    local.publish(classroom, set_id)
+    return set_id
+
+
+def push_a_move(classroom: Any, set_id: UUID) -> str:
+    """Move somebody from the first group of a published set to the empty last one; return the person's LMS id."""
+    cards = classroom.read_set(set_id).cards
+    person = cards[0].members[0]
+    before = classroom.calls()
+    groups.assign(classroom.viewer, set_id, {person.id: cards[2].row.id})
+    shown = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert (shown.state, shown.shown_state, shown.differences) == ("sent", "unproven", [])
+    assert classroom.calls() - before == 2
+    return str(person.lms_user_id)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_a_move_in_a_published_set_is_proved_too(classroom: Any) -> None:
+    set_id = publish(classroom)
+    push_a_move(classroom, set_id)
+    assert prove(classroom).state == "succeeded"
+    shown = publication.read_publication(classroom.course_id, set_id)
+    assert (shown.shown_state, shown.drift) == ("sent", 0)
+    assert prove(classroom) is None
+    assert local.in_lms(classroom, "Lab teams") == local.in_store(classroom, set_id)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+@pytest.mark.parametrize("pushed_again", [False, True])
+def test_who_stayed_in_a_hidden_group_of_a_published_set_is_a_difference(classroom: Any, pushed_again: bool) -> None:
+    set_id = publish(classroom)
+    first = next(g for s in classroom.state()["group_sets"] if s["name"] == "Lab teams" for g in s["groups"])
+    hide(classroom, first["id"])
+    person = push_a_move(classroom, set_id)
+    assert prove(classroom).state == "failed"
+    shown = publication.read_publication(classroom.course_id, set_id)
+    assert (shown.state, shown.error_code, shown.drift) == ("refused", "leaving_hidden", 1)
+    assert prove(classroom) is None
+    if pushed_again:  # a push that broke off takes up what it has not done yet
+        push = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+        assert (push.state, push.error_code) == ("refused", "groups_hidden")
+        classroom.lms.faults({"lacks": ""})
+        publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    else:
+        classroom.lms.faults({"lacks": ""})
+        found = drift.check_drift(classroom.tool, classroom.course_id, set_id)
+        assert [(item.kind, item.lms_user_id) for item in found.open_items] == [(DriftKind.PERSON_DOUBLED, person)]
+        drift_choices.settle_all(classroom.tool, classroom.viewer, set_id, Choice.OURS, found.mark)
+    assert local.in_lms(classroom, "Lab teams") == local.in_store(classroom, set_id)
+    assert (get_publication(set_id).state, get_publication(set_id).drift) == ("sent", 0)

@@ -134,7 +134,8 @@ class RemoteGroupSet:
 class RemoteGroups:
     """All group sets and groups of a course: complete, or it was an error.
 
-    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have; a re-read does.
+    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have, or that the group
+    which the last of them left is still there; a re-read does.
     """
 
     group_sets: tuple[RemoteGroupSet, ...] = ()

@@ -67,6 +67,7 @@ class CanvasPush:
         self._placed: dict[str, list[str]] = {}
         self._left = {change.lms_group_id: change.remove for change in push.change}
         self._is_replay = False
+        self._unproven = False
         self._done = 0
 
     def run(self) -> RemoteGroups:
@@ -91,7 +92,8 @@ class CanvasPush:
         else:
             self._rewrite_all(people, people.add | people.remove)
             self._prove_by_reading()
-        return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
+        groups = tuple(self._proved.get(one) or self._read(one) for one in self._touched)
+        return RemoteGroups(groups=groups, unproven=self._unproven)
 
     def _require_unrenamed(self) -> None:
         """Read the groups whose texts are replaced and were seen; raise what `require_unmoved_texts` does."""
@@ -290,16 +292,19 @@ class CanvasPush:
                     self._prove(self._emptied(exported, group_id))
 
     def _emptied(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup | None:
-        """Return a group that its last people left, None when the export does not tell of each of them.
+        """Return a group that its last people left by this push; None for one in which others should still be.
 
-        Whether the group was deleted meanwhile shows at the next call that concerns it.
+        A group that was deleted meanwhile is missing from the export as well, and a page that moves one person does
+        not wait for a third call: that the group is there is to be proved later.
         """
         change = next((c for c in self._push.change if c.lms_group_id == group_id), None)
         if change is None or change.known is None or change.add or not change.remove:
             return None
         renamed = change.name is not None or change.description is not None
-        if renamed or not exported.people.issuperset(change.known.member_ids):
+        told = exported.people.issuperset(change.known.member_ids)
+        if renamed or not told or not set(change.known.member_ids) <= set(change.remove):
             return None
+        self._unproven = True
         return RemoteGroup(group_id, change.known.name, change.known.description)
 
     def _as_exported(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from secrets import randbelow
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from lti_tool.domain.gateway import (
     SetOptions,
     no_progress,
 )
-from lti_tool.domain.lms_changes import SEEN_TEXTS, retry_wait
+from lti_tool.domain.lms_changes import NOTHING_SENT, SEEN_TEXTS, retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
@@ -40,9 +41,6 @@ from lti_tool.services.mirror import (
 )
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.tool import Tool
-
-# Errors that come before anything of a set was changed in the LMS.
-NOTHING_SENT = ("drifted", "set_name_taken")
 
 
 def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
@@ -100,9 +98,11 @@ def push_set(
     progress: Progress = no_progress,
     *,
     asker: UUID | None = None,
+    replay: bool = False,
 ) -> None:
     """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it.
 
+    `replay`: groups of an earlier try that broke off may be there, although the LMS was read since.
     `asker` may have lost the right meanwhile: then nothing is sent, LmsRefused("asker_without_right") (ruling C33).
     """
     try:
@@ -111,7 +111,7 @@ def push_set(
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
         try:
-            _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
+            _push(gateway, course_id, set_id, report, progress, was_tried=was_tried, replay=replay or was_tried)
         finally:
             report.calls += gateway.calls
     except LmsError as error:
@@ -131,7 +131,14 @@ def _begin_try(set_id: UUID) -> bool:
 
 
 def _push(
-    gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress, *, was_tried: bool
+    gateway: LmsGateway,
+    course_id: UUID,
+    set_id: UUID,
+    report: Report,
+    progress: Progress,
+    *,
+    was_tried: bool,
+    replay: bool,
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
     with _kept_texts(set_id):
@@ -143,7 +150,7 @@ def _push(
     if push:
         release()
         with _kept_texts(set_id):
-            answer = gateway.push(lms_set_id, push, progress)
+            answer = gateway.push(lms_set_id, replace(push, replay=replay), progress)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
         drifted = count_drifted(after, answer.groups)
         _count(report, push, mirror, after)
@@ -268,7 +275,7 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
         publication = find_publication(set_id)
         if publication is None:
             return
-        if error.code in NOTHING_SENT:
+        if error.code in ("drifted", *NOTHING_SENT):
             publication.attempts -= 1  # so nothing is in doubt
         code, facts = runs.describe(error)
         if error.retryable:

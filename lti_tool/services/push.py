@@ -141,6 +141,7 @@ def _push(
     replay: bool,
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
+    is_new = get_publication(set_id).lms_group_set_id is None
     with _kept_texts(set_id):
         lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
@@ -151,8 +152,11 @@ def _push(
         release()
         with _kept_texts(set_id):
             answer = gateway.push(lms_set_id, replace(push, replay=replay), progress)
+        if is_new and not answer.group_sets:  # no page waits for a whole set: what others did meanwhile shows at once
+            answer = gateway.read_group_set(lms_set_id)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
-        drifted = count_drifted(after, answer.groups)
+        renamed = any(s.lms_group_set_id == lms_set_id and s.name != wanted.set_name for s in answer.group_sets)
+        drifted = count_drifted(after, answer.groups) + renamed
         _count(report, push, mirror, after)
     else:
         after = mirror

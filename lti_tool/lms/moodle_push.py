@@ -151,7 +151,6 @@ class MoodlePush:
                 self._try(change, part)
             except LmsChanged:
                 raise LmsChanged("group_gone") from None
-            self._tell(Step.PUSHING_MEMBERS)
 
     def _try(self, change: Callable[[Sequence[Pair]], None], pairs: Sequence[Pair]) -> None:
         """Make a batch; halve it when Moodle refuses it for an entry that it does not name.
@@ -161,7 +160,9 @@ class MoodlePush:
         """
         try:
             change(pairs)
+            self._tell(Step.PUSHING_MEMBERS)
         except LmsRefused as error:
+            self._tell(Step.PUSHING_MEMBERS)  # a long halving is not silent
             if error.code not in ("value_refused", "membership_protected"):
                 raise
             self._was_refused = True

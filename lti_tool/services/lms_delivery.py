@@ -123,6 +123,7 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
     """Store what the LMS answered together with the change's outcome."""
     missing = not_placed(intent, answer)
     with transaction() as session:
+        runs.require_own()
         row = session.get_one(LmsChange, change_id)
         if answer.before:
             store_answer(course_id, row.group_set_id, answer.before)
@@ -146,6 +147,8 @@ def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exce
     """Store why a change did not arrive, and what a second look at its set showed."""
     code, facts = runs.describe(error)
     with transaction() as session:
+        if not runs.is_own():
+            return
         row = session.get_one(LmsChange, change_id)
         if isinstance(error, LmsError) and error.code in NOTHING_SENT:
             row.attempts -= 1  # what the next try finds under these names was not made by this one

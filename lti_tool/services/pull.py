@@ -63,6 +63,7 @@ def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: 
     if remote.groups is not None:
         _tell_saving(course_id, remote.groups, progress)
     with transaction():
+        runs.require_own()
         stored = _store(course_id, remote, report)
         family = db.session.get_one(Course, course_id).registration.family
     if stored.people is not None:

@@ -161,6 +161,7 @@ def _push(
     else:
         after = mirror
     with transaction():
+        runs.require_own()
         store_mirror(set_id, after)
         publication = get_publication(set_id)
         publication.last_pushed_at = now()
@@ -277,7 +278,7 @@ def _count(report: Report, push: GroupSetPush, before: Sequence[MirroredState], 
 def _store_failure(set_id: UUID, error: LmsError) -> None:
     with transaction():
         publication = find_publication(set_id)
-        if publication is None:
+        if publication is None or not runs.is_own():
             return
         if error.code in ("drifted", *NOTHING_SENT):
             publication.attempts -= 1  # so nothing is in doubt

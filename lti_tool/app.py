@@ -44,7 +44,7 @@ def equip(app: Flask, settings: Settings) -> None:
     """Give the application its collaborators for these settings, in place of those that it has."""
     doorbell = Doorbell(settings)
     doorbell.serve(app)
-    app.extensions["lti_tool"] = build_tool(settings, doorbell.ring)
+    app.extensions["lti_tool"] = build_tool(settings, doorbell.ring, doorbell.count)
     app.extensions["lti_tool_doorbell"] = doorbell
 
 

@@ -1,8 +1,11 @@
-"""Structured logs, one JSON line an event, without people's data."""
+"""Structured logs, one JSON line an event, and the counts of a server's answers; both without people's data."""
 
 import logging
+import mmap
+import os
 import re
 import sys
+import threading
 from typing import TextIO, cast
 
 import structlog
@@ -53,3 +56,34 @@ class _StandardError:
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+class AnswerCounts:
+    """How many requests were answered, by what was asked and how; one count over all processes of a server.
+
+    The memory is shared with the processes that are forked from the one that made it. Each counts in a place of its
+    own, so none waits for another, and one that is killed leaves its numbers behind and no lock.
+    """
+
+    ABOUT = ("launch", "other")
+    PLACES = 64  # two processes that share one may lose a count now and then
+    CLASSES = 6  # the first digit of a status; 0 is none
+
+    def __init__(self) -> None:
+        self._row = len(self.ABOUT) * self.CLASSES
+        self._counts = memoryview(mmap.mmap(-1, self.PLACES * self._row * 8)).cast("Q")
+        self._lock = threading.Lock()
+
+    def note(self, about: str, status: int) -> None:
+        """Count one answer."""
+        place = os.getpid() % self.PLACES * self._row + self.ABOUT.index(about) * self.CLASSES + status // 100
+        with self._lock:
+            self._counts[place] += 1
+
+    def read(self) -> dict[tuple[str, str], int]:
+        """Return the counts of all processes by what was asked and the class of the status, as "2xx"."""
+        return {
+            (about, f"{digit}xx"): sum(self._counts[number * self.CLASSES + digit :: self._row])
+            for number, about in enumerate(self.ABOUT)
+            for digit in range(1, self.CLASSES)
+        }

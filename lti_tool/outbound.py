@@ -216,8 +216,13 @@ class Outbound:
         return session
 
     def require_scheme(self, url: str) -> None:
-        """Raise LmsRefused("address_not_allowed") unless an address is https, or http of a host that may be private."""
+        """Raise LmsRefused("address_not_allowed") unless an address is https, or http of a host that may be private.
+
+        A backslash, or a name before the host, is read by some as the end of the host and by others as its beginning.
+        """
         parts = urlsplit(url)
+        if "\\" in url or "@" in parts.netloc:
+            raise LmsRefused("address_not_allowed", host=host_of(url))
         allowed_plain = (parts.hostname or "").casefold() in self._guard.allowed
         if parts.scheme != "https" and not (parts.scheme == "http" and allowed_plain):
             raise LmsRefused("address_not_allowed", host=host_of(url))

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "LTI_TOOL_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SECRET_LENGTH = 32
+TOKEN_LENGTH = 16
 MOST_MEGABYTES = 2000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 QUEUES = ("redis", "rediss", "postgresql", "postgres", "sqlite")
@@ -46,6 +47,7 @@ class Settings:
     storage_url: str = field(default="", repr=False)
     upload_megabytes: int = 20
     group_megabytes: int = 200
+    metrics_token: str = field(default="", repr=False)
 
     @property
     def is_local(self) -> bool:
@@ -110,6 +112,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
         storage_url=str(values["storage_url"]),
         upload_megabytes=_size("upload_megabytes", values["upload_megabytes"]),
         group_megabytes=_size("group_megabytes", values["group_megabytes"]),
+        metrics_token=_metrics_token(str(values["metrics_token"] or "")),
     )
 
 
@@ -217,6 +220,12 @@ def _mail_from(text: str, *, needed: bool) -> str:
         raise SettingsError(
             f"{PREFIX}MAIL_FROM must be the address that mails come from, as groups@example.edu: {text}"
         )
+    return text
+
+
+def _metrics_token(text: str) -> str:
+    if text and (len(text) < TOKEN_LENGTH or not (text.isascii() and text.isprintable())):
+        raise SettingsError(f"{PREFIX}METRICS_TOKEN must have {TOKEN_LENGTH} characters of ASCII or more")
     return text
 
 

@@ -76,6 +76,10 @@ class Doorbell:
         except Exception as error:  # each kind of queue has its own
             log.warning("doorbell lost", run=str(run_id), error=type(error).__name__)
 
+    def count(self) -> int:
+        """Return how many tasks wait; raise what the queue's own kind raises when it does not answer."""
+        return int(self.huey.pending_count())
+
     def work_off(self) -> int:
         """Do what is queued, here and now, and return how many tasks that were."""
         done = 0

@@ -54,10 +54,25 @@ def list_(as_json: bool) -> None:
 @click.option("--groups", is_flag=True, help="Only the group sets and groups.")
 @click.option("--set", "set_id", type=click.UUID, help="Only this group set of the LMS (our id).")
 @click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
+@click.option(
+    "--departures",
+    type=click.IntRange(min=0),
+    default=0,
+    help="So many students may leave at once; without it the leaving of most stops the sync.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def sync(course_id: UUID, *, roster: bool, groups: bool, set_id: UUID | None, dry_run: bool, as_json: bool) -> None:
+def sync(
+    course_id: UUID,
+    *,
+    roster: bool,
+    groups: bool,
+    set_id: UUID | None,
+    dry_run: bool,
+    departures: int,
+    as_json: bool,
+) -> None:
     """Bring people, group sets and groups of a course here from its LMS."""
-    if set_id and (roster or groups or dry_run):
+    if set_id and (roster or groups or dry_run or departures):
         raise click.UsageError("--set goes with --json only")
     wanted = Wanted(roster=roster or not groups, groups=groups or not roster)
     with opened() as tool:
@@ -67,7 +82,7 @@ def sync(course_id: UUID, *, roster: bool, groups: bool, set_id: UUID | None, dr
         elif dry_run:
             report, error = _preview(tool, course_id, wanted)
         else:
-            run_id = runs.queue(course_id, pull.kind_of(wanted))
+            run_id = runs.queue(course_id, pull.kind_of(wanted), departures_accepted=departures)
             report, error = _foreground(tool, run_id, pull.run_pull)
     _print(report, error, as_json)
 
@@ -168,7 +183,7 @@ def _facts(report: Report) -> dict[str, Any]:
     """Return a report as scripts are promised it; whom the LMS did not take stands among the errors."""
     facts = report.as_dict()
     by_group = ("not_in_roster_by_group", "not_active_by_group", "pushed_groups")
-    for part in (*by_group, "reassigned", "roster_conflicts", "named"):
+    for part in (*by_group, "reassigned", "roster_conflicts", "exodus", "named"):
         del facts[part]
     del facts["memberships"]["moved"]  # among the added and the removed
     facts["errors"] += [{"code": "people_not_placed", **row} for row in facts.pop("not_placed")]
@@ -184,6 +199,9 @@ def _print_words(facts: dict[str, Any]) -> None:
             click.echo(f"{group}: {count} {part.replace('_', ' ')}")
     for name in facts["reassigned"]:
         click.echo(f"assignment {name}: its group set is gone, it uses Individual Students")
+    if exodus := facts["exodus"]:
+        left, students = exodus["left"], exodus["students"]
+        click.echo(f"most students leave: {left} of {students} (taken over with --departures {left})")
     for row in facts["roster_conflicts"]:
         click.echo(f"conflict: {row['person']} fits {', '.join(row['members'])} by {row['matched_by']}")
     for row in facts["named"]["people_refused"]:

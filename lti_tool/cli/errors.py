@@ -2,6 +2,7 @@
 
 import html
 import re
+from typing import Any
 
 import jinja2
 
@@ -12,9 +13,20 @@ from lti_tool.web import pages
 
 def sentence(error: ToolError) -> str:
     """Return an error as the pages say it, with its code."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(template_folder()), autoescape=True)
-    environment.filters.update(pages.FILTERS)
-    module = environment.get_template("messages.html").make_module()
+    module = _texts("messages.html")
     parts = [str(getattr(module, name)(error.code, error.facts)) for name in ("error_title", "error_text")]
     title, text = (" ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split()) for part in parts)
     return f"{title}. {text} ({error.code})"
+
+
+def refusal_reason(code: str) -> str:
+    """Return why a launch was refused, as the admin pages say it."""
+    texts = _texts("admin/reasons.html")
+    return str(texts.REASONS.get(code, texts.OTHER))
+
+
+def _texts(template: str) -> Any:
+    """Return what a template defines; no application is needed for that."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(template_folder()), autoescape=True)
+    environment.filters.update(pages.FILTERS)
+    return environment.get_template(template).make_module()

@@ -2,17 +2,21 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import click
 
+from lti_tool.cli import activity
 from lti_tool.cli.context import opened
 from lti_tool.domain.registration_links import DEFAULT_HOURS
 from lti_tool.lti.addresses import tool_addresses
 from lti_tool.models import Deployment, Registration
-from lti_tool.services import oauth_clients, registration_links, registrations, tokens
+from lti_tool.services import deployments as placements
+from lti_tool.services import oauth_clients, registration_links, registrations, revocation, tokens
 from lti_tool.services.manual_registration import manual_fields
+from lti_tool.services.registration_links import ListedLink
 from lti_tool.services.tool import Tool
 
 YES_OR_NO = click.Choice(("yes", "no"))
@@ -36,6 +40,7 @@ def _address_options(command: Any) -> Any:
             click.option("--key-set-url", help="The platform's JWKS (default: the family's usual one)."),
             click.option("--token-audience", help="Audience of token requests, where it is not the token address."),
             click.option("--lms-url", help="Base of the LMS's own API, as https://canvas.example.edu."),
+            click.option("--other-hosts", help="More hosts of its services, as the doctor names them (all of them)."),
         )
     ):
         command = option(command)
@@ -100,10 +105,19 @@ def update(
 @registration.command()
 @click.option("--expires-hours", default=DEFAULT_HOURS, show_default=True, help="How long the link may be used.")
 @click.option("--issuer", help="The platform that it is for; that one may launch without a confirmation.")
+@click.option("--list", "as_list", is_flag=True, help="List the links that were made instead, without their addresses.")
+@click.option("--withdraw", type=click.UUID, metavar="LINK_ID", help="Let a link work no more instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def link(expires_hours: int, issuer: str | None, as_json: bool) -> None:
+def link(expires_hours: int, issuer: str | None, as_list: bool, withdraw: UUID | None, as_json: bool) -> None:
     """Print a one-time address by which a platform registers itself (LTI Dynamic Registration)."""
+    if sum((issuer is not None, as_list, withdraw is not None)) > 1:
+        raise click.UsageError("--list, --withdraw and --issuer do not go together")
     with opened() as tool:
+        if withdraw is not None:
+            registration_links.withdraw_registration_link(withdraw)
+        if as_list or withdraw is not None:
+            _print_links(registration_links.list_registration_links(), as_json, withdraw)
+            return
         made = registration_links.create_registration_link(tool.settings, expires_hours, issuer)
     until = made.expires_at.isoformat(timespec="seconds")
     if as_json:
@@ -113,6 +127,26 @@ def link(expires_hours: int, issuer: str | None, as_json: bool) -> None:
     click.echo(made.url)
     # On standard error, so that the address alone can be piped on.
     click.echo(f"Paste it into the LMS before {until}; it works once. It is shown here only.", err=True)
+
+
+def _print_links(links: Sequence[ListedLink], as_json: bool, only: UUID | None) -> None:
+    facts = [
+        {
+            "id": str(one.id),
+            "status": str(one.status),
+            "issuer": one.issuer,
+            "expires_at": one.expires_at.isoformat(timespec="seconds"),
+            "registration_id": str(one.registration_id) if one.registration_id else None,
+        }
+        for one in links
+        if only in (None, one.id)
+    ]
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for fact in facts:
+        what = fact["registration_id"] or f"until {fact['expires_at']}"
+        click.echo(f"{fact['id']}  {fact['status']:9}  {fact['issuer'] or 'any platform'}  {what}")
 
 
 @registration.command()
@@ -129,8 +163,8 @@ def confirm(registration_id: UUID) -> None:
 @click.confirmation_option(prompt="This removes the registration with all its courses and groups. Go on?")
 def remove(registration_id: UUID) -> None:
     """Remove a registration with all its courses."""
-    with opened():
-        registrations.remove_registration(registration_id)
+    with opened() as tool:
+        revocation.remove_registration(tool, registration_id)
     click.echo(f"removed {registration_id}")
 
 
@@ -149,6 +183,16 @@ def add_deployment(registration_id: UUID, deployment_id: str) -> None:
     click.echo(f"allowed {deployment_id}")
 
 
+@deployment.command("refuse")
+@click.argument("registration_id", type=click.UUID)
+@click.argument("deployment_id")
+def refuse_deployment(registration_id: UUID, deployment_id: str) -> None:
+    """Let a placement launch no more; it stays known, so that no launch brings it as a new one."""
+    with opened():
+        placements.refuse_deployment(registration_id, deployment_id)
+    click.echo(f"refused {deployment_id}")
+
+
 @deployment.command("list")
 @click.argument("registration_id", type=click.UUID)
 def list_deployments(registration_id: UUID) -> None:
@@ -158,9 +202,13 @@ def list_deployments(registration_id: UUID) -> None:
             click.echo(f"{row.lms_deployment_id}  {_state_of(row)}")
 
 
+for command in (activity.refusals, activity.launches, activity.runs):
+    registration.add_command(command)
+
+
 @click.group()
 def token() -> None:
-    """Set the access token of an LMS's own API."""
+    """Set or remove the access token of an LMS's own API."""
 
 
 @token.command("set")
@@ -172,6 +220,16 @@ def set_token(registration_id: UUID) -> None:
         value = click.prompt("Token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
         tokens.set_service_token(tool.settings, registration_id, value)
     click.echo("stored")
+
+
+@token.command("remove")
+@click.argument("registration_id", type=click.UUID)
+def remove_token(registration_id: UUID) -> None:
+    """Forget the service token of a registration; its LMS knows it until it is deleted there."""
+    with opened():
+        registrations.get_registration(registration_id)
+        tokens.remove_service_token(registration_id)
+    click.echo("removed; delete it in the LMS too")
 
 
 def _state_of(row: Deployment) -> str:
@@ -192,6 +250,7 @@ def _facts(tool: Tool, row: Registration) -> dict[str, Any]:
         "jwks_url": addresses.jwks,
         "config_url": addresses.config,
         "lms_url": row.lms_url,
+        "other_hosts": (row.other_hosts or "").split(),
         "auth_login_url": row.auth_login_url,
         "auth_token_url": row.auth_token_url,
         "key_set_url": row.key_set_url,

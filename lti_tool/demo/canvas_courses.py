@@ -7,9 +7,10 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from lti_tool.demo import canvas_api as api
+from lti_tool.demo import outsider
 from lti_tool.demo.canvas_api import bp
 from lti_tool.demo.canvas_json import TYPE_WORDS, course_json, enrolment_json, group_json, user_json
-from lti_tool.demo.hub import canvas
+from lti_tool.demo.hub import canvas, hub
 from lti_tool.demo.model import Course, Enrolment, Person
 
 
@@ -56,8 +57,8 @@ def sections(course: str) -> ResponseReturnValue:
         if api.may(found, "read_sis"):
             entry |= {"sis_section_id": None, "sis_course_id": found.sis_id, "integration_id": None}
         if "total_students" in api.includes():
-            users = {e.user for e in enrolments if e.section == row.id and e.kind == "StudentEnrollment"}
-            entry["total_students"] = len(users)
+            rows_of = [e for e in enrolments if e.section == row.id and e.state in ("active", "invited")]
+            entry["total_students"] = len({e.user for e in rows_of if e.kind == "StudentEnrollment"})
         shown.append(entry)
     return jsonify(shown), 200, links
 
@@ -112,6 +113,8 @@ def course_users(course: str) -> ResponseReturnValue:
     found = api.find_course(course)
     api.need(found, "read_roster")
     include, site = api.includes(), canvas()
+    if (api.number(request.args.get("page")) or 1) > 1:
+        outsider.leave_between_pages(site, found.id, hub().faults)
     page, links = api.paged(roster(found))
     if not include & {"test_student", "student_view"} and "student_view" not in api.listed("enrollment_type"):
         # The Test Student goes after the page was cut: a page may be short without being the last.

@@ -68,7 +68,7 @@ def update_set(set_id: int) -> ResponseReturnValue:
     row = reach(set_id, "manage_groups_manage")
     given = api.params()
     _check_sis(given)
-    name = str(given.get("name", row.name))
+    name = str(given.get("name", row.name) or "")
     _check(canvas().courses[row.course], given, name, row)
     row.name = name
     old_limit = row.group_limit

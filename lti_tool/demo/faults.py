@@ -25,7 +25,8 @@ class Faults:
     rate_remaining: float | None = None
     import_delay_ms: int = 300
     only_path: str = ""
-    # Moodle's silent ones: a capability that the service account lacks, and "off" or "maintenance" of the service.
+    # Moodle's silent ones: capabilities that the service account lacks, with blanks between, and "off" or
+    # "maintenance" of the service.
     lacks: str = ""
     web_services: str = ""
     # What became of Moodle's token or of the account behind it: "expired", "suspended" or "password".
@@ -38,6 +39,10 @@ class Faults:
     key_lacks: str = ""
     # How many people of each page of Moodle's list the rights keep back, after the page was cut.
     withhold: int = 0
+    # How many of Moodle's list of people are shown at all while a right is missing that leaves it short; 0: all.
+    people_shown: int = 0
+    # Who leaves the course between the first page of a list of people and the next.
+    leaves_between_pages: int = 0
 
     def update(self, values: dict[str, Any]) -> None:
         """Set some switches; an unknown name or a wrong type is refused and changes nothing."""
@@ -48,7 +53,7 @@ class Faults:
 
     def missing(self, *capabilities: str) -> bool:
         """Tell whether the service account lacks one of these capabilities."""
-        return self.lacks in capabilities
+        return not set(capabilities).isdisjoint(self.lacks.split())
 
     def take(self, name: str) -> bool:
         """Count one call against a ``…_next`` number; true when it must be hit."""

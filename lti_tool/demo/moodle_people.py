@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lti_tool.demo import outsider
 from lti_tool.demo.hub import hub, moodle
 from lti_tool.demo.model import Course, Enrolment, Group, Person
 from lti_tool.demo.moodle_text import escaped
@@ -135,12 +136,15 @@ def enrolled_users(call: Call) -> Any:
     sort = SORTS.get(options.get("sortby", "id"))
     if sort is None:
         raise bad_value()
+    if int(options.get("limitfrom", 0)):
+        outsider.leave_between_pages(moodle(), course, hub().faults)
     rows = {e.user: e for e in _selected(moodle().course_enrolments(course), options)}
     reverse = options.get("sortdirection", "ASC").upper() == "DESC"
     people = sorted((moodle().people[number] for number in rows), key=sort, reverse=reverse)
     start, size = int(options.get("limitfrom", 0)), int(options.get("limitnumber", 0))
     if size and hub().faults.bad_page() == start // size + 1:
         raise MoodleError("dmlreadexception", "dml_read_exception")
+    people = people[: hub().faults.people_shown or None]  # no error: who is not shown is merely not there
     people = people[start : start + size] if size else people[start:]
     if hub().faults.missing("moodle/user:viewdetails", "moodle/site:accessallgroups"):
         return []  # no error: the list is merely short
@@ -176,7 +180,9 @@ def _user(person: Person, row: Enrolment, groups: list[Group], wanted: list[str]
         "roles": [{"roleid": ROLE_IDS[row.kind], "name": "", "shortname": row.kind, "sortorder": 0}],
     }
     if hub().faults.missing("moodle/site:viewuseridentity"):
-        values["email"] = values["idnumber"] = ""
+        values["email"] = ""
+    if hub().faults.missing("moodle/user:viewalldetails"):
+        values["idnumber"] = ""
     # Empty fields are left out, and the full name always comes along.
     if not values["groups"]:
         del values["groups"]

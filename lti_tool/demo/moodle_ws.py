@@ -108,6 +108,9 @@ def _run(call: Call) -> Any:
         raise MoodleError("invalidrecord", "dml_missing_record_exception")
     if g.get("hit") and hub().faults.take("forbid_next"):
         raise MoodleError("nopermissions", "required_capability_exception")
+    # Every one of these asks for it, whether it reads or writes.
+    if call.get("wsfunction", "").startswith("core_group_") and hub().faults.missing("moodle/course:managegroups"):
+        raise MoodleError("nopermissions", "required_capability_exception")
     with moodle().transaction():
         result = view(call)
     if gate.is_change():

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, json, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_tool.demo import canvas_lti, canvas_roles, course_groups, gate, moodle_lti
+from lti_tool.demo import canvas_lti, canvas_roles, course_groups, gate, moodle_lti, outsider
 from lti_tool.demo.config import Flavour, ToolLink
 from lti_tool.demo.hub import canvas, hub, moodle
 from lti_tool.demo.lti_messages import MEMBERSHIP, NRPS_SCOPE, NRPS_TYPE, person_claims, service_token, tool_of
@@ -51,6 +51,8 @@ def canvas_members(course_id: int) -> ResponseReturnValue:
     if rlid is not None and rlid != course.lti_id:
         text = "Tool does not have access to rlid or rlid does not exist"
         return jsonify(errors={"type": "bad_request", "message": text}), 400
+    if _offset(request.args.get("page")):
+        outsider.leave_between_pages(canvas(), course.id, hub().faults)
     people = _with_role(course, canvas().current_users(course.id), request.args.get("role"))
 
     def shown(page: list[Person]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lti_tool.demo import canvas_rules
+from lti_tool.demo.faults import Faults
 from lti_tool.demo.model import Group
 from lti_tool.demo.site import Site
 
@@ -18,6 +19,13 @@ def act(site: Site, action: str, values: Values) -> dict[str, Any]:
     answer = found(site, values)
     site.touch()
     return {"ok": True, "action": action} | answer
+
+
+def leave_between_pages(site: Site, course_id: int, faults: Faults) -> None:
+    """Let the person of that fault leave a course, once: a list is read in pages, and the first was given away."""
+    user_id, faults.leaves_between_pages = faults.leaves_between_pages, 0
+    if user_id:
+        act(site, "unenrol", {"course_id": course_id, "user_id": user_id})
 
 
 def _group(site: Site, values: Values, name: str = "group_id") -> Group:

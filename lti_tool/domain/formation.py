@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.group_rights import before_others
 
 
@@ -46,6 +46,11 @@ class Rules:
             raise RuleViolation("minimum_too_small")
         if self.maximum is not None and self.maximum < self.minimum:
             raise RuleViolation("maximum_below_minimum", minimum=self.minimum)
+
+    @property
+    def last_start_at(self) -> datetime | None:
+        """Return the last moment to begin a grouping or to invite into one: the earlier of the dates there are."""
+        return min((date for date in (self.last_invitation_at, self.last_answer_at) if date is not None), default=None)
 
     @property
     def alone_allowed(self) -> bool:
@@ -137,7 +142,7 @@ def visible_seats(state: State, member_id: UUID) -> tuple[Seat, ...]:
 def require_start(rules: Rules, at: datetime, *, committed: bool, alone: bool) -> None:
     """Raise RuleViolation unless a student may begin a grouping (FORM-11, 15, 26, 38)."""
     _require_students_form(rules)
-    _require_before(rules.last_invitation_at, at)
+    _require_before(rules.last_start_at, at)
     if committed:
         raise RuleViolation("already_grouped")
     if alone and not rules.alone_allowed:
@@ -145,9 +150,12 @@ def require_start(rules: Rules, at: datetime, *, committed: bool, alone: bool) -
 
 
 def require_inviting(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless somebody may invite at all: only the inviter, in time, and not alone (FORM-15, 46)."""
+    """Raise RuleViolation unless somebody may invite at all: in time, and not alone; Forbidden for all but the inviter.
+
+    FORM-15, FORM-46.
+    """
     _require_students_form(rules)
-    _require_before(rules.last_invitation_at, at)
+    _require_before(rules.last_start_at, at)
     _require_inviter(state, member_id)
     if state.alone:
         raise RuleViolation("works_alone")
@@ -224,14 +232,14 @@ def require_refusal(state: State, member_id: UUID) -> None:
 
 
 def require_cancelling(state: State, member_id: UUID, invitee: UUID) -> None:
-    """Raise RuleViolation unless the inviter takes back what nobody answered yet (FORM-45)."""
+    """Raise RuleViolation unless nobody answered what the inviter takes back, Forbidden for others (FORM-45)."""
     _require_inviter(state, member_id)
     if state.status_of(invitee) is not Status.PENDING:
         raise RuleViolation("already_answered")
 
 
 def require_clearing(state: State, member_id: UUID, invitee: UUID) -> None:
-    """Raise RuleViolation unless the inviter removes somebody who refused from view (FORM-45)."""
+    """Raise RuleViolation unless the inviter removes who refused from view, Forbidden for others (FORM-45)."""
     _require_inviter(state, member_id)
     if state.status_of(invitee) is not Status.REJECTED:
         raise RuleViolation("not_rejected")
@@ -249,10 +257,14 @@ def require_leaving(rules: Rules, at: datetime, state: State, member_id: UUID) -
 
 
 def require_breaking_up(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless the inviter may break the grouping up (FORM-11, 33, 34, 47; ruling C10)."""
+    """Raise RuleViolation unless the grouping may be broken up (FORM-11, 33, 47; ruling C10).
+
+    Forbidden for all but the inviter (FORM-34). Who works alone goes on to a group, and stays when none can be begun
+    any more.
+    """
     _require_students_form(rules)
     _require_inviter(state, member_id)
-    _require_before(rules.last_answer_at, at)
+    _require_before(rules.last_start_at if state.alone else rules.last_answer_at, at)
     if validity(rules, state).valid and len(state.committed) > 1:
         raise RuleViolation("valid_group_stays")
 
@@ -277,20 +289,6 @@ def successor(state: State, leaving: UUID, roles: Mapping[UUID, str] = MappingPr
         return None
     accepted = [seat.member_id for seat in state.seats if seat.status is Status.ACCEPTED]
     return min(accepted, key=lambda member: before_others(roles.get(member)), default=None)
-
-
-def typed_invitees(text: str) -> list[str]:
-    """Return the names and addresses that somebody typed, each once, in their order (FORM-39).
-
-    Separated by commas, semicolons or line breaks; blanks part them only when every part is an address or a single
-    word, because people have names with blanks in them.
-    """
-    lines = [part.strip() for line in text.replace(";", ",").splitlines() for part in line.split(",")]
-    found: dict[str, None] = {}
-    for part in lines:
-        pieces = part.split() if "@" in part else [part]
-        found.update(dict.fromkeys(piece for piece in pieces if piece))
-    return list(found)
 
 
 @dataclass(frozen=True)
@@ -340,4 +338,4 @@ def _require_section(rules: Rules, state: State, member_id: UUID, sections: Mapp
 
 def _require_inviter(state: State, member_id: UUID) -> None:
     if state.status_of(member_id) is not Status.INVITER:
-        raise RuleViolation("only_the_inviter")
+        raise Forbidden("only_the_inviter")

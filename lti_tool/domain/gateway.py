@@ -65,13 +65,15 @@ class Capabilities:
 class Precondition:
     """One thing that the LMS has to give: `name` is the LMS's own, `error` says why it is missing, None: it is there.
 
-    Without an `optional` one all else works; one known `by_traces` cannot be asked for, only be seen to be missing.
+    Without an `optional` one all else works; one known `by_traces` cannot be asked for, only be seen to be missing;
+    one that is not `seen` was hidden by another that is missing.
     """
 
     name: str
     error: LmsError | None = None
     optional: bool = False
     by_traces: bool = False
+    seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -256,16 +258,29 @@ class LmsGateway(Protocol):
     def capabilities(self) -> Capabilities:
         """Ask the LMS what the present access allows (one or two calls)."""
 
-    def preconditions(self) -> tuple[Precondition, ...]:
-        """Ask for each single thing that the LMS has to give, for a diagnosis; this may read the whole course."""
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
+        """Ask for each single thing that the LMS has to give, for a diagnosis; this may read the whole course.
+
+        `known_ids`, `known_people`: groups and people of the course that the LMS should show, if it has them still.
+        """
 
     def pull(
-        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+        self,
+        *,
+        roster: bool,
+        groups: bool,
+        progress: Progress = no_progress,
+        known_ids: Collection[str] = (),
+        known_people: Collection[str] = (),
     ) -> RemoteCourse:
         """Fetch the asked halves of the course to their end.
 
         `known_ids`: groups that the course had before; an LMS that withholds groups without an error is asked for
-        those that it does not list, so that a hidden one is no deleted one.
+        those that it does not list, so that a hidden one is no deleted one. `known_people`: who was in the course
+        before and has not left; those whom a list lacks are asked for again: who was only missed is on the roster, and
+        for whom the LMS shows to be there all the same, though it hides them, it is LmsRefused("people_hidden").
         """
 
     def read_managers(self) -> frozenset[str] | None:

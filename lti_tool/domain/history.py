@@ -10,6 +10,7 @@ INVITATIONS = frozenset(
         "invitation_ended",
         "invitation_ended_by_staff",
         "invitation_lapsed",
+        "invitation_overtaken",
     }
 )
 # Who asked to come in is known to those who answer, and to them.

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
+from lti_tool.domain.errors import LmsChanged
 from lti_tool.domain.roles import EnrollmentType
 
 T = TypeVar("T")
@@ -73,6 +74,8 @@ TYPE_ORDER = (
 # What no two people of a course share, and why somebody is left out who would.
 IDENTITIES = ("lms_user_id", "lti_user_id")
 LISTED_TWICE, ANOTHERS_ID = "listed_twice", "anothers_id"
+# Of fewer than these most may leave at once, and nobody is asked whether it is meant.
+FEW_STUDENTS = 5
 STATUS_ORDER = (MemberStatus.ACTIVE, MemberStatus.INCOMPLETE, MemberStatus.DROPPED)
 
 
@@ -169,6 +172,7 @@ class MergePlan:
     """What a fetched roster changes: people to add, (member, new values) to update, members to drop.
 
     `left`: the names of everybody who was in the course and is dropped now, by absence or by the LMS's own word.
+    `students`: how many students of the LMS were active, and `students_lost` how many of them are not any more.
     """
 
     add: tuple[RemotePerson, ...] = ()
@@ -177,6 +181,18 @@ class MergePlan:
     conflicts: tuple[MatchConflict, ...] = ()
     refused: tuple[Refusal, ...] = ()
     left: tuple[str, ...] = ()
+    students: int = 0
+    students_lost: int = 0
+
+    @property
+    def is_exodus(self) -> bool:
+        """Say whether most students leave at once: so looks a course that has ended, and one that is cut off."""
+        return self.students >= FEW_STUDENTS and self.students_lost * 2 > self.students
+
+    def require_accepted(self, accepted: int) -> None:
+        """Raise LmsChanged("most_students_left") for an exodus of more than a person has `accepted` beforehand."""
+        if self.is_exodus and self.students_lost > accepted:
+            raise LmsChanged("most_students_left", left=self.students_lost, students=self.students)
 
 
 def with_managers(roster: RemoteRoster, managers: frozenset[str] | None) -> RemoteRoster:
@@ -249,10 +265,20 @@ def plan_merge(known: Sequence[KnownMember], roster: RemoteRoster) -> MergePlan:
         for member in known
         if member.id not in matches and member.id not in undecided and _dropped_by_absence(member, roster)
     ]
+    students = {member.id for member in known if member.source is MemberSource.LMS and _is_student(member.person)}
+    staying = {m.id for m in known} - {m.id for m in gone}
+    staying -= {member_id for member_id, merged in updates if merged.status is not MemberStatus.ACTIVE}
     left = [member.person.name for member in gone]
     left += [merged.name for member_id, merged in updates if _leaves(by_id[member_id].person, merged)]
     ids = tuple(member.id for member in gone)
-    return MergePlan(tuple(added), tuple(updates), ids, tuple(conflicts), tuple(refused), tuple(left))
+    lost = len(students - staying)
+    return MergePlan(
+        tuple(added), tuple(updates), ids, tuple(conflicts), tuple(refused), tuple(left), len(students), lost
+    )
+
+
+def _is_student(person: RemotePerson) -> bool:
+    return person.enrollment_type is EnrollmentType.STUDENT and person.status is MemberStatus.ACTIVE
 
 
 def _leaves(before: RemotePerson, after: RemotePerson) -> bool:

@@ -336,6 +336,7 @@ class Report:
     not_active: int = 0
     not_in_roster_by_group: dict[str, int] = field(default_factory=dict)
     not_active_by_group: dict[str, int] = field(default_factory=dict)
+    exodus: dict[str, int] = field(default_factory=dict)  # left, students: when most of them leave at once
     roster_conflicts: list[dict[str, Any]] = field(default_factory=list)  # person, matched_by, members
     not_placed: list[dict[str, str]] = field(default_factory=list)
     pushed_groups: list[dict[str, str]] = field(default_factory=list)  # set, group, and the code of what failed

@@ -49,6 +49,21 @@ def holds_back(work: Work | None, permission: Permission, set_id: UUID | None = 
     return work.stops(set_id)
 
 
+@dataclass
+class AtWork:
+    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far.
+
+    `acted_as` is that person's name, `lender` their id; the tool's own access has an empty name and no id.
+    `attempt`: which of the run's workers this is; one that was taken for dead must not write any more.
+    """
+
+    requested_by: UUID | None
+    run_id: UUID | None = None
+    attempt: int = 0
+    acted_as: str | None = None
+    lender: UUID | None = None
+
+
 @contextmanager
 def timed(report: Report) -> Iterator[None]:
     """Write the seconds that the block takes into the report."""

@@ -1,12 +1,13 @@
 """Reads a roster by LTI Advantage: Names and Role Provisioning 2.0 with the tool's own signed assertion."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import Progress, Step, no_progress
+from lti_tool.domain.platform_hosts import PlatformHosts
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lms.advantage_people import roster
 from lti_tool.lms.advantage_token import TokenSource
@@ -50,10 +51,12 @@ class Advantage:
         client_id: str,
         audience: str,
         sign_assertion: Callable[[dict[str, object]], str],
+        hosts: PlatformHosts,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         # Canvas counts the calls of LTI services by client, whatever token they bear (canvas.md section 9).
         self._http = LmsHttp(outbound, access=f"{client_id} at {token_url}", sleep=sleep)
+        self._hosts = hosts
         self._tokens = TokenSource(self._http, token_url, client_id, audience, sign_assertion)
 
     @property
@@ -76,27 +79,38 @@ class Advantage:
         resource_link_id: str | None,
         family: str,
         progress: Progress = no_progress,
+        known_people: Collection[str] = (),
     ) -> RemoteRoster:
         """Fetch the whole roster (NRPS 2.0; lti.md 5.2).
 
         With a resource link Canvas adds each person's own Canvas id; a platform that does not know the link is
-        asked without it. Raise LmsRefused("tool_key_refused", "tool_keys_unreachable", "token_rejected",
-        "roster_service_off"), LmsUnavailable("lms_not_json" …) and what paging raises.
+        asked without it. Where one of `known_people` (ids of LTI or of the LMS) is missing, the list is read a second
+        time: platforms count pages off, and who moves up while it is read is on none of them. Raise
+        LmsRefused("tool_key_refused", "tool_keys_unreachable", "token_rejected", "roster_service_off",
+        "service_elsewhere"), LmsUnavailable("lms_not_json" …) and what paging raises.
         """
         on_page = told(progress, Step.FETCHING_ROSTER)
         link: list[tuple[str, object]] = [("rlid", resource_link_id)] if resource_link_id else []
         try:
-            return roster(self.read_list(NRPS, memberships_url, link, on_page), family)
+            members = self.read_list(NRPS, memberships_url, link, on_page)
         except LmsRefused as error:
             if error.code != "value_refused" or not link:
                 raise
-        return roster(self.read_list(NRPS, memberships_url, (), on_page), family)
+            link = []
+            members = self.read_list(NRPS, memberships_url, link, on_page)
+        found = roster(members, family)
+        if set(known_people) <= {name for one in found.people for name in (one.lti_user_id, one.lms_user_id)}:
+            return found
+        return roster([*members, *self.read_list(NRPS, memberships_url, link, on_page)], family)
 
     def read_list(self, service: Service, url: str, params: Params = (), on_page: OnPage = ignore_pages) -> list[Json]:
         """Read a service's list to its end, and once more from its start if the platform ended the token early.
 
-        Raise as `fetch_roster`, with the service's own code when it is off.
+        A launch named the address, and its platform may be hostile: the token goes to hosts of the registration only
+        (lti.md 6.3). Raise as `fetch_roster`, with the service's own code when it is off.
         """
+        if not self._hosts.has(url):
+            raise LmsRefused("service_elsewhere", host=host_of(url))
         params = [("limit", LIMIT), *params]
         try:
             return self._read_list(service, url, params, on_page)

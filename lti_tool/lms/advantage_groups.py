@@ -73,7 +73,9 @@ class AdvantageGateway:
             missing[Right.READ_GROUPS] = groups_off
         return Capabilities(frozenset(Right) - frozenset(missing), missing)
 
-    def preconditions(self) -> tuple[Precondition, ...]:
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
         """Ask nothing: the scopes of the services are all that there is, and `capabilities` tells them."""
         return ()
 
@@ -87,12 +89,19 @@ class AdvantageGateway:
         return None
 
     def pull(
-        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+        self,
+        *,
+        roster: bool,
+        groups: bool,
+        progress: Progress = no_progress,
+        known_ids: Collection[str] = (),
+        known_people: Collection[str] = (),
     ) -> RemoteCourse:
         """Fetch the asked halves: people tell their groups where the platform says so in NRPS, in four calls or so.
 
         Where it does not, the service is asked once for every person: it lists no members (lti.md 5.3). Raise
-        LmsRefused("roster_service_off" | "groups_service_off" | "token_rejected" …) and what paging raises.
+        LmsRefused("roster_service_off" | "groups_service_off" | "service_elsewhere" | "token_rejected" …) and what
+        paging raises.
         """
         sets, listed = self._read_groups(progress) if groups else ([], [])
         members = self._read_members(groups, progress) if roster or listed else []

@@ -18,7 +18,7 @@ from lti_tool.domain.gateway import (
     Step,
     no_progress,
 )
-from lti_tool.lms import canvas_assign, canvas_people, canvas_sets
+from lti_tool.lms import canvas_assign, canvas_people, canvas_roster, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json
 from lti_tool.lms.canvas_http import CanvasHttp, ServiceAccess, Token
 from lti_tool.lms.canvas_push import CanvasPush
@@ -26,8 +26,6 @@ from lti_tool.lms.paging import OnPage
 from lti_tool.outbound import Outbound
 
 WRITE_PERMISSIONS = ("manage_groups_add", "manage_groups_manage", "manage_groups_delete")
-# Below this, somebody who has left or a Test Student may explain that nobody is shown.
-FEW_MEMBERSHIPS = 5
 
 
 class CanvasGateway:
@@ -79,7 +77,9 @@ class CanvasGateway:
         except (LmsRefused, LmsChanged):
             return False
 
-    def preconditions(self) -> tuple[Precondition, ...]:
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
         """Ask in two calls for each right that Canvas can be asked for, and for what it leaves out without a word.
 
         Raise as `capabilities`.
@@ -99,23 +99,31 @@ class CanvasGateway:
         return None
 
     def pull(
-        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+        self,
+        *,
+        roster: bool,
+        groups: bool,
+        progress: Progress = no_progress,
+        known_ids: Collection[str] = (),
+        known_people: Collection[str] = (),
     ) -> RemoteCourse:
         """Fetch the asked halves: memberships come with the users, so nothing is asked for each group.
 
         2,000 students and 400 groups take 22 to 26 calls, sections included (canvas.md section 8, R3). Raise
         LmsRefused("include_parameters_off") when the key strips what the users are to include,
-        LmsRefused("people_hidden") when it shows few or none of the people who are in groups.
+        LmsRefused("people_hidden") when it shows few or none of the people who are in groups, or some sections only.
         """
         categories, listed = self._sets(progress) if groups else ([], [])
-        users: list[Json] = []
-        if roster or listed:
-            include = ["enrollments", *(["email"] if roster else []), *(["group_ids"] if groups else [])]
-            users = self.client.get_users(self._course_id, include, _told(progress, Step.FETCHING_ROSTER))
-            canvas_people.require_keys(users, "enrollments", *(["group_ids"] if groups else []))
-            _require_most(users, listed)
+        if not (roster or listed):
+            return RemoteCourse(groups=self._groups(categories, listed, []) if groups else None)
+        include = ["enrollments", *(["email"] if roster else []), *(["group_ids"] if groups else [])]
+        told = _told(progress, Step.FETCHING_ROSTER)
+        users, missing = canvas_roster.read_users(self.client, self._course_id, include, known_people, told)
+        all_members = canvas_roster.require_members(users, listed)
+        sections = self._sections() if roster or missing or not all_members else None
+        canvas_roster.require_unbound(users, sections or ())
         return RemoteCourse(
-            roster=canvas_people.roster(users, self._sections()) if roster else None,
+            roster=canvas_people.roster(users, sections) if roster else None,
             groups=self._groups(categories, listed, users) if groups else None,
         )
 
@@ -125,7 +133,7 @@ class CanvasGateway:
     def find_clashes(self, set_name: str, group_names: Sequence[str]) -> NameClashes:
         """Ask in one call for the names of the course's sets; Canvas lets groups share a name (canvas.md 2.4, 3.3)."""
         categories = self.client.get_group_categories(self._course_id)
-        return NameClashes(any(str(c.get("name")) == set_name.strip() for c in categories))
+        return NameClashes(any(c.get("name") == set_name.strip() for c in categories))
 
     def create_group_set(self, name: str, options: SetOptions = NO_OPTIONS) -> str:
         """Make an empty group set; raise LmsRefused("set_name_taken") when Canvas refuses the name."""
@@ -191,12 +199,3 @@ class CanvasGateway:
 
 def _told(progress: Progress, step: Step) -> OnPage:
     return lambda done, total: progress(step, done, total)
-
-
-def _require_most(users: list[Json], groups: list[Json]) -> None:
-    # Somebody bound to one section is shown its people only, without a word (canvas.md 7.2).
-    ids = {group["id"] for group in groups}
-    counted = sum(int(group.get("members_count") or 0) for group in groups)
-    shown = sum(len(ids.intersection(user.get("group_ids", ()))) for user in users)
-    if counted >= FEW_MEMBERSHIPS and shown * 2 < counted:
-        raise LmsRefused("people_hidden", shown=shown, in_groups=counted)

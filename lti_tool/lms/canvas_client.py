@@ -36,10 +36,17 @@ class CanvasClient:
         found: dict[str, bool] = self._get(path, "GET /courses/:course_id/permissions", params).json()
         return found
 
-    def get_users(self, course_id: str, include: Iterable[str], on_page: OnPage = ignore_pages) -> list[Json]:
-        """Read everybody of a course in every state that counts (canvas.md 7.2)."""
+    def get_users(
+        self,
+        course_id: str,
+        include: Iterable[str],
+        on_page: OnPage = ignore_pages,
+        user_ids: Iterable[str] = (),
+    ) -> list[Json]:
+        """Read everybody of a course in every state that counts, or those of `user_ids` (canvas.md 7.2)."""
         params = [("include[]", name) for name in include]
         params += [("enrollment_state[]", state) for state in ROSTER_STATES]
+        params += [("user_ids[]", user_id) for user_id in user_ids]
         return self._list(f"/courses/{course_id}/users", "GET /courses/:course_id/users", params, on_page)
 
     def get_some_users(self, course_id: str, include: Iterable[str]) -> list[Json]:
@@ -56,8 +63,9 @@ class CanvasClient:
         return found
 
     def get_sections(self, course_id: str) -> list[Json]:
-        """Read the sections of a course, names only: who is in them stands in the users' enrolments."""
-        return self._list(f"/courses/{course_id}/sections", "GET /courses/:course_id/sections")
+        """Read the sections of a course and how many students each has: who they are the users' enrolments tell."""
+        params = [("include[]", "total_students")]
+        return self._list(f"/courses/{course_id}/sections", "GET /courses/:course_id/sections", params)
 
     def get_group_categories(self, course_id: str, includes: Iterable[str] = ()) -> list[Json]:
         """Read the group sets of a course, in Canvas's order; the parameter really is `includes` (canvas.md 2.1)."""
@@ -137,7 +145,8 @@ class CanvasClient:
         """Change a group set and return it; what is None stays as it is, and an option named in `off` is taken away.
 
         Canvas resets what a PUT does not name and then overwrites every group's own limit (canvas.md 2.3); so the
-        set is read first and all four values are sent. Raise as `create_group_category`, and as `require_unrenamed`.
+        set is read first and all four values are sent. Raise as `create_group_category`, and as `require_unrenamed`;
+        LmsRefused("set_unnamed") for a set without a name, of which Canvas saves nothing until it has one (2.4).
         """
         now = self.get_group_category(category_id)
         require_unrenamed(str(now.get("name") or UNNAMED_SET), name_before, name)
@@ -147,7 +156,9 @@ class CanvasClient:
             "group_limit": now.get("group_limit") if group_limit is None else group_limit,
         }
         options |= dict.fromkeys(off)
-        wanted = str(now.get("name")) if name is None else name
+        wanted = str(now.get("name") or "") if name is None else name
+        if name is None and not wanted.strip():
+            raise LmsRefused("set_unnamed", host=host_of(self.api))
         _require_set_values(wanted, options)
         form: Form = [("name", wanted), *((key, "" if value is None else value) for key, value in options.items())]
         if now.get("self_signup_end_at"):

@@ -56,11 +56,12 @@ def rewrite(
 ) -> RemoteGroup | None:
     """Rewrite a group's members from those present (None: they are read first) and return the answered group.
 
-    Whoever else is in the group stays: only the given people come and go. Raise LmsChanged("group_gone").
+    Whoever else is in the group stays: only the given people come and go. Raise LmsChanged("group_gone"), and
+    LmsRefused("people_hidden") before anything is changed when Canvas shows fewer members than it counts.
     """
     try:
         if present is None:
-            present = [str(user["id"]) for user in client.get_group_members(group_id)]
+            present = _present(client, group_id)
         leaving = set(remove)
         wanted = [user_id for user_id in present if user_id not in leaving] + list(add)
         if set(wanted) == set(present):
@@ -68,3 +69,15 @@ def rewrite(
         return canvas_sets.answered_group(client.set_group_members(group_id, wanted))
     except LmsChanged:
         raise LmsChanged("group_gone", lms_group_id=group_id) from None
+
+
+def _present(client: CanvasClient, group_id: str) -> list[str]:
+    group = client.get_group(group_id)
+    if answered := canvas_sets.answered_group(group):
+        return list(answered.member_ids)
+    present = [str(user["id"]) for user in client.get_group_members(group_id)]
+    counted = int(group.get("members_count") or 0)
+    # Who is not shown would be taken out by the list that is written (canvas.md 7.2).
+    if len(present) < counted:
+        raise LmsRefused("people_hidden", shown=len(present), in_groups=counted)
+    return present

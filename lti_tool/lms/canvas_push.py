@@ -231,7 +231,10 @@ class CanvasPush:
         """Return who is in the groups now, as far as one reading of the set is cheaper than one of each group."""
         present: dict[str, list[str]] = {group_id: [] for group_id in self._empty}
         if len(set(group_ids) - self._empty) > MOST_SINGLE_READS:
-            present |= {group.lms_group_id: list(group.member_ids) for group in self._read_set().groups}
+            found, gaps = canvas_sets.read_set_and_gaps(self._client, self._course_id, self._set_id)
+            self._tell(Step.VERIFYING)
+            groups = (group for group in found.groups if group.lms_group_id not in gaps)
+            present |= {group.lms_group_id: list(group.member_ids) for group in groups}
         return present
 
     def _read_set(self) -> RemoteGroups:

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from typing import Any
 
-from lti_tool.domain.errors import LmsChanged
+from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 from lti_tool.lms import canvas_csv
 from lti_tool.lms.canvas_client import UNNAMED_SET, CanvasClient, Json
 from lti_tool.lms.canvas_people import is_real, require_keys
-from lti_tool.lms.paging import OnPage
+from lti_tool.lms.paging import OnPage, in_parallel
 
 # Beyond this many groups whose members the export does not explain, the whole course is read instead.
 MOST_SINGLE_READS = 10
+# Beyond this many whose members not even the course explains, the token's person does not see its people.
+MOST_HIDDEN = 60
 UNNAMED = "Unnamed group"
 
 
@@ -84,7 +86,17 @@ def answered_group(group: Json) -> RemoteGroup | None:
 def read_set(client: CanvasClient, course_id: str, set_id: str) -> RemoteGroups:
     """Return one set with its groups and members; raise LmsChanged("set_gone") when it no longer exists.
 
-    The export names active students only; groups that have more members than it says are read one by one.
+    The export names active students only; groups that have more members than it says are read one by one, and when
+    they are many the whole course is read first. Somebody who sees few of its people (canvas.md 7.2) gets no further:
+    LmsRefused("people_hidden").
+    """
+    return read_set_and_gaps(client, course_id, set_id)[0]
+
+
+def read_set_and_gaps(client: CanvasClient, course_id: str, set_id: str) -> tuple[RemoteGroups, frozenset[str]]:
+    """Return what `read_set` does, and the groups of which Canvas showed fewer members than it counts.
+
+    Nobody writes a whole group anew by what was read of those: who was not shown would be taken out of it.
     """
     listed = client.get_group_categories(course_id, ["groups"])
     try:
@@ -95,15 +107,27 @@ def read_set(client: CanvasClient, course_id: str, set_id: str) -> RemoteGroups:
         members = _exported(client, set_id, groups)
     except LmsChanged:
         raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
-    unexplained = [str(g["id"]) for g in groups if g.get("members_count") != len(members.get(str(g["id"]), ()))]
+    counts = {str(group["id"]): int(group.get("members_count") or 0) for group in groups}
+    unexplained = _unexplained(counts, members)
     if len(unexplained) > MOST_SINGLE_READS:
         users = client.get_users(course_id, ["enrollments", "group_ids"])
         require_keys(users, "enrollments", "group_ids")
-        members = members_by_group(users)
-    else:
-        for group_id in unexplained:
-            members[group_id] = [str(user["id"]) for user in client.get_group_members(group_id)]
-    return remote_groups([category], groups, members)
+        for group_id, ids in members_by_group(users).items():
+            members[group_id] = list(dict.fromkeys((*members.get(group_id, ()), *ids)))
+        unexplained = _unexplained(counts, members)
+    if len(unexplained) > MOST_HIDDEN:
+        raise LmsRefused("people_hidden", groups=len(unexplained))
+    alone = in_parallel(client.get_group_members, unexplained, lambda _: None)
+    for group_id, users in zip(unexplained, alone, strict=True):
+        ids = [str(user["id"]) for user in users]
+        members[group_id] = ids if len(ids) >= counts[group_id] else [*members.get(group_id, ()), *ids]
+    found = remote_groups([category], groups, members)
+    shown = {group.lms_group_id: len(group.member_ids) for group in found.groups}
+    return found, frozenset(group_id for group_id, count in counts.items() if shown[group_id] < count)
+
+
+def _unexplained(counts: dict[str, int], members: dict[str, list[str]]) -> list[str]:
+    return [group_id for group_id, count in counts.items() if count != len(members.get(group_id, ()))]
 
 
 def _exported(client: CanvasClient, set_id: str, groups: list[Json]) -> dict[str, list[str]]:

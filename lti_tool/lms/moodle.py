@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
 from lti_tool.domain.gateway import (
@@ -21,15 +20,14 @@ from lti_tool.domain.gateway import (
     require_unrenamed,
 )
 from lti_tool.domain.roster import RemoteRoster
-from lti_tool.lms import moodle_people, moodle_sets
+from lti_tool.lms import moodle_people, moodle_rights, moodle_roster, moodle_sets
 from lti_tool.lms.http import LmsHttp
-from lti_tool.lms.moodle_client import Json, MoodleClient
+from lti_tool.lms.moodle_client import MoodleClient
 from lti_tool.lms.moodle_names import checked
 from lti_tool.lms.moodle_push import MoodlePush
+from lti_tool.lms.moodle_rights import MANAGE_GROUPS
 from lti_tool.outbound import Outbound
 
-T = TypeVar("T")
-MANAGE_GROUPS = "moodle/course:managegroups"
 HOLDERS = "core_enrol_get_enrolled_users_with_capability"
 FUNCTIONS = {
     Right.READ_ROSTER: {"core_enrol_get_enrolled_users"},
@@ -93,38 +91,40 @@ class MoodleGateway:
                 missing |= {Right.READ_GROUPS: "right_missing", Right.WRITE_GROUPS: "right_missing"}
         return Capabilities(frozenset(Right) - frozenset(missing), missing)
 
-    def preconditions(self) -> tuple[Precondition, ...]:
+    def preconditions(
+        self, known_ids: Collection[str] = (), known_people: Collection[str] = ()
+    ) -> tuple[Precondition, ...]:
         """Ask for each function, then read the course once: what some rights' absence hides is seen in no other way.
 
         A right whose absence leaves no trace in this course counts as given (moodle.md 2.2). Raise as `capabilities`,
         but for what is missing, which is named.
         """
         held = self.client.get_functions()
-        needed = sorted(set().union(*FUNCTIONS.values()))
-        functions = [_function(name, held) for name in needed] + [_function(HOLDERS, held, optional=True)]
+        functions = moodle_rights.functions(set().union(*FUNCTIONS.values()), HOLDERS, held)
         if not (FUNCTIONS[Right.READ_ROSTER] | FUNCTIONS[Right.READ_GROUPS]) <= held:
-            return tuple(functions)
-        groups, problem = _tried(lambda: moodle_sets.read_course(self.client, self._course_id, lambda *_: None))
-        people, hidden = _tried(lambda: self._people(no_progress))
-        if groups and people:
-            members = {user for group in groups.groups for user in group.member_ids}
-            hidden = _tried(lambda: _require_most(people, members))[1]
-        withheld = problem if problem and problem.code == "groups_hidden" else None
-        found = [
-            Precondition(MANAGE_GROUPS, None if withheld else problem),
-            Precondition("moodle/course:viewhiddengroups", withheld, by_traces=True),
-            Precondition("moodle/user:viewdetails, moodle/site:accessallgroups", hidden, by_traces=True),
-        ]
-        return (*functions, *found, *(_told_of(people) if people else ()))
+            return (*functions, *moodle_rights.nothing_seen())
+        course = moodle_rights.Course(
+            lambda: moodle_sets.read_course(self.client, self._course_id, lambda *_: None, known_ids),
+            lambda: self._people(no_progress),
+            known_people,
+        )
+        return (*functions, *moodle_rights.rights(course))
 
     def pull(
-        self, *, roster: bool, groups: bool, progress: Progress = no_progress, known_ids: Collection[str] = ()
+        self,
+        *,
+        roster: bool,
+        groups: bool,
+        progress: Progress = no_progress,
+        known_ids: Collection[str] = (),
+        known_people: Collection[str] = (),
     ) -> RemoteCourse:
         """Fetch the asked halves; 2,000 people and 400 groups take ten calls (moodle.md 2.6).
 
         Raise LmsRefused("people_hidden") when Moodle shows few or none of the people who are in groups: rights
-        that are missing shorten its lists without an error (moodle.md 2.2); LmsRefused("groups_hidden") when it
-        withholds groups that a grouping has, or one of `known_ids` that still exists.
+        that are missing shorten its lists without an error (moodle.md 2.2), or one of `known_people` who is still in
+        a group; LmsRefused("groups_hidden") when it withholds groups that a grouping has, or one of `known_ids` that
+        still exists. Who really left the course costs two calls, once.
         """
         done = 0
 
@@ -136,9 +136,9 @@ class MoodleGateway:
         if groups:
             progress(Step.FETCHING_GROUPS, 0, 4)
         found = moodle_sets.read_course(self.client, self._course_id, told, known_ids) if groups else None
-        people = self._people(progress) if roster else None
+        people = self._people(progress, known_people) if roster else None
         if found and people:
-            _require_most(people, {user for group in found.groups for user in group.member_ids})
+            moodle_roster.require_members(self.client, people, found, known_people)
         if found:
             self._names = {group.lms_group_id: group.name for group in found.groups}
         return RemoteCourse(roster=people, groups=found)
@@ -210,14 +210,8 @@ class MoodleGateway:
         """
         return self._remembered(moodle_sets.read_set(self.client, self._course_id, lms_group_set_id, known_empty))
 
-    def _people(self, progress: Progress) -> RemoteRoster:
-        users: list[Json] = []
-        for page in self.client.get_enrolled_users(self._course_id):
-            users += page
-            progress(Step.FETCHING_ROSTER, len(users), 0)
-        if not users:
-            raise LmsRefused("people_hidden", shown=0)
-        active = self.client.get_active_ids(self._course_id)
+    def _people(self, progress: Progress, known_people: Collection[str] = ()) -> RemoteRoster:
+        users, active = moodle_roster.read_users(self.client, self._course_id, progress, known_people)
         found = moodle_people.roster(users, active, self._managers())
         progress(Step.FETCHING_ROSTER, len(users), len(users))
         return found
@@ -242,38 +236,6 @@ class MoodleGateway:
         return found
 
 
-def _function(name: str, held: set[str], *, optional: bool = False) -> Precondition:
-    error = None if name in held else LmsRefused("function_missing", function=name)
-    return Precondition(name, error, optional=optional)
-
-
-def _tried(read: Callable[[], T]) -> tuple[T | None, LmsRefused | None]:
-    """Return what was read, or why Moodle refused; raise what is no matter of rights."""
-    try:
-        return read(), None
-    except LmsRefused as error:
-        if error.code not in ("right_missing", "groups_hidden", "people_hidden"):
-            raise
-        return None, error
-
-
-def _told_of(people: RemoteRoster) -> tuple[Precondition, ...]:
-    """Return the rights whose absence leaves fields out: e-mail addresses, and who manages groups."""
-    emails = any(person.email for person in people.people)
-    managers = any(person.manages_groups is not None for person in people.people)
-    return (
-        Precondition("moodle/site:viewuseridentity", None if emails else LmsRefused("emails_hidden"), optional=True),
-        Precondition("moodle/role:review", None if managers else LmsRefused("managers_hidden"), optional=True),
-    )
-
-
 def _require_no_options(options: SetOptions) -> None:
     if options:
         raise LmsRefused("options_unsupported")
-
-
-def _require_most(people: RemoteRoster, member_ids: set[str]) -> None:
-    # Whoever is in a group is enrolled; a list that lacks most of them was cut by a missing right.
-    shown = {person.lms_user_id for person in people.people}
-    if member_ids and len(member_ids & shown) * 2 < len(member_ids):
-        raise LmsRefused("people_hidden", shown=len(shown), in_groups=len(member_ids))

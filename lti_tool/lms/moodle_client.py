@@ -34,6 +34,11 @@ class MoodleClient:
         self._url = base_url.rstrip("/") + "/webservice/rest/server.php"
         self._token = token
 
+    @property
+    def host(self) -> str:
+        """Return the host that is spoken to."""
+        return host_of(self._url)
+
     def call(self, function: str, fields: Iterable[tuple[str, object]] = ()) -> Any:
         """Call a function; the token stands first, for PHP cuts off the end of a form that is too long."""
         form: Form = [
@@ -54,7 +59,7 @@ class MoodleClient:
     def _list(self, function: str, fields: Iterable[tuple[str, object]] = ()) -> list[Json]:
         found = self.call(function, fields)
         if not isinstance(found, list):
-            raise LmsUnavailable("lms_not_json", host=host_of(self._url), function=function)
+            raise LmsUnavailable("lms_not_json", host=self.host, function=function)
         return found
 
     # -- site and people -----------------------------------------------------------------------------------
@@ -76,7 +81,7 @@ class MoodleClient:
             if not people:
                 return
             yield people
-        raise LmsUnavailable("list_too_long", host=host_of(self._url), pages=MOST_PEOPLE_PAGES)
+        raise LmsUnavailable("list_too_long", host=self.host, pages=MOST_PEOPLE_PAGES)
 
     def get_enrolled_ids(self, course_id: str) -> set[str]:
         """Return the ids of everybody with any enrolment, in one call (quick: ids only)."""

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lti_tool.domain.errors import LmsRefused, RuleViolation
+from lti_tool.domain.platform_hosts import CANVAS_CLOUD, CANVAS_SCHOOLS, SPEAKS_FOR
 from lti_tool.lti.claims import clean
 from lti_tool.lti.platform import origins
 from lti_tool.outbound import MEBIBYTE, Outbound, host_of
@@ -25,16 +26,6 @@ READ_SECONDS = 10
 TOTAL_SECONDS = 20
 LARGEST = MEBIBYTE // 2
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint")
-# Platforms in the cloud whose configuration stands at another host than their issuer (lti.md 5.5, 7).
-SPEAKS_FOR = {
-    "sso.canvaslms.com": "canvas.instructure.com",
-    "sso.beta.canvaslms.com": "canvas.beta.instructure.com",
-    "sso.test.canvaslms.com": "canvas.test.instructure.com",
-    "developer.blackboard.com": "blackboard.com",
-}
-# They serve all schools: none of them is the host of one school's pages and API.
-CANVAS_CLOUD = frozenset({host for pair in SPEAKS_FOR.items() for host in pair if "canvas" in host})
-CANVAS_SCHOOLS = "https://*.instructure.com"
 
 
 @dataclass(frozen=True)
@@ -75,6 +66,12 @@ def framing_origins(configuration_url: str, registration_token: str) -> tuple[st
     domain = _claims(registration_token).get("root_account_domain")
     school = canvas_site(domain) if isinstance(domain, str) else None
     return (*found, school or CANVAS_SCHOOLS)
+
+
+def told_client(registration_token: str) -> str | None:
+    """Return the client id that a Moodle is about to give or to update (moodle.md 1.2), unproved."""
+    subject = _claims(registration_token).get("sub")
+    return subject if isinstance(subject, str) and 0 < len(subject) <= LONGEST_NAME else None
 
 
 def _claims(token: str) -> dict[str, Any]:

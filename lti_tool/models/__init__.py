@@ -12,7 +12,7 @@ from lti_tool.models.import_draft import ImportDraft
 from lti_tool.models.invite import GroupInvite, InviteUse, JoinRequest
 from lti_tool.models.link_target import LinkTarget
 from lti_tool.models.lms_change import LmsChange
-from lti_tool.models.lms_grant import LmsGrant, OauthClient, OauthState
+from lti_tool.models.lms_grant import AskedRight, LmsGrant, OauthClient, OauthState
 from lti_tool.models.notice import Notice
 from lti_tool.models.placing import PlacingRequest
 from lti_tool.models.publication import MirroredGroup, MirroredMembership, Publication
@@ -31,6 +31,7 @@ from lti_tool.models.sync_run import SyncRun
 from lti_tool.models.undo_step import UndoStep
 
 __all__ = [
+    "AskedRight",
     "Assignment",
     "AssignmentExclusion",
     "BrowserSession",

@@ -32,11 +32,6 @@ class Course(Base):
     roster_updated_at: Mapped[datetime | None]  # by its connection, whichever
     roster_refreshed_at: Mapped[datetime | None]  # by the LMS
     groups_synced_at: Mapped[datetime | None]
-    # Why the LMS's groups cannot be written (an error code), as asked at `rights_asked_at` with the access that the
-    # person `rights_asked_of` lent, or with the tool's own.
-    write_problem: Mapped[str | None] = mapped_column(String(64))
-    rights_asked_at: Mapped[datetime | None]
-    rights_asked_of: Mapped[UUID | None]
     created_at: Mapped[datetime]
     registration: Mapped[Registration] = relationship()
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.models.database import Base, uuid_key
@@ -41,7 +41,11 @@ class InviteUse(Base):
 
 
 class JoinRequest(Base):
-    """Somebody asks to be let into a group; one waiting request per person and group."""
+    """Somebody asks to be let into a group; one waiting request per person and group.
+
+    The door at which they asked last is counted when they are let in: `invite_id` a link of the group (no foreign key,
+    because SQLite adds none to a table that stands; both go with the group), `by_code` its own code, neither the list.
+    """
 
     __tablename__ = "join_request"
     __table_args__ = (
@@ -59,6 +63,8 @@ class JoinRequest(Base):
     group_id: Mapped[UUID] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"))
     member_id: Mapped[UUID] = mapped_column(ForeignKey("roster_member.id", ondelete="CASCADE"))
     state: Mapped[str] = mapped_column(String(9))  # waiting | accepted | refused | withdrawn
+    invite_id: Mapped[UUID | None]
+    by_code: Mapped[bool] = mapped_column(default=False, server_default=false())
     answered_by: Mapped[UUID | None] = mapped_column(ForeignKey("course_access.id", ondelete="SET NULL"))
     created_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]

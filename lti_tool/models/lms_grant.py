@@ -1,9 +1,9 @@
-"""The right of one person to the LMS's own API, lent to the tool by OAuth2 (Canvas)."""
+"""The right of one person to the LMS's own API, lent to the tool by OAuth2 (Canvas), and what each access may do."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.models.database import Base, uuid_key
@@ -49,3 +49,28 @@ class LmsGrant(Base):
     refreshing_until: Mapped[datetime | None]
     error_code: Mapped[str | None] = mapped_column(String(64))  # why it cannot be used any more; None: it can
     granted_at: Mapped[datetime]
+
+
+class AskedRight(Base):
+    """What the LMS last said of writing a course's groups with one access: `access_id`'s lent one, None: the tool's.
+
+    It is said of the token of its time: it counts while that was not lent or set anew since.
+    """
+
+    __tablename__ = "asked_right"
+    __table_args__ = (
+        UniqueConstraint("course_id", "access_id"),
+        Index(
+            "uq_asked_right_of_tool",
+            "course_id",
+            unique=True,
+            sqlite_where=text("access_id IS NULL"),
+            postgresql_where=text("access_id IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = uuid_key()
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"))
+    access_id: Mapped[UUID | None] = mapped_column(ForeignKey("course_access.id", ondelete="CASCADE"), index=True)
+    write_problem: Mapped[str | None] = mapped_column(String(64))  # why groups cannot be written; None: they can
+    asked_at: Mapped[datetime]

@@ -24,6 +24,8 @@ class Registration(Base):
     key_set_url: Mapped[str | None] = mapped_column(String(1024))
     token_audience: Mapped[str | None] = mapped_column(String(1024))  # None: the token URL
     lms_url: Mapped[str | None] = mapped_column(String(1024))  # base of the LMS's own API
+    # Hosts of the platform that no address here names, with blanks between them; an administrator added them.
+    other_hosts: Mapped[str | None] = mapped_column(String(1024))
     # False: it registered itself by a link that did not name it, or with another one's address for tokens; it waits.
     confirmed: Mapped[bool] = mapped_column(default=True, server_default=true())
     # Whether a placement that a launch brings unasked is taken at once, or waits.

@@ -39,6 +39,8 @@ class SyncRun(Base):
     # The name or the number in the step's sentence.
     about: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
     attempts: Mapped[int] = mapped_column(default=0)
+    # So many students may leave at once, as somebody who saw it said; without that a mass of them stops the run.
+    departures_accepted: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     report: Mapped[str | None] = mapped_column(Text)  # JSON of domain.sync.Report
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON object of texts, for the sentence

@@ -52,8 +52,6 @@ class CourseFacts:
     roster_connection: str | None = None
     roster_filename: str | None = None
     groups_synced_at: datetime | None = None
-    write_problem: str | None = None  # why the LMS's groups cannot be written, as last asked
-    rights_asked_at: datetime | None = None
 
     @property
     def lms_name(self) -> str:
@@ -124,8 +122,6 @@ def find_viewer(visitor: Visitor, course_id: UUID) -> Viewer | None:
             roster_connection=course.roster_connection,
             roster_filename=course.roster_filename,
             groups_synced_at=course.groups_synced_at,
-            write_problem=course.write_problem,
-            rights_asked_at=course.rights_asked_at,
         ),
         actor,
         work_of(run) if run else None,

@@ -1,32 +1,35 @@
 """Assignments as pages show them: their groups, who is left out, and a student's own group for each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.formation import validity
+from lti_tool.domain.errors import NotFound
+from lti_tool.domain.formation import COMMITTED, State, validity
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.selection import Coverage, Preview, SelectableGroup, Selection, coverage, preview, resolve
-from lti_tool.domain.system_sets import individual_group_id
 from lti_tool.models import (
     Assignment,
     AssignmentExclusion,
     Group,
+    Grouping,
+    GroupingMembership,
     GroupMembership,
     GroupSet,
     GroupSetEntry,
     RosterMember,
     db,
 )
-from lti_tool.services.assignments import get_assignment, read_exclusions
+from lti_tool.services.assignments import read_exclusions
 from lti_tool.services.group_sets import get_set
-from lti_tool.services.groupings import OwnSeats, own_seats, read_states, rules_of
+from lti_tool.services.groupings import OwnSeats, own_seats, present_name, read_states, rules_of
 from lti_tool.services.memberships import read_members
 
 
@@ -51,7 +54,10 @@ class InSeveral:
 
 @dataclass(frozen=True)
 class AssignmentPage:
-    """One assignment with its selected groups, the groups of its set left out by hand, and who is not covered once."""
+    """One assignment with its groups, the groups of its set left out by hand, and who is not covered once.
+
+    `formed`: the groups are those formed for it, not selected ones; `alone`: those of them in which one works alone.
+    """
 
     row: Assignment
     group_set: GroupSet
@@ -60,6 +66,8 @@ class AssignmentPage:
     excluded: Sequence[SelectableGroup]
     in_none: Sequence[RosterMember]
     in_several: Sequence[InSeveral]
+    formed: bool = False
+    alone: frozenset[UUID] = frozenset()
 
     @property
     def people(self) -> int:
@@ -103,36 +111,45 @@ class OwnAssignment:
     missing: int = 0
 
     @property
+    def until(self) -> datetime | None:
+        """Return the last moment to answer the invitations, or to begin where there are none."""
+        rules = rules_of(self.row)
+        return rules.last_answer_at if self.invitations else rules.last_start_at
+
+    @property
     def needs_action(self) -> bool:
         """Say whether the student has something to answer or to begin, and still may."""
-        closed = self.row.last_invitation_at is not None and now() > self.row.last_invitation_at
-        return self.row.formed_by == "students" and bool(self.invitations or not (self.has_place or closed))
+        still = self.until is None or now() <= self.until
+        return self.row.formed_by == "students" and still and bool(self.invitations or not self.has_place)
 
 
 def list_assignments(course_id: UUID) -> list[AssignmentSummary]:
     """Return the assignments of a course by name, in a fixed number of queries."""
-    rows = db.session.execute(
-        select(Assignment, GroupSet)
-        .join(GroupSet, GroupSet.id == Assignment.group_set_id)
-        .where(Assignment.course_id == course_id)
-        .order_by(Assignment.name, Assignment.id)
-    ).all()
-    used = select(Assignment.group_set_id).where(Assignment.course_id == course_id)
-    groups, excluded = _groups_by_set(used), _exclusions(course_id)
+    of_course = Assignment.course_id == course_id
+    rows = _with_sets(of_course)
+    groups, excluded = _groups_by_set(select(Assignment.group_set_id).where(of_course)), _exclusions(course_id)
+    formed, _ = _formed_groups(Grouping.assignment_id.in_(select(Assignment.id).where(of_course)))
     students = db.session.scalars(_active(course_id).with_only_columns(RosterMember.id).where(_IS_STUDENT)).all()
     found = []
-    for row, group_set in rows:
+    for row, group_set, is_formed in rows:
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
-        chosen = resolve(selection, groups.get(row.group_set_id, ()))
+        chosen = formed.get(row.id, []) if is_formed else resolve(selection, groups.get(row.group_set_id, ()))
         found.append(AssignmentSummary(row, group_set, len(chosen), _count_people(chosen), coverage(chosen, students)))
     return found
 
 
 def read_assignment(course_id: UUID, assignment_id: UUID) -> AssignmentPage:
     """Return an assignment with its groups and its coverage by name; raise NotFound."""
-    row = get_assignment(course_id, assignment_id)
-    groups = _groups_of(row.group_set_id)
-    selection = Selection(row.pattern, read_exclusions(assignment_id))
+    of_course = _with_sets(Assignment.course_id == course_id, Assignment.id == assignment_id)
+    if not of_course:
+        raise NotFound("assignment_not_found")
+    ((row, group_set, is_formed),) = of_course
+    alone: frozenset[UUID] = frozenset()
+    if is_formed:
+        formed, alone = _formed_groups(Grouping.assignment_id == assignment_id)
+        groups, selection = formed.get(assignment_id, []), Selection()
+    else:
+        groups, selection = list(_groups_of(row.group_set_id)), Selection(row.pattern, read_exclusions(assignment_id))
     chosen = resolve(selection, groups)
     people = {member.id: member for member in db.session.scalars(_active(course_id).order_by(*_BY_NAME))}
     found = coverage(chosen, [m.id for m in people.values() if m.enrollment_type == EnrollmentType.STUDENT])
@@ -142,12 +159,14 @@ def read_assignment(course_id: UUID, assignment_id: UUID) -> AssignmentPage:
             held.setdefault(member_id, []).append(group.name)
     return AssignmentPage(
         row=row,
-        group_set=get_set(course_id, row.group_set_id),
+        group_set=group_set,
         total=len(groups),
         groups=chosen,
         excluded=[group for group in groups if group.id in selection.excluded],
         in_none=[people[member_id] for member_id in found.in_none],
         in_several=[InSeveral(people[i], held[i]) for i in found.in_several if i in people],
+        formed=is_formed,
+        alone=alone,
     )
 
 
@@ -159,10 +178,8 @@ def preview_selection(course_id: UUID, set_id: UUID, selection: Selection) -> Se
 
 
 def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment]:
-    """Return every assignment of the course with the selected groups that a person is in."""
-    rows = db.session.scalars(
-        select(Assignment).where(Assignment.course_id == course_id).order_by(Assignment.name, Assignment.id)
-    ).all()
+    """Return every assignment of the course with the groups that a person is in for it: formed or selected ones."""
+    rows = _with_sets(Assignment.course_id == course_id)
     if not rows:
         return []
     mine = db.session.execute(
@@ -178,23 +195,32 @@ def list_own_assignments(course_id: UUID, member_id: UUID) -> list[OwnAssignment
     members = read_members([group_id for _, group_id, _ in mine])
     excluded = _exclusions(course_id)
     seats = own_seats(member_id)
-    states = read_states([grouping_id for one in seats.values() for grouping_id in one.grouping_ids])
+    states = read_states([grouping_id for one in seats.values() for grouping_id in one.groupings])
+    people = _people({i for state in states.values() for i in state.committed})
     found = []
-    for row in rows:
-        if row.formed_by == "students":
-            part = seats.get(row.id, OwnSeats())
-            own = [(name, members.get(group_id, ())) for _, group_id, name in mine if group_id in part.group_ids]
-            groups = list({name: (name, people) for name, people in own}.values())
-            alone = individual_group_id(member_id) in part.group_ids
-            found_valid = [validity(rules_of(row), states[grouping_id]) for grouping_id in part.grouping_ids]
-            missing = max((one.missing for one in found_valid if not one.valid), default=0)
-            found.append(OwnAssignment(row, groups, part.invitations, alone, bool(part.group_ids), missing))
+    for row, _, is_formed in rows:
+        if is_formed:
+            found.append(_own_formed(row, seats.get(row.id, OwnSeats()), states, people))
             continue
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
         chosen = resolve(selection, by_set.get(row.group_set_id, ()))
         groups = [(group.name, members.get(group.id, ())) for group in chosen]
-        found.append(OwnAssignment(row, groups, alone=all(len(people) == 1 for _, people in groups)))
+        found.append(OwnAssignment(row, groups, alone=all(len(some) == 1 for _, some in groups)))
     return found
+
+
+def _own_formed(
+    row: Assignment, part: OwnSeats, states: Mapping[UUID, State], people: Mapping[UUID, RosterMember]
+) -> OwnAssignment:
+    """Return an assignment whose groups are formed for it: with the people of one's grouping, whoever is in the group.
+
+    Another assignment may use the same group with others (FORM-7; ruling C24).
+    """
+    groups = [(name, [people[i] for i in states[key].committed]) for key, name in part.groupings.items()]
+    alone = any(states[key].alone for key in part.groupings)
+    checked = [validity(rules_of(row), states[key]) for key in part.groupings]
+    missing = max((one.missing for one in checked if not one.valid), default=0)
+    return OwnAssignment(row, groups, part.invitations, alone, bool(part.groupings), missing)
 
 
 _IS_STUDENT = RosterMember.enrollment_type == EnrollmentType.STUDENT
@@ -203,6 +229,52 @@ _BY_NAME = (RosterMember.name, RosterMember.id)
 
 def _active(course_id: UUID) -> Select[Any]:
     return select(RosterMember).where(RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
+
+
+def _people(member_ids: Collection[UUID]) -> dict[UUID, RosterMember]:
+    if not member_ids:
+        return {}
+    return {row.id: row for row in db.session.scalars(select(RosterMember).where(RosterMember.id.in_(member_ids)))}
+
+
+def _with_sets(*which: ColumnElement[bool]) -> Sequence[tuple[Assignment, GroupSet, bool]]:
+    """Return assignments by name, each with its set and whether its groups are formed for it, by students or staff."""
+    live = exists().where(Grouping.assignment_id == Assignment.id, Grouping.ended_at.is_(None))
+    rows = db.session.execute(
+        select(Assignment, GroupSet, or_(Assignment.formed_by == "students", live))
+        .join(GroupSet, GroupSet.id == Assignment.group_set_id)
+        .where(*which)
+        .order_by(Assignment.name, Assignment.id)
+    )
+    return [(row, group_set, formed) for row, group_set, formed in rows]
+
+
+def _formed_groups(which: ColumnElement[bool]) -> tuple[dict[UUID, list[SelectableGroup]], frozenset[UUID]]:
+    """Return live groupings by assignment with who is in each for good, and those of people alone, in one query."""
+    for_good = and_(
+        GroupingMembership.grouping_id == Grouping.id,
+        GroupingMembership.ended_at.is_(None),
+        GroupingMembership.status.in_(COMMITTED),
+    )
+    rows = db.session.execute(
+        select(Grouping.assignment_id, Grouping.id, present_name(), Grouping.alone, GroupingMembership.member_id)
+        .outerjoin(Group, Group.id == Grouping.group_id)
+        .outerjoin(GroupingMembership, for_good)
+        .where(which, Grouping.ended_at.is_(None))
+        .order_by(Grouping.created_at, Grouping.id, GroupingMembership.created_at, GroupingMembership.id)
+    )
+    people: dict[tuple[UUID, UUID, str], list[UUID]] = {}
+    alone = set()
+    for assignment_id, grouping_id, name, is_alone, member_id in rows:
+        inside = people.setdefault((assignment_id, grouping_id, name), [])
+        if member_id:
+            inside.append(member_id)
+        if is_alone:
+            alone.add(grouping_id)
+    found: dict[UUID, list[SelectableGroup]] = {}
+    for (assignment_id, grouping_id, name), inside in people.items():
+        found.setdefault(assignment_id, []).append(SelectableGroup(grouping_id, name, tuple(inside)))
+    return found, frozenset(alone)
 
 
 def _count_people(groups: Sequence[SelectableGroup]) -> int:

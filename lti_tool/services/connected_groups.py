@@ -11,13 +11,13 @@ from uuid import UUID
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup
-from lti_tool.domain.groups import Editor, clean_name, clean_text, numbered_names, require_free_name
+from lti_tool.domain.groups import clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.lms_changes import ChangeGroups
 from lti_tool.domain.naming import free_name, generated_name
 from lti_tool.models import Group, RosterMember, transaction
 from lti_tool.services import groups, lms_changes
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import lock_set, read_groups
+from lti_tool.services.group_sets import lock_connected_set, read_groups
 from lti_tool.services.groups import MOST_AT_ONCE, draw, require_active
 from lti_tool.services.memberships import read_members
 from lti_tool.services.undo import What
@@ -195,7 +195,7 @@ def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_ma
 
 def hold(viewer: Viewer, set_id: UUID, revision: int | None = None) -> Held:
     """Lock a set of the LMS and return what is stored of it; raise as `lock_set` does."""
-    lock_set(viewer.course.id, set_id, revision, by=Editor.LMS)
+    lock_connected_set(viewer, set_id, revision)
     held = {group.id: group for group in read_groups(set_id)}
     return Held(set_id, held, read_members(list(held)))
 

@@ -8,12 +8,13 @@ from sqlalchemy.orm import aliased
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.gateway import NO_OPTIONS, SetOptions
-from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor, clean_name, require_free_name
+from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, clean_name, require_free_name
 from lti_tool.domain.lms_changes import AssignUnassigned, CreateSet, DeleteSet, EditSet, require_options
 from lti_tool.models import Course, Group, GroupSet, GroupSetEntry, db, transaction
 from lti_tool.services import lms_changes
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import course_may_write, lock_set
+from lti_tool.services.asked_rights import write_right
+from lti_tool.services.group_sets import lock_connected_set
 
 
 def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPTIONS) -> Changes:
@@ -25,7 +26,7 @@ def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPT
     course_id, tidy = viewer.course.id, clean_name(name)
     with transaction() as session:
         family = session.get_one(Course, course_id).registration.family
-        if not course_may_write(course_id) or family not in LMS_CONNECTIONS:
+        if write_right(viewer).problem or family not in LMS_CONNECTIONS:
             raise RuleViolation("lms_not_writable")
         require_options(options, has_options=family == Connection.CANVAS)
         require_free_name(tidy, _names_of_sets(course_id))
@@ -39,7 +40,7 @@ def edit_connected_set(
     """Ask for another name or other options of a set of the LMS; raise as `create_connected_set` and `lock_set` do."""
     course_id, tidy = viewer.course.id, clean_name(name)
     with transaction():
-        row = lock_set(course_id, set_id, revision, by=Editor.LMS)
+        row = lock_connected_set(viewer, set_id, revision)
         require_options(options, has_options=row.connection == Connection.CANVAS)
         new = None if tidy == " ".join(row.name.split()) else tidy
         if new is None and not options:
@@ -54,7 +55,7 @@ def edit_connected_set(
 def delete_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
     """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay."""
     with transaction():
-        row = lock_set(viewer.course.id, set_id, by=Editor.LMS)
+        row = lock_connected_set(viewer, set_id)
         asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(_own_groups(set_id)))
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
@@ -62,7 +63,7 @@ def delete_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
 def assign_unassigned(viewer: Viewer, set_id: UUID) -> Changes:
     """Ask the LMS to spread the students without a group; raise RuleViolation("unsupported_here") but for Canvas."""
     with transaction():
-        row = lock_set(viewer.course.id, set_id, by=Editor.LMS)
+        row = lock_connected_set(viewer, set_id)
         if row.connection != Connection.CANVAS:
             raise RuleViolation("unsupported_here")
         asked = lms_changes.note(viewer, "assign_unassigned", set_id, row.name, AssignUnassigned())

@@ -9,16 +9,15 @@ from sqlalchemy import select
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroups
-from lti_tool.domain.groups import LMS_CONNECTIONS, Editor
+from lti_tool.domain.groups import LMS_CONNECTIONS
 from lti_tool.domain.undo import SetState, UndoPlan, from_json, moved_since, plan_undo
 from lti_tool.models import GroupSetEntry, RosterMember, UndoStep, db, release, transaction
 from lti_tool.services import gateways, undo
 from lti_tool.services.access import Viewer
 from lti_tool.services.connected_groups import Bulk, Held, ask, hold, listed
-from lti_tool.services.group_sets import get_editable_set, lock_set
+from lti_tool.services.group_sets import get_set_to_edit, lock_connected_set
 from lti_tool.services.lms_answers import read_known, store_answer
 from lti_tool.services.lms_sending import whole
-from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.tool import Tool
 from lti_tool.services.undo import Kept, Undone, What
 
@@ -31,7 +30,7 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
     Raise the LmsError when the LMS cannot be read: then nothing is asked and nothing is changed.
     """
     course_id = viewer.course.id
-    row = get_editable_set(course_id, set_id, EDITORS)
+    row = get_set_to_edit(viewer, set_id)
     if row.connection not in LMS_CONNECTIONS:
         return undo.undo(viewer, set_id, revision)
     seen, lms_set_id = row.revision, row.lms_group_set_id or ""
@@ -40,7 +39,7 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
     release()
     remote = gateway.read_group_set(lms_set_id)
     with transaction():
-        lock_set(course_id, set_id, seen, by=Editor.LMS)
+        lock_connected_set(viewer, set_id, seen)
         step = _get_step(set_id, revision)
         what, count = What.REDO if step.what == What.UNDO else What.UNDO, step.count
         before, after = from_json(step.before), from_json(step.after)

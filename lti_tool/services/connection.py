@@ -9,11 +9,13 @@ from sqlalchemy import and_, select
 
 from lti_tool.domain.errors import LmsRefused
 from lti_tool.domain.gateway import Right
-from lti_tool.models import Course, CourseAccess, LmsGrant, ServiceToken, db, release
+from lti_tool.models import Course, CourseAccess, LmsGrant, ServiceToken, db
 from lti_tool.services import gateways
 from lti_tool.services.access import Viewer
+from lti_tool.services.asked_rights import write_right
 from lti_tool.services.grants import find_grant
 from lti_tool.services.oauth_clients import find_client_id
+from lti_tool.services.rights import ask_of_lender
 from lti_tool.services.tool import Tool
 
 
@@ -32,7 +34,8 @@ class ConnectionView:
     """How the viewer's work reaches the LMS: `problem` (an error code) when it does not, else whose access is used.
 
     `own`: what the viewer lent; `background`: whose access is used for what nobody waits for, None for nobody's; an
-    empty name stands for the service token. `write_problem`: what the access lacked when the LMS was last asked.
+    empty name stands for the service token. `write_problem`: what the viewer's access lacked when the LMS
+    was last asked.
     """
 
     problem: str | None
@@ -58,6 +61,7 @@ def see_connection(tool: Tool, viewer: Viewer) -> ConnectionView:
     """Return how the course reaches its LMS; nothing is asked there."""
     course = db.session.get_one(Course, viewer.course.id)
     problem, acted_as = _access(tool, course, viewer.access_id)
+    right = write_right(viewer)
     _, background = _access(tool, course, None)
     own = find_grant(viewer)
     return ConnectionView(
@@ -68,16 +72,14 @@ def see_connection(tool: Tool, viewer: Viewer) -> ConnectionView:
         lenders=_lenders(viewer),
         has_service_token=db.session.get(ServiceToken, course.registration_id) is not None,
         can_lend=course.registration.family == "canvas" and find_client_id(course.registration_id) is not None,
-        write_problem=course.write_problem,
-        rights_asked_at=course.rights_asked_at,
+        write_problem=None if problem else right.refused,
+        rights_asked_at=right.asked_at,
     )
 
 
 def ask_rights(tool: Tool, viewer: Viewer) -> Sequence[RightAnswer]:
-    """Ask the LMS what the viewer's access may do in the course; raise LmsError when it cannot be asked."""
-    gateway = gateways.open_gateway(tool, viewer.course.id, access_id=viewer.access_id)
-    release()
-    found = gateway.capabilities()
+    """Ask the LMS what the viewer's access may do in the course, and keep it; raise LmsError when it will not say."""
+    found = ask_of_lender(tool, viewer.course.id, viewer.access_id)
     return [
         RightAnswer(right, None if found.allows(right) else found.missing.get(right, "right_missing"))
         for right in Right

@@ -9,6 +9,7 @@ nothing: a consent that somebody else began cannot be finished here, nor this on
 import hashlib
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,7 +18,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import delete, select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, Forbidden, LmsRefused
+from lti_tool.domain.errors import Conflict, Forbidden, LmsError, LmsRefused
 from lti_tool.domain.permissions import Permission, require
 from lti_tool.lms import canvas_oauth
 from lti_tool.lti.once import insert_once
@@ -35,6 +36,7 @@ from lti_tool.models import (
 from lti_tool.services.access import Viewer, Visitor, find_viewer
 from lti_tool.services.grants import lend, revoke_if_possible
 from lti_tool.services.oauth_clients import open_client, redirect_uri
+from lti_tool.services.rights import ask_of_lender
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings
 
@@ -96,7 +98,7 @@ def cookie_name(state: str) -> str:
 
 
 def finish_consent(tool: Tool, state: str, answer: Mapping[str, str], cookies: Mapping[str, str]) -> None:
-    """Take Canvas's answer (`code` or `error`), once, and store what was lent.
+    """Take Canvas's answer (`code` or `error`), once, store what was lent, and ask what can be done with it.
 
     Raise Forbidden("consent_cookie" | "consent_unknown" | "consent_expired" | "consent_session" | "forbidden" |
     "consent_denied" | "consent_other_person"), LmsRefused("consent_scope" | "consent_refused"), or as
@@ -115,6 +117,8 @@ def finish_consent(tool: Tool, state: str, answer: Mapping[str, str], cookies: M
         revoke_if_possible(tool, client, tokens.access)
         raise Forbidden("consent_other_person")
     lend(tool, client, viewer, tokens)
+    with suppress(LmsError):  # nobody knows then, and the next sync asks
+        ask_of_lender(tool, viewer.course.id, access_id)
 
 
 def forget_expired() -> None:

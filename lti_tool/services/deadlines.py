@@ -1,5 +1,6 @@
-"""Warns students before the last moments of an assignment: who must still answer, or has no valid group."""
+"""Warns students before each last moment of an assignment: who must still answer, or has no valid group."""
 
+import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +17,7 @@ NEAR = timedelta(days=1)
 
 
 def tell_deadlines() -> int:
-    """Tell whom a date of an assignment is near for, each once for an assignment; return how many were told."""
+    """Tell whom a date of an assignment is near for, each once of what to do until then; return how many were told."""
     at = now()
     first, last = Assignment.last_invitation_at, Assignment.last_answer_at
     ids = db.session.scalars(
@@ -40,20 +41,25 @@ def _tell_of(assignment_id: UUID, at: datetime) -> int:
             return 0
         told = _told(assignment_id)
         asked, settled = _standing(row)
-        open_ = [one.id for one in active_students(row.course_id) if one.id not in told]
-        warned = {
-            "answer": [one for one in open_ if one in asked],
-            "form": [one for one in open_ if one not in asked and one not in settled],
+        students = [one.id for one in active_students(row.course_id)]
+        open_ = {
+            "answer": [one for one in students if one in asked],
+            "form": [one for one in students if one not in asked and one not in settled],
         }
+        until = due.isoformat()
+        warned = {task: [one for one in people if (one, task, until) not in told] for task, people in open_.items()}
         for task, people in warned.items():
-            about = {"assignment": row.name, "task": task, "due": due.isoformat()}
+            about = {"assignment": row.name, "task": task, "due": until}
             tell(row.course_id, people, "deadline", group_id=None, assignment_id=assignment_id, **about)
     return sum(map(len, warned.values()))
 
 
-def _told(assignment_id: UUID) -> set[UUID]:
-    told = select(Notice.member_id).where(Notice.assignment_id == assignment_id, Notice.kind == "deadline")
-    return set(db.session.scalars(told))
+def _told(assignment_id: UUID) -> set[tuple[UUID, str, str]]:
+    """Return who was told what to do until when: another date, or another thing to do, is told anew."""
+    of_assignment = (Notice.assignment_id == assignment_id, Notice.kind == "deadline")
+    rows = db.session.execute(select(Notice.member_id, Notice.facts).where(*of_assignment))
+    told = [(member_id, json.loads(facts)) for member_id, facts in rows]
+    return {(member_id, facts["task"], facts["due"]) for member_id, facts in told}
 
 
 def _standing(row: Assignment) -> tuple[set[UUID], set[UUID]]:

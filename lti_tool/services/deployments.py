@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+from sqlalchemy import select
+
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound
 from lti_tool.lti.platform import forget_registrations
-from lti_tool.models import Deployment, transaction
+from lti_tool.models import Deployment, db, transaction
 
 
 def decide_deployment(registration_id: UUID, deployment_id: UUID, *, accept: bool) -> None:
@@ -20,3 +22,12 @@ def decide_deployment(registration_id: UUID, deployment_id: UUID, *, accept: boo
         row.active = accept
         row.refused_at = None if accept else now()
     forget_registrations()
+
+
+def refuse_deployment(registration_id: UUID, lms_deployment_id: str) -> None:
+    """Refuse a placement by the LMS's id of it, as `decide_deployment`; raise NotFound("deployment_not_found")."""
+    found = select(Deployment.id).filter_by(registration_id=registration_id, lms_deployment_id=lms_deployment_id)
+    deployment_id = db.session.scalar(found)
+    if deployment_id is None:
+        raise NotFound("deployment_not_found")
+    decide_deployment(registration_id, deployment_id, accept=False)

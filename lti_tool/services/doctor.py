@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
@@ -22,6 +23,8 @@ from lti_tool.services.registrations import get_registration, list_registrations
 from lti_tool.services.tool import Tool
 from lti_tool.services.worker_signs import last_sign
 
+log = structlog.get_logger(__name__)
+
 SILENT = timedelta(minutes=5)  # a worker gives a sign every minute
 _examined: set[UUID] = set()  # whose platforms this process asks right now
 _beginning = threading.Lock()
@@ -35,6 +38,15 @@ def database_answers() -> bool:
         db.session.rollback()
         return False
     return True
+
+
+def queue_length(tool: Tool) -> int | None:
+    """Return how many tasks wait in the queue of background jobs, None when it does not answer."""
+    try:
+        return tool.count_queued()
+    except Exception as error:  # each kind of queue has its own
+        log.warning("queue does not answer", error=type(error).__name__)
+        return None
 
 
 def database_revision() -> tuple[str | None, str | None]:

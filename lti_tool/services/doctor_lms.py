@@ -27,6 +27,7 @@ MENDED_IN = {
     "groups_hidden": "give the role of the token's account moodle/course:viewhiddengroups",
     "people_hidden": "give both to the role of the token's account",
     "emails_hidden": "give it to the role of the token's account, and list email in Show user identity",
+    "numbers_hidden": "give it to the role of the token's account (where Moodle has student numbers)",
     "managers_hidden": "give it to the role of the token's account, and add the function *_with_capability",
 }
 
@@ -103,6 +104,9 @@ def _right(capabilities: Capabilities, right: Right, family: str) -> Finding:
 
 
 def _precondition(found: Precondition) -> Finding:
+    if not found.seen:
+        advice = "give what is named above first, then ask again"
+        return Finding(found.name, Verdict.WARNING, "not seen: nothing could be read that would show it", advice)
     if found.error is None:
         return Finding(found.name, Verdict.OK, "as far as that course shows" if found.by_traces else "")
     verdict = Verdict.WARNING if found.optional else Verdict.FAILED

@@ -10,18 +10,20 @@ from sqlalchemy import func, select
 
 from lti_tool.domain.clock import from_store, now
 from lti_tool.domain.errors import LmsError, ToolError
+from lti_tool.domain.platform_hosts import MOST_HOSTS, host_in
 from lti_tool.lti.jwks import usable_keys
 from lti_tool.lti.platform_keys import FETCH_SECONDS, KEY_SET_BYTES
 from lti_tool.models import Course, CourseAccess, LaunchRefusal, Registration, db, release
 from lti_tool.services import gateways
 from lti_tool.services.doctor_lms import examine_lms
 from lti_tool.services.findings import Finding, Verdict
-from lti_tool.services.registrations import get_registration
+from lti_tool.services.registrations import get_registration, hosts_of
 from lti_tool.services.tool import Tool
 
 MOST_CLOCK_SECONDS = 30
 # What only a launch that the platform signed can be refused for: anybody may have sent the others.
 SIGNED = frozenset({"token_expired", "token_not_yet_valid", "token_times"})
+MOST_COURSES = 1000  # whose addresses are looked at, the newest first
 # What refused launches tell of a registration: the check, its codes, what they mean, what to do.
 SIGNS = (
     (
@@ -66,6 +68,7 @@ def _findings(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         return
     yield from _deployments(registration)
     yield from _launches(registration)
+    yield from _service_addresses(registration)
     keys = list(_platform_keys(tool, registration.key_set_url or ""))
     yield from keys
     if any(finding.error and finding.error.code == "lms_timeout" for finding in keys):
@@ -183,3 +186,27 @@ def _lti_services(tool: Tool, registration_id: UUID) -> Iterator[Finding]:
         return
     yield Finding("LTI services", Verdict.OK, "the platform reads our keys and accepts them")
     yield Finding(scope, Verdict.OK)
+
+
+def _service_addresses(registration: Registration) -> Iterator[Finding]:
+    """Say whether the services that launches named stand at hosts of the registration: else no token goes there.
+
+    The platform wrote the addresses, and the advice is a command: nothing but the form of a host gets into it.
+    """
+    rows = db.session.execute(
+        select(Course.memberships_url, Course.groups_url, Course.group_sets_url)
+        .where(Course.registration_id == registration.id)
+        .order_by(Course.created_at.desc())
+        .limit(MOST_COURSES)
+    )
+    named = {address for row in rows for address in row if address}
+    own = hosts_of(registration)
+    foreign = {host_in(address) or "" for address in named if not own.has(address)}
+    if foreign:
+        hosts = sorted(foreign - {""})[:MOST_HOSTS]
+        what = f"launches named {', '.join(hosts) or 'no readable host'}, none of its hosts: nothing is asked there"
+        all_hosts = " ".join([*(registration.other_hosts or "").split(), *hosts])
+        advice = f'if it is its own: lti-tool registration update {registration.id} --other-hosts "{all_hosts}"'
+        yield Finding("service addresses", Verdict.FAILED, what, advice, place="edit")
+    elif named:
+        yield Finding("service addresses", Verdict.OK, "at the platform's own hosts")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.changes import Changes
@@ -19,6 +19,7 @@ from lti_tool.services.held_groups import (
     changes_of,
     enter,
     hold_group,
+    is_in,
     note,
     require_entry,
     tell_people,
@@ -34,6 +35,14 @@ class Entry:
     group_id: UUID
     outcome: str  # joined | already_member | join_requested
     changes: Changes
+
+
+@dataclass(frozen=True)
+class _Door:
+    """By what somebody comes: a link, the group's code, or (neither) the list of groups."""
+
+    invite_id: UUID | None = None
+    by_code: bool = False
 
 
 def join_by_code(viewer: Viewer, typed: str) -> Entry:
@@ -55,7 +64,7 @@ def join_by_code(viewer: Viewer, typed: str) -> Entry:
         held = hold_group(viewer, group_id)
         if not held.row.is_invite_active:
             raise RuleViolation("code_inactive")
-        return _come_in(held, None)
+        return _come_in(held, _Door(by_code=True))
 
 
 def join_by_link(viewer: Viewer, token: UUID) -> Entry:
@@ -67,7 +76,7 @@ def join_by_link(viewer: Viewer, token: UUID) -> Entry:
     with transaction():
         invite, _ = find_invite(viewer.course.id, token)
         held = hold_group(viewer, invite.group_id)
-        return _come_in(held, require_usable(invite.id))
+        return _come_in(held, _Door(require_usable(invite.id).id))
 
 
 def join_listed(viewer: Viewer, group_id: UUID) -> Entry:
@@ -76,54 +85,65 @@ def join_listed(viewer: Viewer, group_id: UUID) -> Entry:
         held = hold_group(viewer, group_id)
         if held.row.privacy == "unlisted" or held.groupings:
             raise RuleViolation("group_unlisted")
-        return _come_in(held, None, listed=True)
+        return _come_in(held, _Door())
 
 
-def _come_in(held: HeldGroup, invite: GroupInvite | None, *, listed: bool = False) -> Entry:
+def _come_in(held: HeldGroup, door: _Door) -> Entry:
     me = find_student(held.viewer.course.id, held.viewer.actor.member_id)
-    if me.id in held.roles:
+    if is_in(held, me.id):
         return Entry(held.row.id, "already_member", Changes())
     require_entry(held, me)
     if held.row.needs_approval:
-        _ask(held, me.id, me.name)
+        _ask(held, me.id, me.name, door)
         return Entry(held.row.id, "join_requested", Changes())
-    if invite is not None:
-        use_invite(invite.id)
+    _count(held, me.id, door)
     enter(held, me)
     _close_request(held, me.id, "accepted")
-    if not listed:
-        row = {"id": uuid4(), "group_id": held.row.id, "member_id": me.id, "used_at": now()}
-        db.session.execute(insert(InviteUse), [{**row, "invite_id": invite.id if invite else None}])
     return Entry(held.row.id, "joined", changes_of(held))
 
 
-def use_invite(invite_id: UUID) -> None:
+def _count(held: HeldGroup, member_id: UUID, door: _Door, *, asked: bool = False) -> None:
+    """Count who comes in, and by which door; coming from the list counts nowhere. Raise as `use_invite` does."""
+    if door.invite_id is not None:
+        use_invite(door.invite_id, asked=asked)
+    if door.invite_id is not None or door.by_code:
+        row = {"id": uuid4(), "group_id": held.row.id, "member_id": member_id, "used_at": now()}
+        db.session.execute(insert(InviteUse), [{**row, "invite_id": door.invite_id}])
+
+
+def use_invite(invite_id: UUID, *, asked: bool = False) -> None:
     """Count one use of a link that still works; raise RuleViolation("invite_invalid") when somebody was faster.
 
-    One statement decides and counts, so that the last use is taken once, whoever comes at the same moment.
+    One statement decides and counts, so that the last use is taken once, whoever comes at the same moment. `asked`: by
+    somebody who asked while it worked and is let in now; only its number of uses holds then ("invite_used_up").
     """
+    works = (
+        GroupInvite.is_active,
+        or_(GroupInvite.expires_at.is_(None), GroupInvite.expires_at > now()),
+    )
     counted = db.session.execute(
         update(GroupInvite)
         .where(
             GroupInvite.id == invite_id,
-            GroupInvite.is_active,
-            or_(GroupInvite.expires_at.is_(None), GroupInvite.expires_at > now()),
             or_(GroupInvite.max_uses.is_(None), GroupInvite.uses_count < GroupInvite.max_uses),
+            *(() if asked else works),
         )
         .values(uses_count=GroupInvite.uses_count + 1)
         .execution_options(synchronize_session=False)
     )
     if not counted.rowcount:  # type: ignore[attr-defined] # what an UPDATE gives has it
-        raise RuleViolation("invite_invalid")
+        raise RuleViolation("invite_used_up" if asked else "invite_invalid")
 
 
-def _ask(held: HeldGroup, member_id: UUID, name: str) -> None:
-    """Leave one request that waits for an answer; asking twice is no error."""
+def _ask(held: HeldGroup, member_id: UUID, name: str, door: _Door) -> None:
+    """Leave one request that waits for an answer; asking twice is no error, and the door asked at last counts."""
     values = {"group_id": held.row.id, "member_id": member_id, "state": "waiting", "created_at": now()}
+    came_by = {"invite_id": door.invite_id, "by_code": door.by_code}
     try:
         with db.session.begin_nested():
-            db.session.execute(insert(JoinRequest), [{"id": uuid4(), **values}])
+            db.session.execute(insert(JoinRequest), [{"id": uuid4(), **values, **came_by}])
     except IntegrityError:
+        db.session.execute(update(JoinRequest).where(*_waiting(held, member_id)).values(**came_by))
         return
     note(held, "join_requested", name, member_id)
     answerers = [one for one, role in held.roles.items() if role in (GroupRole.CREATOR, GroupRole.ADMIN)]
@@ -131,20 +151,21 @@ def _ask(held: HeldGroup, member_id: UUID, name: str) -> None:
 
 
 def _close_request(held: HeldGroup, member_id: UUID, state: str) -> None:
-    waiting = (
-        JoinRequest.group_id == held.row.id,
-        JoinRequest.member_id == member_id,
-        JoinRequest.state == "waiting",
-    )
     values = {"state": state, "answered_at": now(), "answered_by": held.viewer.access_id}
-    db.session.execute(update(JoinRequest).where(*waiting).values(**values))
+    db.session.execute(update(JoinRequest).where(*_waiting(held, member_id)).values(**values))
+
+
+def _waiting(held: HeldGroup, member_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on somebody's waiting request."""
+    return (JoinRequest.group_id == held.row.id, JoinRequest.member_id == member_id, JoinRequest.state == "waiting")
 
 
 def answer_request(viewer: Viewer, group_id: UUID, request_id: UUID, *, accepted: bool) -> Changes:
     """Let somebody in who asked, or not; the rules of joining hold at this moment.
 
-    Raise NotFound("request_not_found") for a request of another group or one that was answered, Forbidden, and as
-    `held_groups.require_entry` does.
+    Who is let in counts at the door at which they asked. Raise NotFound("request_not_found") for a request of another
+    group or one that was answered, Forbidden, RuleViolation("invite_used_up") for who asked by a link whose uses are
+    over, and as `held_groups.require_entry` does.
     """
     with transaction():
         held = hold_group(viewer, group_id)
@@ -154,8 +175,9 @@ def answer_request(viewer: Viewer, group_id: UUID, request_id: UUID, *, accepted
         if row is None:
             raise NotFound("request_not_found")
         member = find_student(viewer.course.id, row.member_id)
-        if accepted and member.id not in held.roles:
+        if accepted and not is_in(held, member.id):
             require_entry(held, member)
+            _count(held, member.id, _Door(row.invite_id, row.by_code), asked=True)
             enter(held, member)
         _close_request(held, member.id, "accepted" if accepted else "refused")
         note(held, "join_accepted" if accepted else "join_refused", member.name, member.id)

@@ -19,7 +19,7 @@ from lti_tool.services import heirs, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.drift import read_sides, read_theirs
 from lti_tool.services.formed_groups import require_not_formed
-from lti_tool.services.group_names import follow_members, names_in_their_sets
+from lti_tool.services.group_names import carry_names, follow_members, names_in_their_sets
 from lti_tool.services.group_sets import get_editable_set, local_names, lock_set, read_groups
 from lti_tool.services.groups import add_local_groups, place
 from lti_tool.services.mirror import WAITING, find_publications_touched, get_publication, mark, store_mirror
@@ -140,6 +140,7 @@ def _rename(names: Mapping[UUID, str]) -> None:
     for group in db.session.scalars(select(Group).where(Group.id.in_(names))):
         group.name, group.name_generated = free_name(names[group.id], taken), False
         taken.append(group.name)
+    carry_names(names)
 
 
 def _add(viewer: Viewer, set_id: UUID, names: Mapping[str, str]) -> dict[str, UUID]:

@@ -11,10 +11,13 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, Forbidden, RuleViolation
 from lti_tool.domain.registration_links import LinkStatus, require_open
 from lti_tool.lti.dynamic_registration import RegisteredClient, build_request, register
+from lti_tool.lti.once import insert_once
+from lti_tool.lti.platform import forget_registrations
 from lti_tool.lti.platform_configuration import (
     PlatformConfiguration,
     fetch_configuration,
     require_configuration_url,
+    told_client,
 )
 from lti_tool.models import Deployment, Registration, RegistrationLink, db, release, transaction
 from lti_tool.outbound import host_of
@@ -43,6 +46,7 @@ class RegisteredPlatform:
     confirmed: bool
     has_deployment: bool
     has_api: bool  # whether the base of the LMS's own API is known
+    updated: bool  # whether it was registered before, and stays what it is
 
 
 def read_platform_request(tool: Tool, token: str, configuration_url: str) -> PlatformRequest:
@@ -60,6 +64,7 @@ def read_platform_request(tool: Tool, token: str, configuration_url: str) -> Pla
 def register_platform(tool: Tool, token: str, configuration_url: str, registration_token: str) -> RegisteredPlatform:
     """Register the tool at a platform and store what it answers; the link is used up only when all of it went well.
 
+    A platform that says it updates a client of its own (moodle.md 1.2) keeps that registration, its courses and groups.
     Raise Forbidden as `find_open_link` and ("registration_link_issuer"), RuleViolation("platform_token_invalid"),
     Conflict("registration_client_taken") and what `fetch_configuration` and `dynamic_registration.register` raise.
     """
@@ -75,13 +80,19 @@ def register_platform(tool: Tool, token: str, configuration_url: str, registrati
         raise Forbidden("registration_link_issuer", issuer=issuer, found=platform.issuer)
     # All platforms know the tool by one key: who names another one's token address, or has its assertions made out to
     # another one, may be after that one's tokens.
-    confirmed = issuer is not None and not platform.foreign_hosts
-    registration_id = uuid4()  # its addresses have it, so it is known before the platform knows them
+    vouched = issuer is not None and not platform.foreign_hosts
+    known, known_client = _find_known(platform, told_client(registration_token))
+    registration_id = known or uuid4()  # its addresses have it, so it is known before the platform knows them
+    release()
     with _taken(link_id):
         request = build_request(tool.settings, registration_id, platform)
         client = register(tool.outbound, platform, request, registration_token)
-        _require_own_client(platform, client)
-        _store(registration_id, link_id, platform, client, confirmed=confirmed)
+        if known is None:
+            _require_own_client(platform, client.client_id)
+        elif client.client_id != known_client:
+            raise Conflict("registration_client_taken")
+        confirmed = _store(registration_id, link_id, platform, client, vouched=vouched)
+    forget_registrations()
     return RegisteredPlatform(
         registration_id,
         platform.name,
@@ -90,7 +101,34 @@ def register_platform(tool: Tool, token: str, configuration_url: str, registrati
         confirmed=confirmed,
         has_deployment=client.deployment_id is not None,
         has_api=platform.lms_url is not None,
+        updated=known is not None,
     )
+
+
+def _find_known(platform: PlatformConfiguration, client_id: str | None) -> tuple[UUID | None, str | None]:
+    """Return the registration of the client that a platform says it updates, and that client; None for a new one.
+
+    It has to be this very platform's: the same issuer, keys and addresses. Where it is not quite, raise
+    Conflict("registration_client_taken") before anything is sent: the platform would open the tool by a new
+    registration then, without the courses of the old one.
+    """
+    if client_id is None:
+        return None, None
+    found = db.session.scalar(
+        select(Registration.id)
+        .where(
+            Registration.client_id == client_id,
+            Registration.issuer == platform.issuer,
+            Registration.auth_login_url == platform.auth_login_url,
+            Registration.auth_token_url == platform.auth_token_url,
+            Registration.key_set_url == platform.key_set_url,
+            Registration.token_audience.is_not_distinct_from(platform.token_audience),
+        )
+        .order_by(Registration.created_at, Registration.id)
+    )
+    if found is None:
+        _require_own_client(platform, client_id)
+    return found, client_id
 
 
 @contextmanager
@@ -118,48 +156,59 @@ def _taken(link_id: UUID) -> Iterator[None]:
         raise
 
 
-def _require_own_client(platform: PlatformConfiguration, client: RegisteredClient) -> None:
-    """Raise Conflict when another registration has this client of somebody else's token address (lti.md 6.3)."""
-    if not platform.foreign_hosts:
-        return
-    same = select(Registration.auth_token_url, Registration.token_audience).where(
-        Registration.client_id == client.client_id
-    )
+def _require_own_client(platform: PlatformConfiguration, client_id: str) -> None:
+    """Raise Conflict when a registration has this client at the same host of access tokens (lti.md 6.3).
+
+    Hosts and not whole addresses, since one address can be written in many ways, and two platforms on one host hand
+    out different ids. An issuer and client id without the host are not unique in the field.
+    """
+    same = select(Registration.auth_token_url, Registration.token_audience).where(Registration.client_id == client_id)
+    named = _token_hosts(platform.auth_token_url, platform.token_audience)
     for addresses in db.session.execute(same).all():
-        if platform.foreign_hosts & {host_of(address).casefold() for address in addresses if address}:
+        if named & _token_hosts(*addresses):
             raise Conflict("registration_client_taken")
 
 
+def _token_hosts(*addresses: str | None) -> set[str]:
+    """Return where token requests go and whom they are made out to, which may be a text without a host."""
+    return {(host_of(address) or address).casefold() for address in addresses if address}
+
+
 def _store(
-    registration_id: UUID, link_id: UUID, platform: PlatformConfiguration, client: RegisteredClient, *, confirmed: bool
-) -> None:
+    registration_id: UUID, link_id: UUID, platform: PlatformConfiguration, client: RegisteredClient, *, vouched: bool
+) -> bool:
+    """Store what a link brought, and say whether it may launch; of one that was known, nothing is taken back."""
     with transaction() as session:
-        session.add(
-            Registration(
-                id=registration_id,
-                name=platform.name,
-                family=platform.family,
-                issuer=platform.issuer,
-                client_id=client.client_id,
-                auth_login_url=platform.auth_login_url,
-                auth_token_url=platform.auth_token_url,
-                key_set_url=platform.key_set_url,
-                token_audience=platform.token_audience,
-                lms_url=platform.lms_url,
-                confirmed=confirmed,
-                created_at=now(),
-            )
-        )
+        row = session.get(Registration, registration_id)
+        is_new = row is None
+        if row is None:
+            row = _new_row(registration_id, platform, client)
+            session.add(row)
+        row.confirmed = row.confirmed or vouched
         session.flush()
         if client.deployment_id is not None:
-            session.add(
-                Deployment(
-                    registration_id=registration_id,
-                    lms_deployment_id=client.deployment_id,
-                    active=True,
-                    created_at=now(),
-                )
-            )
+            # A further placement of one that may launch already is let in where the link named the platform.
+            active = is_new or vouched
+            key = {"registration_id": registration_id, "lms_deployment_id": client.deployment_id}
+            insert_once(session.connection(), Deployment, **key, id=uuid4(), active=active, created_at=now())
         session.execute(
             update(RegistrationLink).where(RegistrationLink.id == link_id).values(registration_id=registration_id)
         )
+        return row.confirmed
+
+
+def _new_row(registration_id: UUID, platform: PlatformConfiguration, client: RegisteredClient) -> Registration:
+    return Registration(
+        id=registration_id,
+        name=platform.name,
+        family=platform.family,
+        issuer=platform.issuer,
+        client_id=client.client_id,
+        auth_login_url=platform.auth_login_url,
+        auth_token_url=platform.auth_token_url,
+        key_set_url=platform.key_set_url,
+        token_audience=platform.token_audience,
+        lms_url=platform.lms_url,
+        confirmed=False,
+        created_at=now(),
+    )

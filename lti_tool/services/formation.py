@@ -4,20 +4,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import COMMITTED, Candidate, Seat, Status
-from lti_tool.domain.groups import clean_name, clean_text, require_free_name
+from lti_tool.domain.group_rights import GroupRole
+from lti_tool.domain.groups import Origin, clean_name, clean_text, require_free_name
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.signup import require_room
 from lti_tool.domain.system_sets import individual_group_id
-from lti_tool.models import Assignment, Group, RosterMember, transaction
+from lti_tool.models import Assignment, Group, Grouping, GroupMembership, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import history, invitees
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
@@ -27,7 +28,7 @@ from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_
 from lti_tool.services.heirs import name_creators
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student, names_of
-from lti_tool.services.seats import add_grouping, end_grouping, seat, unseat
+from lti_tool.services.seats import add_grouping, end_grouping, seat, unseat, unseated
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 
@@ -60,8 +61,8 @@ def start_alone(viewer: Viewer, assignment_id: UUID) -> Changes:
 def start_group(viewer: Viewer, assignment_id: UUID, name: str | None = None) -> Changes:
     """Start a grouping whose inviter one is; without a name its group is named after its people.
 
-    Raise RuleViolation: for the start as `domain.formation.require_start` does, and for a name that is wrong or taken,
-    or not for students to choose.
+    The name of a group of one's own from another assignment uses that group again. Raise RuleViolation: for the start
+    as `domain.formation.require_start` does, and for a name that is wrong or taken, or not for students to choose.
     """
     course_id = viewer.course.id
     with transaction():
@@ -74,14 +75,33 @@ def start_group(viewer: Viewer, assignment_id: UUID, name: str | None = None) ->
             raise RuleViolation("names_generated")
         if typed:
             made = normalize_group_name(clean_name(typed))
-            require_free_name(made, taken)
+            group = _own_group(assignment, me.id, made)
+            if group is None:
+                require_free_name(made, taken)
         else:
-            made = free_name(generated_name([me.name]), taken)
-        group = store_group(course_id, assignment.group_set_id, made, generated=not typed)
+            made, group = free_name(generated_name([me.name]), taken), None
+        group = group or store_group(course_id, assignment.group_set_id, made, generated=not typed)
         row = add_grouping(assignment, group)
         seat(viewer, row, me.id, Status.INVITER)
         history.note(course_id, viewer.access_id, "grouping_started", made, row.id, group_id=group.id, member_id=me.id)
     return _changes(assignment, group.id)
+
+
+def _own_group(assignment: Assignment, member_id: UUID, name: str) -> Group | None:
+    """Return the group of this name in the assignment's set if it is the student's own and free, to be used again.
+
+    Its creator may, where nobody is in it but by another assignment (FORM-8; ruling C24).
+    """
+    found = db.session.scalar(
+        select(Group)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .join(GroupMembership, GroupMembership.group_id == Group.id)
+        .where(GroupSetEntry.group_set_id == assignment.group_set_id, Group.name == name, Group.origin == Origin.LOCAL)
+        .where(GroupMembership.member_id == member_id, GroupMembership.role == GroupRole.CREATOR)
+    )
+    if found is None or any(other != member_id for _, other, _ in unseated([found.id])):
+        return None
+    return found
 
 
 def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (), typed: str = "") -> Invited:
@@ -121,16 +141,29 @@ def invite(viewer: Viewer, grouping_id: UUID, member_ids: Collection[UUID] = (),
 
 def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
     """Join a grouping by its invitation; other invitations to the assignment become refusals (FORM-43)."""
-    with transaction() as session:
+    with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         committed = me.id in committed_of(held.assignment.id, [me.id])
         sections = sections_of((*held.state.committed, me.id)) if held.rules.same_section else {}
         rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed, sections=sections)
-        limit = session.scalar(select(Group.max_members).where(Group.id == held.row.group_id))
-        require_room(len(held.state.committed), limit)
+        _require_room(held.row, me.id)
         come_in(viewer, held, me.id, me.name)
     return _changes(held.assignment, held.row.group_id)
+
+
+def _require_room(row: Grouping, member_id: UUID) -> None:
+    """Raise RuleViolation("group_full") when the group takes no more; its other assignments may have filled it."""
+    others = and_(GroupMembership.group_id == Group.id, GroupMembership.member_id != member_id)
+    found = db.session.execute(
+        select(Group.max_members, func.count(GroupMembership.member_id))
+        .outerjoin(GroupMembership, others)
+        .where(Group.id == row.group_id)
+        .group_by(Group.id)
+    ).one_or_none()
+    if found:
+        limit, members = found
+        require_room(members, limit)
 
 
 def come_in(viewer: Viewer, held: Held, member_id: UUID, name: str) -> None:

@@ -1,17 +1,17 @@
 """A student's page of an assignment: one question first, then one's grouping with exactly whom one may see."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from lti_tool.domain import formation as rules_
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.formation import Rules, State, Status, Validity
-from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, RosterMember, db
+from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, GroupMembership, RosterMember, db
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.groupings import read_states, rules_of
 from lti_tool.services.invitees import list_free_classmates
@@ -44,13 +44,14 @@ class Classmate:
 
 @dataclass(frozen=True)
 class OwnGrouping:
-    """The grouping that a student is in for good."""
+    """The grouping that a student is in for good; `in_group`: and in its group, which moving on to another one ends."""
 
     row: Grouping
     name: str
     seats: Sequence[SeatView]
     status: Status
     validity: Validity
+    in_group: bool
 
     @property
     def may_write(self) -> bool:
@@ -69,8 +70,18 @@ class Invitation:
 
 
 @dataclass(frozen=True)
+class _Viewed:
+    """Who looks, what everybody is called, what tells namesakes apart, and the groups whose member the viewer is."""
+
+    member_id: UUID
+    names: Names
+    apart: Apart
+    inside: Collection[UUID]
+
+
+@dataclass(frozen=True)
 class FormationPage:
-    """Everything that a student's page of an assignment shows; `refused`: each act that is not open, and why.
+    """Everything that a student's page of an assignment shows; `refusals`: each act that is not open, and why.
 
     `unclear`: names that several free classmates have whom nothing tells apart that students may see.
     """
@@ -79,40 +90,51 @@ class FormationPage:
     rules: Rules
     own: OwnGrouping | None
     invitations: Sequence[Invitation]
-    refused: dict[str, str]
+    refusals: Mapping[str, RuleViolation | Forbidden]
     answers_open: bool
     classmates: Sequence[Classmate] = ()
     unclear: Sequence[str] = ()
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Return the code of why each act is not open."""
+        return {act: error.code for act, error in self.refusals.items()}
+
     def may(self, act: str) -> bool:
         """Say whether the student may do this now."""
-        return act not in self.refused
+        return act not in self.refusals
+
+    def require(self, act: str) -> None:
+        """Raise RuleViolation or Forbidden, as the act itself would, when it is not open."""
+        if act in self.refusals:
+            raise self.refusals[act]
 
 
 def read_formation(course_id: UUID, assignment_id: UUID, member_id: UUID) -> FormationPage:
     """Return a student's page of an assignment, in a fixed number of queries; raise NotFound."""
     row = get_assignment(course_id, assignment_id)
     rules, at = rules_of(row), now()
-    mine = _groupings_of(assignment_id, member_id)
+    mine, inside = _groupings_of(assignment_id, member_id)
     states = read_states([grouping.id for grouping, _ in mine])
     names = names_of([seat.member_id for state in states.values() for seat in state.seats])
     joined = [(grouping, name) for grouping, name in mine if member_id in states[grouping.id].committed]
     invites = any(states[grouping.id].status_of(member_id) is Status.INVITER for grouping, _ in joined)
     apart = tell_apart(course_id, member_id) if invites else {}  # for everybody else the page asks for nothing more
-    own = next((_own(rules, row_, name, states[row_.id], (member_id, names, apart)) for row_, name in joined), None)
+    viewed = _Viewed(member_id, names, apart, inside)
+    own = next((_own(rules, grouping, name, states[grouping.id], viewed) for grouping, name in joined), None)
     invitations = [
         _invitation(grouping, name, states[grouping.id], names)
         for grouping, name in mine
         if states[grouping.id].status_of(member_id) is Status.PENDING
     ]
-    refused = _refused_acts(rules, at, states[own.row.id] if own else None, member_id)
-    free = _free(course_id, row, member_id, own) if own and "invite" not in refused else []
+    refusals = _refusals(rules, at, states[own.row.id] if own else None, member_id)
+    free = _free(course_id, row, member_id, own) if own and "invite" not in refusals else []
     return FormationPage(
         row=row,
         rules=rules,
         own=own,
         invitations=invitations,
-        refused=refused,
+        refusals=refusals,
         answers_open=rules.by_students and (rules.last_answer_at is None or at <= rules.last_answer_at),
         classmates=[Classmate(m.id, m.name, apart.get(m.id)) for m in free if apart.get(m.id, "") is not None],
         unclear=sorted({m.name for m in free if apart.get(m.id, "") is None}),
@@ -125,10 +147,14 @@ def _free(course_id: UUID, row: Assignment, member_id: UUID, own: OwnGrouping) -
     return [member for member in free if member.id not in asked]
 
 
-def _groupings_of(assignment_id: UUID, member_id: UUID) -> list[tuple[Grouping, str]]:
-    """Return the live groupings in which a student has a live seat, each with its group's present name."""
+def _groupings_of(assignment_id: UUID, member_id: UUID) -> tuple[list[tuple[Grouping, str]], set[UUID]]:
+    """Return the live groupings in which a student has a live seat, each with its group's present name.
+
+    And of which of their groups the student is a member.
+    """
+    in_group = exists().where(GroupMembership.group_id == Group.id, GroupMembership.member_id == member_id)
     rows = db.session.execute(
-        select(Grouping, Group.name)
+        select(Grouping, Group.name, in_group)
         .join(GroupingMembership, GroupingMembership.grouping_id == Grouping.id)
         .outerjoin(Group, Group.id == Grouping.group_id)
         .where(
@@ -138,17 +164,17 @@ def _groupings_of(assignment_id: UUID, member_id: UUID) -> list[tuple[Grouping, 
             GroupingMembership.ended_at.is_(None),
         )
         .order_by(GroupingMembership.created_at)
-    )
-    return [(grouping, name or grouping.group_name) for grouping, name in rows]
+    ).all()
+    inside = {grouping.group_id for grouping, _, is_in in rows if grouping.group_id and is_in}
+    return [(grouping, name or grouping.group_name) for grouping, name, _ in rows], inside
 
 
-def _own(rules: Rules, row: Grouping, name: str, state: State, viewed: tuple[UUID, Names, Apart]) -> OwnGrouping:
-    member_id, names, apart = viewed
-    visible = rules_.visible_seats(state, member_id)
-    seats = [SeatView(s.member_id, names[s.member_id], s.status, apart.get(s.member_id)) for s in visible]
-    status = state.status_of(member_id)
+def _own(rules: Rules, row: Grouping, name: str, state: State, viewed: _Viewed) -> OwnGrouping:
+    visible = rules_.visible_seats(state, viewed.member_id)
+    seats = [SeatView(s.member_id, viewed.names[s.member_id], s.status, viewed.apart.get(s.member_id)) for s in visible]
+    status = state.status_of(viewed.member_id)
     assert status is not None
-    return OwnGrouping(row, name, seats, status, rules_.validity(rules, state))
+    return OwnGrouping(row, name, seats, status, rules_.validity(rules, state), row.group_id in viewed.inside)
 
 
 def _invitation(row: Grouping, name: str, state: State, names: dict[UUID, str]) -> Invitation:
@@ -156,7 +182,7 @@ def _invitation(row: Grouping, name: str, state: State, names: dict[UUID, str]) 
     return Invitation(row.id, name, inviter, [names[member] for member in state.committed])
 
 
-def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID) -> dict[str, str]:
+def _refusals(rules: Rules, at: datetime, own: State | None, member_id: UUID) -> dict[str, RuleViolation | Forbidden]:
     """Return why each act is not open, by asking the very rules that the acts themselves ask."""
     committed, state = own is not None, own or State()
     asked: dict[str, Callable[[], None]] = {
@@ -166,10 +192,10 @@ def _refused_acts(rules: Rules, at: datetime, own: State | None, member_id: UUID
         "leave": lambda: rules_.require_leaving(rules, at, state, member_id),
         "break_up": lambda: rules_.require_breaking_up(rules, at, state, member_id),
     }
-    refused = {}
+    refusals: dict[str, RuleViolation | Forbidden] = {}
     for act in ACTS:
         try:
             asked[act]()
-        except RuleViolation as error:
-            refused[act] = error.code
-    return refused
+        except (RuleViolation, Forbidden) as error:
+            refusals[act] = error
+    return refusals

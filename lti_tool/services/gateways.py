@@ -19,6 +19,7 @@ from lti_tool.services import runs
 from lti_tool.services.access import find_present_actor
 from lti_tool.services.grants import find_access
 from lti_tool.services.oauth_clients import find_client_id
+from lti_tool.services.registrations import hosts_of
 from lti_tool.services.tokens import read_service_token
 from lti_tool.services.tool import Tool
 
@@ -95,6 +96,14 @@ def choose_access(tool: Tool, course: Course, registration: Registration, access
     raise problem
 
 
+def lender_of(tool: Tool, course_id: UUID, access_id: UUID | None = None) -> UUID | None:
+    """Return who lent the access that would be used, None for the tool's own; raise as `choose_access` does."""
+    course, registration = _course(course_id)
+    if registration.family not in ("canvas", "moodle"):
+        return None
+    return choose_access(tool, course, registration, access_id).lender
+
+
 def _in_order(course_id: UUID, registration: Registration, access_id: UUID | None) -> Iterator[CourseAccess | None]:
     """Give whose access is tried, one after the other; None stands for the tool's own."""
     if registration.family != "canvas":  # nothing can be lent
@@ -120,17 +129,6 @@ def require_asker(access_id: UUID) -> None:
     actor = find_present_actor(access_id)
     if actor is None or not allowed(actor, Permission.EDIT_GROUPS):
         raise LmsRefused("asker_without_right")
-
-
-def is_usable(tool: Tool, course: Course, lender: UUID | None) -> bool:
-    """Say whether an access can still be used: the tool's own, or what a person of the course lent."""
-    person = db.session.get(CourseAccess, lender) if lender else None
-    try:
-        if person is None:
-            return lender is None and _service(tool, course.registration) is not None
-        return _has_right(person) and _lent(tool, course.registration, person) is not None
-    except LmsRefused:
-        return False
 
 
 def _has_right(person: CourseAccess) -> bool:
@@ -207,6 +205,7 @@ def open_advantage(tool: Tool, registration: Registration) -> Advantage:
         client_id=registration.client_id,
         audience=registration.token_audience or registration.auth_token_url,
         sign_assertion=tool.key_ring.sign,
+        hosts=hosts_of(registration),
     )
 
 

@@ -17,10 +17,9 @@ from lti_tool.domain.naming import normalize_group_name
 from lti_tool.models import GroupSet, RosterMember, db, transaction
 from lti_tool.services import connected_groups
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import get_editable_set, get_set, lock_set, read_groups, students_query
+from lti_tool.services.group_sets import get_set, get_set_to_edit, lock_set, read_groups, students_query
 from lti_tool.services.groups import add_local_groups, mark_of, place
 from lti_tool.services.memberships import members_of_set
-from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.undo import What, undoable
 
 
@@ -53,12 +52,12 @@ class GroupsDraw:
         return sorted(Counter(len(people) for _, people in self.groups).items(), reverse=True)
 
 
-def draw_groups(course_id: UUID, set_id: UUID, order: Order, seed: int) -> GroupsDraw:
+def draw_groups(viewer: Viewer, set_id: UUID, order: Order, seed: int) -> GroupsDraw:
     """Show the groups that chance (the same for the same seed) would make of the students without a group.
 
     Raise NotFound, RuleViolation for a set that is not ours to change, for a bad name, and "too_few_for_groups".
     """
-    row = get_editable_set(course_id, set_id, EDITORS)
+    row = get_set_to_edit(viewer, set_id)
     people = {member.id: member for member in db.session.scalars(_waiting(row))}
     count = allocation.count_groups(len(people), order.size, order.rule)
     typed = clean_name(order.name)
@@ -93,7 +92,7 @@ def make_groups(viewer: Viewer, set_id: UUID, order: Order, draw: tuple[int, int
         return _ask_for_groups(viewer, set_id, order, draw)
     with transaction():
         lock_set(course_id, set_id, revision)
-        shown = _shown(course_id, set_id, order, seed, people_mark)
+        shown = _shown(viewer, set_id, order, seed, people_mark)
         with undoable(viewer, set_id, What.NEW_DRAW) as kept:
             ids = add_local_groups(viewer, set_id, [name for name, _ in shown.groups])
             groups = zip(ids, (people for _, people in shown.groups), strict=True)
@@ -105,7 +104,7 @@ def _ask_for_groups(viewer: Viewer, set_id: UUID, order: Order, draw: tuple[int,
     seed, revision, people_mark = draw
     with transaction():
         held = connected_groups.hold(viewer, set_id, revision)
-        shown = _shown(viewer.course.id, set_id, order, seed, people_mark)
+        shown = _shown(viewer, set_id, order, seed, people_mark)
         groups = [(name, tuple(str(one.lms_user_id) for one in people)) for name, people in shown.groups]
         push = GroupSetPush(create=tuple(NewGroup(name, "", people) for name, people in groups))
         about = connected_groups.listed([name for name, _ in groups])
@@ -113,8 +112,8 @@ def _ask_for_groups(viewer: Viewer, set_id: UUID, order: Order, draw: tuple[int,
         return replace(connected_groups.ask(viewer, held, about, push, bulk), count=len(groups))
 
 
-def _shown(course_id: UUID, set_id: UUID, order: Order, seed: int, people_mark: str) -> GroupsDraw:
-    shown = draw_groups(course_id, set_id, order, seed)
+def _shown(viewer: Viewer, set_id: UUID, order: Order, seed: int, people_mark: str) -> GroupsDraw:
+    shown = draw_groups(viewer, set_id, order, seed)
     if shown.people_mark != people_mark:
         raise Conflict("people_changed")
     return shown

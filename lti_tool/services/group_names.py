@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.groups import LMS_CONNECTIONS, Editor, clean_name, clean_text, numbered_names, require_free_name
+from lti_tool.domain.groups import LMS_CONNECTIONS, clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.naming import edited_name, first_free_name, free_name, generated_name, normalize_group_name
-from lti_tool.models import Group, GroupSetEntry, RosterMember, db
+from lti_tool.models import Group, Grouping, GroupSetEntry, RosterMember, db
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import get_editable_set, read_groups
+from lti_tool.services.group_sets import get_set_to_edit, read_groups
 from lti_tool.services.memberships import read_members
 
 
@@ -35,25 +35,25 @@ def names_beside(group_id: UUID) -> Sequence[str]:
 
 
 def preview_new_name(
-    course_id: UUID, set_id: UUID, name: str, count: int, member_ids: Sequence[UUID] = ()
+    viewer: Viewer, set_id: UUID, name: str, count: int, member_ids: Sequence[UUID] = ()
 ) -> NamePreview:
     """Show how new groups of a set would be called; without a name one group is named after its people.
 
     Raise NotFound and RuleViolation for a set that is not ours to change.
     """
-    stored = _storing(course_id, set_id)
+    stored = _storing(viewer, set_id)
     taken = [group.name for group in read_groups(set_id)]
     if not clean_text(name):
-        people = _people_names(course_id, member_ids)
+        people = _people_names(viewer.course.id, member_ids)
         return NamePreview([free_name(generated_name(people), taken)] if people else ())
     if count > 1:
         return _preview(lambda: numbered_names(stored(name), count, taken))
     return _preview(lambda: [_require_free(stored(name), taken)])
 
 
-def preview_edited_name(course_id: UUID, set_id: UUID, group_id: UUID, name: str) -> NamePreview:
+def preview_edited_name(viewer: Viewer, set_id: UUID, group_id: UUID, name: str) -> NamePreview:
     """Show what an edit of a group's name would store; the present name stays as it is while nothing else is typed."""
-    stored = _storing(course_id, set_id)
+    stored = _storing(viewer, set_id)
     group = next((group for group in read_groups(set_id) if group.id == group_id), None)
     if group is None:
         raise NotFound("group_not_found")
@@ -64,9 +64,9 @@ def preview_edited_name(course_id: UUID, set_id: UUID, group_id: UUID, name: str
     return _preview(lambda: [free_edited_name(group, name)])
 
 
-def _storing(course_id: UUID, set_id: UUID) -> Callable[[str], str]:
+def _storing(viewer: Viewer, set_id: UUID) -> Callable[[str], str]:
     """Return what makes a typed name of a set's group the stored one: the LMS's own stay as typed (ruling C22)."""
-    row = get_editable_set(course_id, set_id, (Editor.TOOL, Editor.LMS))
+    row = get_set_to_edit(viewer, set_id)
     if row.connection in LMS_CONNECTIONS:
         return clean_name
     return lambda typed: normalize_group_name(clean_name(typed))
@@ -98,6 +98,7 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
             holders.setdefault(group_id, []).append(set_id)
         else:
             used.add(name.casefold())
+    renamed = []
     for group_id, set_ids in holders.items():
         group, taken = following[group_id], [in_use[set_id] for set_id in set_ids]
         name = first_free_name(generated_name([member.name for member in members[group_id]]), taken)
@@ -107,6 +108,20 @@ def follow_members(viewer: Viewer, group_ids: Collection[UUID]) -> None:
             change = f"{group.name} → {name}"
             history.note(viewer.course.id, viewer.access_id, "group_name_followed", change, group_id, group_id=group_id)
             group.name = name
+            renamed.append(group_id)
+    carry_names(renamed)
+
+
+def carry_names(group_ids: Collection[UUID]) -> None:
+    """Give the live groupings of groups that were renamed the new names; those that ended keep theirs (ruling C15).
+
+    Called after every change of names of the tool's own groups, in the caller's transaction.
+    """
+    if not group_ids:
+        return
+    live = (Grouping.group_id.in_(group_ids), Grouping.ended_at.is_(None))
+    for row, name in db.session.execute(select(Grouping, Group.name).join(Group).where(*live)):
+        row.group_name = name
 
 
 def names_in_their_sets(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID, str]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
@@ -23,7 +22,6 @@ from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import UNGROUPED_SET_ID
 from lti_tool.models import (
-    Course,
     Group,
     GroupMembership,
     GroupSet,
@@ -36,6 +34,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
+from lti_tool.services.asked_rights import write_right
 from lti_tool.services.people import hold_roster
 from lti_tool.services.runs import require_edits
 
@@ -131,40 +130,28 @@ def _one(query: Select[GroupSet]) -> GroupSet:
     return row
 
 
-def get_editable_set(course_id: UUID, set_id: UUID, by: Collection[Editor] = (Editor.TOOL,)) -> GroupSet:
-    """Return a set of this course that is ours to change, or the LMS's when `by` has it too.
-
-    Raise NotFound or RuleViolation("set_not_editable").
-    """
+def get_editable_set(course_id: UUID, set_id: UUID) -> GroupSet:
+    """Return a set of this course that is ours to change; raise NotFound or RuleViolation("set_not_editable")."""
     row = get_set(course_id, set_id)
-    require_editable_set(connection_of(row), by, may_write=may_write(row))
+    require_editable_set(connection_of(row))
     return row
 
 
-def may_write(row: GroupSet) -> bool:
-    """Say whether the LMS is known to let us write a connected set; groups in no set make none there."""
-    return is_set_of_lms(row) and course_may_write(row.course_id)
+def get_set_to_edit(viewer: Viewer, set_id: UUID, by: Collection[Editor] = tuple(Editor)) -> GroupSet:
+    """Return a set that the viewer may change, ours or by their access the LMS's; raise as `get_editable_set`."""
+    row = get_set(viewer.course.id, set_id)
+    require_editable_set(connection_of(row), by, may_write=may_write(viewer, row))
+    return row
+
+
+def may_write(viewer: Viewer, row: GroupSet) -> bool:
+    """Say whether the LMS is known to let the viewer write a connected set; groups in no set make none there."""
+    return is_set_of_lms(row) and write_right(viewer).problem is None
 
 
 def is_set_of_lms(row: GroupSet) -> bool:
     """Say whether a set is one of the LMS: groups in no set are shown as one, but make none there."""
     return row.connection in LMS_CONNECTIONS and row.lms_group_set_id != UNGROUPED_SET_ID
-
-
-def course_may_write(course_id: UUID) -> bool:
-    """Say whether the LMS was asked for the right to write a course's groups, and gave it."""
-    return write_problem(course_id) is None
-
-
-def write_problem(course_id: UUID) -> str | None:
-    """Return why the groups of a course's LMS cannot be written (an error code), None when they can."""
-    query = select(Course.rights_asked_at, Course.write_problem).where(Course.id == course_id)
-    return problem_of(*db.session.execute(query).one())
-
-
-def problem_of(rights_asked_at: datetime | None, problem: str | None) -> str | None:
-    """Return why groups cannot be written; until a sync of groups asked for the right, nobody knows that they can."""
-    return problem if rights_asked_at else "rights_not_asked"
 
 
 def find_set(set_id: UUID) -> GroupSet:
@@ -203,25 +190,41 @@ def students_query(course_id: UUID) -> Select[RosterMember]:
     )
 
 
-def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None, by: Editor = Editor.TOOL) -> GroupSet:
-    """Lock a set that the tool edits (or the LMS: `by`) for the rest of the transaction and raise its revision.
+def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> GroupSet:
+    """Lock a set that the tool edits for the rest of the transaction and raise its revision.
 
     Raise NotFound, RuleViolation for a set that somebody else changes, Conflict("set_changed") when `revision` is
     given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
     Conflict("run_open") during a sync of groups.
     """
+    row = _lock(course_id, set_id)
+    require_editable_set(connection_of(row))
+    _require_present(row, revision)
+    return row
+
+
+def lock_connected_set(viewer: Viewer, set_id: UUID, revision: int | None = None) -> GroupSet:
+    """Lock a set that the LMS edits by the viewer's access; raise as `lock_set` does."""
+    row = _lock(viewer.course.id, set_id)
+    require_editable_set(connection_of(row), (Editor.LMS,), may_write=may_write(viewer, row))
+    _require_present(row, revision)
+    return row
+
+
+def _lock(course_id: UUID, set_id: UUID) -> GroupSet:
     hold_roster(course_id)
     this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
     # The update comes first: it takes the row's lock, so that two editors decide one after the other.
     raised = update(GroupSet).where(*this).values(revision=GroupSet.revision + 1)
     db.session.execute(raised.execution_options(synchronize_session=False))
     # A row that was read before the lock was there would show an older revision.
-    row = _one(select(GroupSet).where(*this).execution_options(populate_existing=True))
-    require_editable_set(connection_of(row), (by,), may_write=may_write(row))
+    return _one(select(GroupSet).where(*this).execution_options(populate_existing=True))
+
+
+def _require_present(row: GroupSet, revision: int | None) -> None:
     if revision is not None and row.revision != revision + 1:
         raise Conflict("set_changed")
-    require_edits(course_id, set_id)
-    return row
+    require_edits(row.course_id, row.id)
 
 
 def create_set(viewer: Viewer, name: str) -> Changes:

@@ -1,16 +1,17 @@
 """Groupings as the store has them: found and loaded, under the lock of their assignment where they are to change."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import (
     Assignment,
+    Group,
     Grouping,
     GroupingMembership,
     GroupMembership,
@@ -161,18 +162,18 @@ def committed_of(assignment_id: UUID, member_ids: Collection[UUID]) -> set[UUID]
 
 @dataclass(frozen=True)
 class OwnSeats:
-    """A student's part in an assignment: groups and groupings that they are in for good, invitations that wait."""
+    """A student's part in an assignment: groupings that they are in for good, by id their names, and invitations."""
 
-    group_ids: frozenset[UUID] = frozenset()
-    grouping_ids: frozenset[UUID] = frozenset()
+    groupings: Mapping[UUID, str] = field(default_factory=dict)
     invitations: int = 0
 
 
 def own_seats(member_id: UUID) -> dict[UUID, OwnSeats]:
     """Return a student's part in each assignment that they have one in."""
     rows = db.session.execute(
-        select(Grouping.assignment_id, Grouping.id, Grouping.group_id, GroupingMembership.status)
+        select(Grouping.assignment_id, Grouping.id, present_name(), GroupingMembership.status)
         .join(GroupingMembership, GroupingMembership.grouping_id == Grouping.id)
+        .outerjoin(Group, Group.id == Grouping.group_id)
         .where(
             GroupingMembership.member_id == member_id,
             GroupingMembership.ended_at.is_(None),
@@ -180,14 +181,18 @@ def own_seats(member_id: UUID) -> dict[UUID, OwnSeats]:
         )
     )
     found: dict[UUID, OwnSeats] = {}
-    for assignment_id, grouping_id, group_id, status in rows:
+    for assignment_id, grouping_id, name, status in rows:
         one = found.get(assignment_id, OwnSeats())
         found[assignment_id] = OwnSeats(
-            one.group_ids | ({group_id} if status in COMMITTED and group_id else set()),
-            one.grouping_ids | ({grouping_id} if status in COMMITTED else set()),
+            {**one.groupings, **({grouping_id: name} if status in COMMITTED else {})},
             one.invitations + (status == Status.PENDING),
         )
     return found
+
+
+def present_name() -> ColumnElement[str]:
+    """Return a grouping's name in a query that joins its group if there is one: the group's, else as it was last."""
+    return func.coalesce(Group.name, Grouping.group_name)
 
 
 def sections_of(member_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:

@@ -25,7 +25,7 @@ from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Ros
 from lti_tool.services import heirs, history, local_groups
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import read_formed, require_not_formed
-from lti_tool.services.group_names import follow_members, free_edited_name
+from lti_tool.services.group_names import carry_names, follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
 from lti_tool.services.undo import What, undoable
@@ -170,6 +170,7 @@ def edit_group(
         history.note(viewer.course.id, viewer.access_id, "group_edited", change, group_id, group_id=group_id)
         group.name_generated = group.name_generated and new == group.name
         group.name, group.description = new, clean_text(description)
+        carry_names([group_id])
     return Changes(groups=frozenset({group_id}), count=1)
 
 

@@ -122,7 +122,7 @@ def require_entry(held: HeldGroup, member: RosterMember) -> None:
         raise RuleViolation("no_doors")
     if held.row.privacy == "closed":
         raise RuleViolation("group_closed")
-    require_room(len(held.roles), held.row.max_members)
+    require_room(len(held.roles.keys() - {member.id}), held.row.max_members)
     if held.groupings:
         _require_groupings(held, member)
     else:
@@ -144,8 +144,29 @@ def open_groupings(held: HeldGroup) -> list[Held]:
     return found
 
 
+def is_in(held: HeldGroup, member_id: UUID) -> bool:
+    """Say whether somebody is in a group and in every grouping of it that students may still change.
+
+    Who is in it by one assignment alone may come into the others.
+    """
+    if member_id not in held.roles or not held.groupings:
+        return member_id in held.roles
+    try:
+        return not _to_enter(held, member_id)
+    except RuleViolation:  # nothing is open
+        return True
+
+
+def _to_enter(held: HeldGroup, member_id: UUID) -> list[Held]:
+    """Return the open groupings that somebody is not in for good; raise as `open_groupings` does."""
+    return [one for one in open_groupings(held) if member_id not in one.state.committed]
+
+
 def _require_groupings(held: HeldGroup, member: RosterMember) -> None:
-    for one in open_groupings(held):
+    lacking = _to_enter(held, member.id)
+    if not lacking:  # and has left the group for another one
+        raise RuleViolation("already_grouped")
+    for one in lacking:
         sections = sections_of([member.id, *(seat_.member_id for seat_ in one.state.seats)])
         committed = member.id in committed_of(one.assignment.id, [member.id])
         rules_.require_entry(one.rules, now(), one.state, member.id, committed=committed, sections=sections)
@@ -179,7 +200,7 @@ def enter(held: HeldGroup, member: RosterMember) -> None:
     """Put a student who may come in into the group, as a plain member, and into its open groupings; tell the others."""
     viewer, group_id = held.viewer, held.row.id
     if held.groupings:
-        first, *others = open_groupings(held)
+        first, *others = _to_enter(held, member.id)
         formation.come_in(viewer, first, member.id, member.name)
         for one in others:
             seat(viewer, one.row, member.id, rules_.status_on_entry(one.state))

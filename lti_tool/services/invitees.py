@@ -1,14 +1,15 @@
 """Finds the classmates whom a student means: chosen from a list, or typed as e-mails, names and student numbers."""
 
 from collections.abc import Collection, Mapping, Sequence
+from unicodedata import normalize
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.formation import typed_invitees
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.typed_people import typed_invitees
 from lti_tool.models import RosterMember, db
 from lti_tool.services.group_sets import students_query
 from lti_tool.services.groupings import committed_of, sections_of
@@ -17,15 +18,14 @@ from lti_tool.services.groupings import committed_of, sections_of
 def find(course_id: UUID, member_ids: Collection[UUID], typed: str) -> tuple[list[RosterMember], list[tuple[str, str]]]:
     """Return whom the ids and the typed words mean, each once, and what was not found with its reason.
 
-    E-mails and names are compared without case, student numbers as they are; a name that several classmates bear
-    means nobody ("invite_ambiguous"). Only students of the course are found, and only by their whole word.
+    E-mails, names and student numbers are compared without case; a name that several classmates bear means nobody
+    ("invite_ambiguous"). Only students of the course are found, and only by their whole word.
     """
     chosen = _students(course_id, RosterMember.id.in_(member_ids)) if member_ids else []
     found = {member.id: member for member in chosen}
     refused = [("", "invite_unknown")] * (len(set(member_ids)) - len(found))
-    words = typed_invitees(typed)
-    known = _typed(course_id, words)
-    for word in words:
+    known = by_word(course_id) if typed.strip() else {}
+    for word in typed_invitees(typed, lambda word: folded(word) in known):
         try:
             member = meant_by(known, word)
             found[member.id] = member
@@ -36,7 +36,7 @@ def find(course_id: UUID, member_ids: Collection[UUID], typed: str) -> tuple[lis
 
 def meant_by(known: Mapping[str, Sequence[RosterMember]], word: str) -> RosterMember:
     """Return whom a word means; raise RuleViolation with the `word` for nobody ("invite_unknown") and for several."""
-    people = known.get(word.casefold(), ())
+    people = known.get(folded(word), ())
     if len(people) == 1:
         return people[0]
     if people:
@@ -56,30 +56,16 @@ def list_free_classmates(course_id: UUID, assignment_id: UUID, me: UUID, *, same
     return [member for member in free if sections[me] & sections[member.id]]
 
 
+def folded(word: str) -> str:
+    """Return a word as it is compared: without case, each letter in one form, blanks single."""
+    return " ".join(normalize("NFC", word).casefold().split())
+
+
 def by_word(course_id: UUID) -> dict[str, list[RosterMember]]:
-    """Return the students of a course by everything that may mean them, as `find` compares it; in one query."""
-    return _by_word(_students(course_id))
-
-
-def _typed(course_id: UUID, words: Sequence[str]) -> dict[str, list[RosterMember]]:
-    folded = [word.casefold() for word in words]
-    if not folded:
-        return {}
-    people = _students(
-        course_id,
-        or_(
-            func.lower(RosterMember.email).in_(folded),
-            func.lower(RosterMember.name).in_(folded),
-            func.lower(RosterMember.student_number).in_(folded),
-        ),
-    )
-    return _by_word(people)
-
-
-def _by_word(people: Sequence[RosterMember]) -> dict[str, list[RosterMember]]:
+    """Return the students of a course by everything that may mean them, as `folded` makes it; in one query."""
     found: dict[str, list[RosterMember]] = {}
-    for member in people:
-        for word in {text.casefold() for text in (member.email, member.name, member.student_number) if text}:
+    for member in _students(course_id):
+        for word in {folded(text) for text in (member.email, member.name, member.student_number) if text}:
             found.setdefault(word, []).append(member)
     return {word: _prefer_active(members) for word, members in found.items()}
 

@@ -20,6 +20,7 @@ from lti_tool.services import history, runs
 
 KEPT = frozenset({"id", "course_id", "created_at"})  # of a member whom staff added before their first launch
 ROSTER_WINDOW = timedelta(hours=1)
+ROSTER_PAUSE = timedelta(minutes=1)  # after a refresh that failed, so that a class at the door does not repeat it
 LAUNCHED_TO = timedelta(minutes=10)  # how exactly the time of somebody's last launch is kept
 
 # Everything that a launch can change, in one read; built once, because a launch is the tool's most frequent request.
@@ -326,7 +327,7 @@ def _wants_refresh(known: Row[Any]) -> bool:
 
 
 def _refresh(known: Row[Any]) -> UUID | None:
-    """Queue a refresh of the roster when one is due; None when it is not, or when one is queued already."""
-    if not _wants_refresh(known):
+    """Queue a refresh of the roster when one is due; None when it is not, is queued already, or failed just now."""
+    if not _wants_refresh(known) or runs.failed_since(known.course_id, "roster", now() - ROSTER_PAUSE):
         return None
     return runs.queue_unless_open(known.course_id, "roster", requested_by=known.access_id)

@@ -21,7 +21,9 @@ from lti_tool.models import (
     RosterMember,
     db,
 )
-from lti_tool.services.group_sets import SetSummary, is_set_of_lms, list_sets, write_problem
+from lti_tool.services.access import Viewer
+from lti_tool.services.asked_rights import write_right
+from lti_tool.services.group_sets import SetSummary, is_set_of_lms, list_sets
 from lti_tool.services.lms_changes import ENDED, OPEN, ChangeView, list_latest, list_open
 from lti_tool.services.mirror import SENT
 from lti_tool.services.runs import RunView, find_open_run
@@ -79,7 +81,8 @@ def read_ledger(course_id: UUID) -> Ledger:
 class PushPreview:
     """What a push of all memberships would be about: published sets, and sets of the LMS that may be written.
 
-    `locked`: why those of the LMS are left out (an error code); None when they are not.
+    `locked`: why those of the LMS are left out (an error code), with them the published ones where nothing at all can
+    be written; None when they are not.
     """
 
     mirrors: Sequence[Mirror]
@@ -92,11 +95,14 @@ class PushPreview:
         return not self.mirrors and not self.sets
 
 
-def read_push(course_id: UUID) -> PushPreview:
-    """Return what a push of all memberships of a course would be about, in a fixed number of queries."""
-    locked = write_problem(course_id)
-    of_lms = [s for s in list_sets(course_id) if is_set_of_lms(s.row)]
-    return PushPreview(list_mirrors(course_id), [] if locked else of_lms, locked if of_lms else None)
+def read_push(viewer: Viewer) -> PushPreview:
+    """Return what a push of all memberships by this viewer would be about, in a fixed number of queries."""
+    right = write_right(viewer)
+    of_lms = [s for s in list_sets(viewer.course.id) if is_set_of_lms(s.row)]
+    mirrors = list_mirrors(viewer.course.id)
+    if right.refused:
+        return PushPreview([], [], right.refused if mirrors or of_lms else None)
+    return PushPreview(mirrors, [] if right.problem else of_lms, right.problem if of_lms else None)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from lti_tool.domain.gateway import RemoteGroup, RemoteGroups
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Course, Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
+from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
 from lti_tool.services.removal import drop_set
 
@@ -106,7 +107,7 @@ def _store_groups(course_id: UUID, set_id: UUID, answered: Sequence[RemoteGroup]
     new = [remote for remote in answered if remote.lms_group_id not in rows]
     if new:
         made = [_new_row(course_id, remote) for remote in new]
-        db.session.execute(insert(Group), made)
+        insert_groups(made)
         rows |= {str(g.lms_group_id): g for g in db.session.scalars(select(Group).where(*of_course))}
     for remote in answered:
         row = rows[remote.lms_group_id]

@@ -18,6 +18,7 @@ from lti_tool.services import gateways, history, runs, strangers
 from lti_tool.services.lms_answers import Answer, names_of, store_answer
 from lti_tool.services.lms_sending import Sending, look_again, not_placed, prepare, send
 from lti_tool.services.lms_undo_steps import note_arrival, see_earlier
+from lti_tool.services.rights import heed_arrival, heed_refusal
 from lti_tool.services.tool import Tool
 
 WAITING, SENDING, SENT, REFUSED, DISCARDED = "waiting", "sending", "sent", "refused", "discarded"
@@ -83,10 +84,13 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
     except LmsError as error:
         seen = look_again(gateway, sending, error) if gateway and sending and not error.retryable else None
         _store_failure(course_id, change_id, intent, error, seen)
+        heed_refusal(gateway, course_id, error)
         raise
     except Exception as error:
         _store_failure(course_id, change_id, intent, error, None)
         raise
+    else:
+        heed_arrival(gateway, course_id)
     finally:
         report.calls += gateway.calls if gateway else 0
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import Origin
 from lti_tool.models import Group, GroupSetEntry, db
+from lti_tool.services.group_codes import with_own_codes
 
 
 def store_group(course_id: UUID, set_id: UUID, name: str, *, generated: bool = False) -> Group:
@@ -18,6 +19,12 @@ def store_group(course_id: UUID, set_id: UUID, name: str, *, generated: bool = F
 
 def store_groups(course_id: UUID, set_id: UUID, named: Sequence[tuple[str, bool]]) -> list[Group]:
     """Store local groups at the end of a set, each by its name and whether that follows its people (was generated)."""
+    groups = with_own_codes(lambda: _add(course_id, named))
+    append_groups(set_id, [group.id for group in groups])
+    return groups
+
+
+def _add(course_id: UUID, named: Sequence[tuple[str, bool]]) -> list[Group]:
     groups = [
         Group(
             id=uuid4(),
@@ -31,8 +38,6 @@ def store_groups(course_id: UUID, set_id: UUID, named: Sequence[tuple[str, bool]
         for name, generated in named
     ]
     db.session.add_all(groups)
-    db.session.flush()
-    append_groups(set_id, [group.id for group in groups])
     return groups
 
 

@@ -7,20 +7,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, tuple_
 
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.groups import Origin, clean_name, clean_text, require_editable_group
 from lti_tool.domain.naming import first_free_name, generated_name, normalize_group_name
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Assignment, Group, Grouping, GroupMembership, GroupSetEntry, RosterMember, db, transaction
+from lti_tool.services import heirs, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_fillable
+from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import get_set, read_groups
-from lti_tool.services.grouping_news import note_act
+from lti_tool.services.grouping_news import note_act, told_about
 from lti_tool.services.groupings import committed_of
 from lti_tool.services.local_groups import store_groups
-from lti_tool.services.seats import add_groupings
+from lti_tool.services.seats import add_groupings, unseated
 from lti_tool.services.staff_groupings import Done, changes_of, free_students, lock_for_staff, seat_by_staff
 
 
@@ -50,6 +52,7 @@ class _Known:
     used: set[UUID]  # groups that have a live grouping on the assignment
     taken: set[UUID]  # students in one for good
     elsewhere: dict[UUID, Group]  # students in a group of the set that no assignment formed
+    peopled: set[UUID]  # groups that have people without a seat
     set_name: str
     new: set[str] = field(default_factory=set)
 
@@ -58,7 +61,7 @@ def create_grouping(viewer: Viewer, assignment_id: UUID, name: str, member_ids: 
     """Make a grouping of these students, the first as its inviter; a group of that name in the set is used again.
 
     Without a name it is named after them. Raise RuleViolation for who is grouped already or not active, for a name that
-    is wrong, and for neither name nor people (FORM-8, FORM-10).
+    is wrong, for neither name nor people, and for a group with people of whom none is chosen (FORM-8, FORM-10).
     """
     with transaction():
         assignment = lock_for_staff(viewer, assignment_id)
@@ -90,7 +93,29 @@ def make_groupings(viewer: Viewer, assignment: Assignment, wanted: Sequence[Want
     for row, group in zip(rows, groups, strict=True):
         note_act(viewer, row, "grouping_made", group.name)
     teams = [(row, one.people) for row, (one, _) in zip(rows, passed, strict=True)]
-    return Made(rows, refused, seat_by_staff(viewer, assignment, teams) if teams else False)
+    over_full = seat_by_staff(viewer, assignment, teams) if teams else False
+    used_again = {row.group_id: row for row, (_, group) in zip(rows, passed, strict=True) if isinstance(group, Group)}
+    _take_out_unseated(viewer, assignment, used_again)
+    return Made(rows, refused, over_full)
+
+
+def _take_out_unseated(viewer: Viewer, assignment: Assignment, rows: Mapping[UUID | None, Grouping]) -> None:
+    """Take those out of groups that are used again (`rows`: by group, the grouping) who have no seat in any grouping.
+
+    A group would else hold people who work with nobody there. Whom another assignment holds in it stays.
+    """
+    left = unseated([group_id for group_id in rows if group_id])
+    if not left:
+        return
+    pairs = [(group_id, member_id) for group_id, member_id, _ in left]
+    of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
+    heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_(pairs))
+    told = []
+    for group_id, member_id, name in left:
+        note_act(viewer, rows[group_id], "removed_by_staff", name, member_id)
+        told.append(told_about(assignment, rows[group_id], [member_id], person=viewer.name))
+    follow_members(viewer, {group_id for group_id, _, _ in left})
+    notices.tell_each(assignment.course_id, told, "removed")
 
 
 def _read_known(assignment: Assignment, member_ids: Collection[UUID]) -> _Known:
@@ -110,6 +135,7 @@ def _read_known(assignment: Assignment, member_ids: Collection[UUID]) -> _Known:
         used={group_id for group_id in db.session.scalars(live) if group_id},
         taken=committed_of(assignment.id, member_ids),
         elsewhere={member_id: group for member_id, group in inside},  # noqa: C416 - typed rows on SQLAlchemy 2.0 too
+        peopled={group_id for group_id, _, _ in unseated([group.id for group in groups])},
         set_name=get_set(assignment.course_id, assignment.group_set_id).name,
     )
 
@@ -149,4 +175,6 @@ def _group_for(known: _Known, wanted: Wanted) -> Group | tuple[str, bool]:
     require_editable_group(Origin(found.origin))
     if found.id in known.used:
         raise RuleViolation("group_used", name=found.name)
+    if found.id in known.peopled and not wanted.people:  # who of them works together is for the staff to say
+        raise RuleViolation("group_has_people", name=found.name)
     return found

@@ -2,12 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete
-
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused, NotFound, RuleViolation
 from lti_tool.lms import canvas_oauth
-from lti_tool.models import LmsGrant, OauthClient, Registration, db, release, transaction
+from lti_tool.models import OauthClient, Registration, db, release, transaction
 from lti_tool.services.sealing import UnsealError, seal, unseal
 from lti_tool.services.tool import Tool
 from lti_tool.settings import Settings
@@ -38,19 +36,6 @@ def set_oauth_client(
         row.secret_ciphertext = seal(settings, secret.strip())
         row.set_at, row.set_by = now(), set_by
         session.add(row)
-
-
-def remove_oauth_client(registration_id: UUID) -> None:
-    """Forget the key, and what people lent by it, which is of no use without; raise NotFound("oauth_client_not_found").
-
-    Canvas ends what was lent when the key is deleted or switched off there.
-    """
-    with transaction() as session:
-        row = session.get(OauthClient, registration_id)
-        if row is None:
-            raise NotFound("oauth_client_not_found")
-        session.delete(row)
-        session.execute(delete(LmsGrant).where(LmsGrant.registration_id == registration_id))
 
 
 def find_client_id(registration_id: UUID) -> str | None:

@@ -17,7 +17,7 @@ from lti_tool.models import Group, GroupMembership, db, transaction
 from lti_tool.services import history, staff_groupings
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_access import GroupAccess
-from lti_tool.services.group_names import free_edited_name
+from lti_tool.services.group_names import carry_names, free_edited_name
 from lti_tool.services.group_sets import get_set, lock_set, read_groups
 from lti_tool.services.groupings import lock_sets
 from lti_tool.services.held_groups import (
@@ -100,6 +100,7 @@ def edit_own_group(viewer: Viewer, group_id: UUID, name: str, description: str, 
         change = row.name if new == row.name else f"{row.name} → {new}"
         note(held, "group_edited", change, viewer.actor.member_id)
         row.name, row.description = new, clean_text(description)
+        carry_names([row.id])
         if doors is not None:
             held.access.require(GroupPermission.TOGGLE_CODE)
             if row.is_invite_active != doors.is_invite_active:

@@ -24,6 +24,7 @@ from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, re
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
+from lti_tool.services.ledger_page import read_push
 from lti_tool.services.mirror import (
     SENT,
     WAITING,
@@ -39,8 +40,8 @@ from lti_tool.services.mirror import (
     require_mirrorable,
 )
 from lti_tool.services.push import run_push
-from lti_tool.services.push_all import writable_sets
 from lti_tool.services.removal import delete_set, require_none_formed
+from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import take_turn
 
@@ -175,8 +176,12 @@ def _leave_to_worker(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
 
 
 def request_push(tool: Tool, viewer: Viewer) -> UUID:
-    """Queue a push of all group memberships of the course and return the run."""
-    if not published_set_ids(viewer.course.id) and not writable_sets(viewer.course.id):
+    """Queue a push of all group memberships of the course and return the run.
+
+    Raise RuleViolation("nothing_published") when there is nothing to push: no published set, and
+    none of the LMS that the viewer's access can write.
+    """
+    if not published_set_ids(viewer.course.id) and read_push(viewer).is_empty:
         raise RuleViolation("nothing_published")
     run_id = runs.queue(viewer.course.id, "push_all", requested_by=viewer.access_id)
     tool.ring(run_id)
@@ -255,8 +260,13 @@ def _delete_in_lms(tool: Tool, course_id: UUID, set_id: UUID, report: Report) ->
     lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
     gateway = gateways.open_gateway(tool, course_id)
     release()
-    gateway.delete_group_set(lms_set_id, lms_group_ids)
-    report.calls = gateway.calls
+    try:
+        gateway.delete_group_set(lms_set_id, lms_group_ids)
+    except LmsError as error:
+        heed_refusal(gateway, course_id, error)
+        raise
+    finally:
+        report.calls = gateway.calls
 
 
 def _stop(viewer: Viewer, set_id: UUID) -> Changes:

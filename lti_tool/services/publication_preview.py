@@ -10,6 +10,8 @@ from lti_tool.domain.groups import set_is_editable
 from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, db, release
 from lti_tool.services import gateways, runs
+from lti_tool.services.access import Viewer
+from lti_tool.services.asked_rights import write_right
 from lti_tool.services.group_sets import connection_of, get_set, read_groups
 from lti_tool.services.mirror import find_publication, foreign_groups, people_in_several, read_wanted
 from lti_tool.services.tool import Tool
@@ -23,7 +25,8 @@ class PublicationPreview:
 
     `without_account`: (group, person) whom the LMS cannot place; `in_several` and `foreign` are people and groups
     that no mirror can show, `refused` names that the LMS does not take. `silence` is why the LMS could not be asked
-    for `clashes`, as the code and the facts of an error.
+    for `clashes`, as the code and the facts of an error, `locked` why the viewer's access
+    is known not to write there.
     """
 
     row: GroupSet
@@ -36,20 +39,24 @@ class PublicationPreview:
     clashes: NameClashes = field(default_factory=NameClashes)
     silence: tuple[str, Mapping[str, str]] | None = None
     again: bool = False
+    locked: str | None = None
 
     @property
     def possible(self) -> bool:
         """Say whether publishing may be offered."""
-        return bool(self.groups) and not (self.in_several or self.foreign or self.refused or self.clashes)
+        return bool(self.groups) and not (
+            self.locked or self.in_several or self.foreign or self.refused or self.clashes
+        )
 
 
-def preview_publication(tool: Tool, course_id: UUID, set_id: UUID, access_id: UUID | None = None) -> PublicationPreview:
+def preview_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationPreview:
     """Tell what publishing a set would do, and ask the LMS which names are in use there (≤ 2 calls).
 
-    `access_id`: who looks, by whose right it is asked.
+    It is asked by the right of who looks, who may be known not to have the right to publish.
 
     Raise NotFound, RuleViolation("set_not_publishable" | "set_is_published"). An LMS that does not answer is no error.
     """
+    course_id = viewer.course.id
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
         raise RuleViolation("set_not_publishable")
@@ -62,7 +69,7 @@ def preview_publication(tool: Tool, course_id: UUID, set_id: UUID, access_id: UU
     groups = read_groups(set_id)
     names = [group.name for group in groups]
     family = db.session.get_one(Course, course_id).registration.family
-    clashes, silence = (NameClashes(), None) if in_doubt else _ask(tool, course_id, access_id, row.name, names)
+    clashes, silence = (NameClashes(), None) if in_doubt else _ask(tool, viewer, row.name, names)
     return PublicationPreview(
         row=get_set(course_id, set_id),
         groups=len(groups),
@@ -73,15 +80,16 @@ def preview_publication(tool: Tool, course_id: UUID, set_id: UUID, access_id: UU
         refused=refused_names(family, wanted.set_name, names),
         clashes=clashes,
         silence=silence,
+        locked=write_right(viewer).refused,
         again=publication is not None,
     )
 
 
 def _ask(
-    tool: Tool, course_id: UUID, access_id: UUID | None, set_name: str, group_names: Sequence[str]
+    tool: Tool, viewer: Viewer, set_name: str, group_names: Sequence[str]
 ) -> tuple[NameClashes, tuple[str, Mapping[str, str]] | None]:
     try:
-        gateway = gateways.open_writable(tool, course_id, access_id=access_id)
+        gateway = gateways.open_writable(tool, viewer.course.id, access_id=viewer.access_id)
         release()
         return gateway.find_clashes(set_name, group_names), None
     except LmsError as error:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from lti_tool.domain.errors import LmsError
@@ -17,7 +16,7 @@ from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
-from lti_tool.services.roster import Merged, merge_roster
+from lti_tool.services.roster import Merged, merge_roster, read_known_people, read_listed_people
 from lti_tool.services.tool import Tool
 
 
@@ -29,6 +28,8 @@ class Wanted:
     groups: bool
 
 
+# While memberships are synced the name of each fifth group is told (seed 001).
+NAMED_EVERY = 5
 WANTED_BY_KIND: Mapping[str, Wanted] = {
     "roster": Wanted(roster=True, groups=False),
     "groups": Wanted(roster=False, groups=True),
@@ -43,9 +44,9 @@ def kind_of(wanted: Wanted) -> str:
 
 def run_pull(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
     """Do a claimed run of kind roster, groups or pull, and fill its report; `also` is told of the progress."""
-    run_id, course_id, wanted = run.id, run.course_id, WANTED_BY_KIND[run.kind]
+    run_id, course_id, wanted, accepted = run.id, run.course_id, WANTED_BY_KIND[run.kind], run.departures_accepted
     with runs.followed(run_id, report, also) as progress:
-        pull(tool, course_id, wanted, report, progress)
+        pull(tool, course_id, wanted, report, progress, departures_accepted=accepted)
 
 
 def run_preview(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
@@ -55,16 +56,22 @@ def run_preview(tool: Tool, run: SyncRun, report: Report, also: Progress = no_pr
         preview(tool, course_id, WANTED_BY_KIND["pull"], report, progress)
 
 
-def pull(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:
-    """Fetch the wanted halves to their end and store them; an error leaves the store as it was."""
-    remote = fetch(tool, course_id, wanted, report, progress, hear=partial(store_rights, tool))
+def pull(
+    tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress, *, departures_accepted: int = 0
+) -> None:
+    """Fetch the wanted halves to their end and store them; an error leaves the store as it was.
+
+    Raise LmsChanged("most_students_left") when most students are not active any more, and a person has not accepted
+    that so many go: a course that has ended keeps its groups.
+    """
+    remote = fetch(tool, course_id, wanted, report, progress, hear=store_rights)
     if remote.roster is not None:
         progress(Step.SAVING_ROSTER, 0, 0)
     if remote.groups is not None:
         _tell_saving(course_id, remote.groups, progress)
     with transaction():
         runs.require_own()
-        stored = _store(course_id, remote, report)
+        stored = _store(course_id, remote, report, departures_accepted)
         family = db.session.get_one(Course, course_id).registration.family
     if stored.people is not None:
         log_people(course_id, family, stored.people.plan, stored.people.added)
@@ -92,10 +99,13 @@ class _Stored:
     groups: PullPlan | None
 
 
-def _store(course_id: UUID, remote: RemoteCourse, report: Report) -> _Stored:
+def _store(course_id: UUID, remote: RemoteCourse, report: Report, departures_accepted: int | None = None) -> _Stored:
+    """Store what was fetched in the caller's transaction; without a number of departures however many leave."""
     people = plan = None
     if remote.roster is not None:
         people = merge_roster(course_id, remote.roster, report)
+        if departures_accepted is not None:
+            people.plan.require_accepted(departures_accepted)
     else:
         hold_roster(course_id)
     if remote.groups is not None:
@@ -120,8 +130,7 @@ def _tell_saving(course_id: UUID, groups: RemoteGroups, progress: Progress) -> N
     held = list(dict.fromkeys(group_id for group_set in sets for group_id in group_set.group_ids))
     names = {group.lms_group_id: group.name for group in groups.groups}
     progress(Step.SYNCING_MEMBERS, 0, 0, str(len(held)))
-    every = runs.PACED[Step.SYNCING_MEMBERS]
-    for index in range(every, len(held), every):
+    for index in range(NAMED_EVERY, len(held), NAMED_EVERY):
         progress(Step.SYNCING_MEMBERS, index + 1, len(held), names[held[index]])
 
 
@@ -138,11 +147,18 @@ def fetch(
         return RemoteCourse(roster=_fetch_by_nrps(tool, course, course.memberships_url, report, progress))
     gateway = gateways.open_gateway(tool, course_id)
     known_ids = read_known_ids(course_id) if wanted.groups else frozenset()
+    known_people = read_known_people(course_id)
     release()
     try:
         if wanted.groups:
             ask_rights(gateway, course_id, _needed(wanted), hear)
-        return gateway.pull(roster=wanted.roster, groups=wanted.groups, progress=progress, known_ids=known_ids)
+        return gateway.pull(
+            roster=wanted.roster,
+            groups=wanted.groups,
+            progress=progress,
+            known_ids=known_ids,
+            known_people=known_people,
+        )
     finally:
         report.calls = gateway.calls
 
@@ -154,9 +170,12 @@ def _needed(wanted: Wanted) -> tuple[Right, ...]:
 def _fetch_by_nrps(tool: Tool, course: Course, url: str, report: Report, progress: Progress) -> RemoteRoster:
     advantage = gateways.open_advantage(tool, course.registration)
     link_id, family, course_id = course.resource_link_id, course.registration.family, course.id
+    known = read_listed_people(course_id)
     release()
     try:
-        roster = advantage.fetch_roster(url, resource_link_id=link_id, family=family, progress=progress)
+        roster = advantage.fetch_roster(
+            url, resource_link_id=link_id, family=family, progress=progress, known_people=known
+        )
     finally:
         report.calls = advantage.calls
     return with_managers(roster, _ask_managers(tool, course_id, report))

@@ -25,6 +25,7 @@ from lti_tool.models import (
 )
 from lti_tool.services import strangers
 from lti_tool.services.assignment_sets import release_sets
+from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
 from lti_tool.services.removal import list_left_out
 
@@ -158,7 +159,7 @@ def _store_groups(course_id: UUID, plan: PullPlan) -> dict[str, UUID]:
         elif planned.renamed or planned.described:
             changed.append(row)
     if new:
-        db.session.execute(insert(Group), new)
+        insert_groups(new)
     if changed:
         db.session.execute(update(Group), changed)
     return ids

@@ -40,6 +40,7 @@ from lti_tool.services.mirror import (
     store_mirror,
 )
 from lti_tool.services.removal import list_left_out
+from lti_tool.services.rights import heed_arrival, heed_refusal
 from lti_tool.services.tool import Tool
 
 
@@ -105,18 +106,21 @@ def push_set(
     `replay`: groups of an earlier try that broke off may be there, although the LMS was read since.
     `asker` may have lost the right meanwhile: then nothing is sent, LmsRefused("asker_without_right") (ruling C33).
     """
+    gateway: LmsGateway | None = None
     try:
         if asker:
             gateways.require_asker(asker)
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
-        try:
-            _push(gateway, course_id, set_id, report, progress, was_tried=was_tried, replay=replay or was_tried)
-        finally:
-            report.calls += gateway.calls
+        _push(gateway, course_id, set_id, report, progress, was_tried=was_tried, replay=replay or was_tried)
     except LmsError as error:
         _store_failure(set_id, error)
+        heed_refusal(gateway, course_id, error)
         raise
+    else:
+        heed_arrival(gateway, course_id)
+    finally:
+        report.calls += gateway.calls if gateway else 0
 
 
 def _begin_try(set_id: UUID) -> bool:

@@ -14,10 +14,12 @@ from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, RosterMember, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
-from lti_tool.services.group_sets import may_write
+from lti_tool.services.asked_rights import right_of
+from lti_tool.services.group_sets import is_set_of_lms
 from lti_tool.services.lms_answers import Answer, read_known, store_answer
 from lti_tool.services.mirror import published_set_ids
 from lti_tool.services.push import preview_push, push_sets
+from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
 
 
@@ -33,11 +35,17 @@ def run_push_all(tool: Tool, run: SyncRun, report: Report, also: Progress = no_p
             raise error
 
 
-def writable_sets(course_id: UUID) -> list[GroupSet]:
-    """Return the sets of the LMS that may be written, in their order."""
+def writable_sets(tool: Tool, course_id: UUID) -> list[GroupSet]:
+    """Return the sets of the LMS that may be written with the access that is used here, in their order.
+
+    Raise as `gateways.open_gateway` when there is none.
+    """
     of_lms = (GroupSet.course_id == course_id, GroupSet.connection.in_(LMS_CONNECTIONS))
     rows = db.session.scalars(select(GroupSet).where(*of_lms).order_by(GroupSet.position)).all()
-    return [row for row in rows if may_write(row)]
+    sets = [row for row in rows if is_set_of_lms(row)]
+    if not sets or right_of(course_id, gateways.lender_of(tool, course_id)).problem:
+        return []
+    return sets
 
 
 def push_all_group_memberships(
@@ -49,7 +57,7 @@ def push_all_group_memberships(
     are only ours have no LMS id and are not pushed. The report tells of each group how it went; one that fails stops
     none of the others.
     """
-    sets = [(row.id, row.name, row.lms_group_set_id or "") for row in writable_sets(course_id)]
+    sets = [(row.id, row.name, row.lms_group_set_id or "") for row in writable_sets(tool, course_id)]
     if not sets:
         return None
     gateway = gateways.open_gateway(tool, course_id)
@@ -58,6 +66,8 @@ def push_all_group_memberships(
         for set_id, name, lms_set_id in sets:
             error = _SetPush(gateway, course_id, set_id, name, lms_set_id, report, progress).run()
             first_error = first_error or error
+        if first_error:
+            heed_refusal(gateway, course_id, first_error)
     finally:
         report.calls += gateway.calls
     return first_error
@@ -66,7 +76,7 @@ def push_all_group_memberships(
 def preview_push_all(tool: Tool, course_id: UUID) -> Report:
     """Report what a push of everything would send; sets of the LMS are read for it, nothing is sent."""
     report = preview_push(course_id)
-    sets = [(row.id, row.lms_group_set_id or "") for row in writable_sets(course_id)]
+    sets = [(row.id, row.lms_group_set_id or "") for row in writable_sets(tool, course_id)]
     if not sets:
         return report
     gateway = gateways.open_gateway(tool, course_id)

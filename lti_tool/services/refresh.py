@@ -20,6 +20,7 @@ from lti_tool.services.lms_answers import read_known
 from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups
 from lti_tool.services.pulled_groups import read_known_groups, read_known_sets, read_people, store_plan
+from lti_tool.services.rights import ask_once
 from lti_tool.services.tool import Tool
 
 
@@ -63,6 +64,7 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
     known = read_known(set_id)
     release()
     try:
+        ask_once(gateway, course_id)
         remote = _read(gateway, lms_set_id, known.empty_ids)
     finally:
         report.calls = gateway.calls

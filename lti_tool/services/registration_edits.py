@@ -7,14 +7,17 @@ from sqlalchemy import delete
 
 from lti_tool.domain.administration import Administrator, AdminPermission, administers
 from lti_tool.domain.errors import Forbidden, RuleViolation
+from lti_tool.domain.platform_hosts import read_hosts
 from lti_tool.lti.claims import clean
 from lti_tool.lti.platform import forget_registrations
 from lti_tool.models import LmsGrant, OauthClient, ServiceToken, db, transaction
-from lti_tool.services.registrations import get_registration, remove_registration, require_urls
+from lti_tool.services.registrations import get_registration, require_urls
+from lti_tool.services.revocation import read_lent, remove_registration, revoke_lent
+from lti_tool.services.tool import Tool
 
 # Whom the tool trusts and what it signs for whom; a platform must not name another one's endpoints as its own, for
 # the tool would fetch tokens of that one and send them here (lti.md 6.3, cross-tenant service token).
-TRUST = ("issuer", "client_id", "auth_login_url", "auth_token_url", "key_set_url", "token_audience")
+TRUST = ("issuer", "client_id", "auth_login_url", "auth_token_url", "key_set_url", "token_audience", "other_hosts")
 OWN = ("name", "lms_url")
 
 
@@ -23,12 +26,13 @@ def editable_fields(who: Administrator) -> tuple[str, ...]:
     return (*OWN, *TRUST) if administers(who, AdminPermission.MANAGE_ALL) else OWN
 
 
-def edit_registration(who: Administrator, registration_id: UUID, values: dict[str, str]) -> bool:
+def edit_registration(tool: Tool, who: Administrator, registration_id: UUID, values: dict[str, str]) -> bool:
     """Change a registration; what is empty becomes unknown. Say whether stored access was forgotten.
 
     A token goes only to the host that it was stored for: when the LMS's own address names another one, the service
-    token, the developer key and what people lent are forgotten. Raise NotFound, Forbidden
-    ("forbidden_all_registrations"), RuleViolation("name_required" | "issuer_required" | "url_invalid").
+    token, the developer key and what people lent are forgotten; the latter is ended there. Raise NotFound, Forbidden
+    ("forbidden_all_registrations"), RuleViolation("name_required" | "issuer_required" | "url_invalid") or as
+    `read_hosts`.
     """
     if not set(values) <= set(editable_fields(who)):
         raise Forbidden("forbidden_all_registrations")
@@ -40,13 +44,17 @@ def edit_registration(who: Administrator, registration_id: UUID, values: dict[st
     if not cleaned.get("issuer", "kept"):
         raise RuleViolation("issuer_required")
     require_urls(cleaned)
+    if "other_hosts" in cleaned:
+        cleaned["other_hosts"] = read_hosts(cleaned["other_hosts"])
     with transaction():
         registration = get_registration(registration_id)
         moved = _origin(registration.lms_url) != _origin(cleaned.get("lms_url", registration.lms_url))
+        lent = read_lent(tool, registration_id) if moved else ()  # while the host is the one at which it was lent
         for name, text in cleaned.items():
             setattr(registration, name, text or None)
         forgotten = moved and _forget_access(registration_id)
     forget_registrations()
+    revoke_lent(tool, lent)
     return forgotten
 
 
@@ -65,8 +73,8 @@ def _forget_access(registration_id: UUID) -> bool:
     return found
 
 
-def remove_named(registration_id: UUID, typed_name: str) -> None:
+def remove_named(tool: Tool, registration_id: UUID, typed_name: str) -> None:
     """Remove a registration whose name was typed; raise NotFound, RuleViolation("name_not_typed")."""
     if typed_name.strip() != get_registration(registration_id).name.strip():
         raise RuleViolation("name_not_typed")
-    remove_registration(registration_id)
+    remove_registration(tool, registration_id)

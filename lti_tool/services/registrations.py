@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.platform_hosts import CANVAS_CLOUD, SPEAKS_FOR, PlatformHosts, own_hosts, read_hosts
 from lti_tool.lti.claims import web_address
 from lti_tool.lti.once import insert_once
 from lti_tool.lti.platform import forget_registrations
@@ -15,19 +16,8 @@ from lti_tool.models import Deployment, Registration, db, transaction
 
 FAMILIES = ("canvas", "moodle", "other")
 URL_FIELDS = ("auth_login_url", "auth_token_url", "key_set_url", "lms_url")
-# Canvas signs in at hosts that serve no course: the API's own host has to be told.
-SHARED_CANVAS_HOSTS = (
-    "sso.canvaslms.com",
-    "sso.beta.canvaslms.com",
-    "sso.test.canvaslms.com",
-    "canvas.instructure.com",
-)
 # Where the LTI side of Canvas's cloud answers for every school, by the issuer.
-CLOUD_SIGN_IN = {
-    "https://canvas.instructure.com": "https://sso.canvaslms.com",
-    "https://canvas.beta.instructure.com": "https://sso.beta.canvaslms.com",
-    "https://canvas.test.instructure.com": "https://sso.test.canvaslms.com",
-}
+CLOUD_SIGN_IN = {f"https://{said}": f"https://{host}" for host, said in SPEAKS_FOR.items() if host in CANVAS_CLOUD}
 PATHS = {
     "canvas": {
         "auth_login_url": "/api/lti/authorize_redirect",
@@ -47,9 +37,9 @@ def add_registration(
 ) -> Registration:
     """Register a platform; what is not given follows from the family's usual addresses.
 
-    `fields`: client_id, auth_login_url, auth_token_url, key_set_url, token_audience, lms_url. Without a client id
-    the registration is pending. Raise RuleViolation("issuer_required" | "issuer_invalid" | "family_unknown" |
-    "url_invalid").
+    `fields`: client_id, auth_login_url, auth_token_url, key_set_url, token_audience, lms_url, other_hosts. Without a
+    client id the registration is pending. Raise RuleViolation("issuer_required" | "issuer_invalid" |
+    "family_unknown" | "url_invalid") or as `read_hosts`.
     """
     issuer = issuer.strip()
     if not issuer:
@@ -61,6 +51,8 @@ def add_registration(
     require_urls(fields)
     values = {**_usual(issuer, family, fields.get("lms_url")), **{k: v for k, v in fields.items() if v}}
     require_urls(values)
+    if "other_hosts" in values:
+        values["other_hosts"] = read_hosts(values["other_hosts"])
     registration = Registration(
         id=uuid4(),
         name=name or urlsplit(issuer).netloc or issuer,
@@ -80,7 +72,7 @@ def add_registration(
 def _usual(issuer: str, family: str, lms_url: str | None) -> dict[str, str]:
     """Return the usual addresses of a Canvas or Moodle; the issuer of Canvas's cloud tells no school's host."""
     base = (lms_url or issuer).rstrip("/")
-    if family not in PATHS or urlsplit(base).netloc in SHARED_CANVAS_HOSTS:
+    if family not in PATHS or urlsplit(base).netloc in CANVAS_CLOUD:
         return {}
     usual = {"lms_url": base, **{field: base + path for field, path in PATHS[family].items()}}
     if family == "canvas" and issuer in CLOUD_SIGN_IN:
@@ -115,12 +107,14 @@ def _deployment(registration_id: UUID, lms_deployment_id: str) -> Deployment:
 def update_registration(registration_id: UUID, **fields: str | None) -> Registration:
     """Change what is given (name, issuer, client_id, addresses).
 
-    Raise NotFound or RuleViolation("issuer_required" | "url_invalid").
+    Raise NotFound, RuleViolation("issuer_required" | "url_invalid") or as `read_hosts`.
     """
     values = {key: value for key, value in fields.items() if value is not None}
     if "issuer" in values and not values["issuer"].strip():
         raise RuleViolation("issuer_required")
     require_urls(values)
+    if "other_hosts" in values:
+        values["other_hosts"] = read_hosts(values["other_hosts"])
     with transaction() as session:
         registration = session.get(Registration, registration_id)
         if registration is None:
@@ -164,6 +158,16 @@ def get_registration(registration_id: UUID) -> Registration:
     if registration is None:
         raise NotFound("registration_not_found")
     return registration
+
+
+def hosts_of(registration: Registration) -> PlatformHosts:
+    """Return the hosts to which a token of the tool may go.
+
+    Its administrators may change the address of the LMS's API, which counts too: a platform could have named that host
+    as its issuer in the first place.
+    """
+    addresses = (registration.issuer, registration.auth_login_url, registration.auth_token_url, registration.lms_url)
+    return own_hosts(addresses, registration.key_set_url, registration.other_hosts)
 
 
 def remove_registration(registration_id: UUID) -> None:

@@ -1,19 +1,22 @@
-"""What the present access to a course's LMS allows: asked at every pull of groups, and kept for the pages."""
+"""Asks the LMS what an access to a course allows: when it is lent, at every pull of groups, and after a refusal."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from uuid import UUID
 
-from sqlalchemy import update
-
-from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsRefused
+from lti_tool.domain.errors import LmsError, LmsRefused
 from lti_tool.domain.gateway import Capabilities, LmsGateway, Precondition, Right
-from lti_tool.models import Course, db, release, transaction
+from lti_tool.models import Course, db, release
 from lti_tool.services import gateways, runs
+from lti_tool.services.asked_rights import NOT_ASKED, right_of, store_answer
+from lti_tool.services.pulled_groups import read_known_ids
+from lti_tool.services.roster import read_known_people
 from lti_tool.services.tool import Tool
 
 # The access may not even ask; whether it may read, reading itself tells.
 UNASKABLE = ("scope_missing", "function_missing")
+# What a refused change says of the access, and not of what was to be changed.
+WANT_OF_RIGHT = (*UNASKABLE, "right_missing", "token_rejected", "web_services_off", "course_not_open")
 Hear = Callable[[UUID, str | None], None]
 
 
@@ -36,26 +39,72 @@ def ask_rights(gateway: LmsGateway, course_id: UUID, needed: tuple[Right, ...], 
             raise LmsRefused(capabilities.missing.get(right, "right_missing"), call=right.replace("_", " "))
 
 
-def store_rights(tool: Tool, course_id: UUID, write_problem: str | None) -> None:
-    """Keep what the LMS said of writing groups: it is true of the access whether or not the pull succeeds.
+def store_rights(course_id: UUID, write_problem: str | None) -> None:
+    """Keep what the LMS said of writing groups with the access that the run at work here uses.
 
-    People lend accesses of different rights. One that lacks the right takes nothing from those who work with another
-    that has it: to whoever uses the lesser one the LMS says so at the change itself, which the page Changes shows.
+    It is true of that access whether or not the run succeeds, and of nobody else's.
     """
     run = runs.at_work()
-    lender = run.lender if run else None
-    course = db.session.get_one(Course, course_id)
-    has_other = course.rights_asked_at is not None and course.write_problem is None and course.rights_asked_of != lender
-    if write_problem and has_other and gateways.is_usable(tool, course, course.rights_asked_of):
-        release()
-        return
-    with transaction() as session:
-        told = {"write_problem": write_problem, "rights_asked_at": now(), "rights_asked_of": lender}
-        session.execute(update(Course).where(Course.id == course_id).values(**told))
+    store_answer(course_id, run.lender if run else None, write_problem)
 
 
 def keep_nothing(_course_id: UUID, _write_problem: str | None) -> None:
     """Hear what may be written and store nothing, for a preview."""
+
+
+def ask_once(gateway: LmsGateway, course_id: UUID) -> None:
+    """Ask what the access may that the run at work here uses, unless the LMS has said so already.
+
+    Raise as `ask_rights`.
+    """
+    run = runs.at_work()
+    known = right_of(course_id, run.lender if run else None)
+    release()
+    if known.problem == NOT_ASKED:
+        ask_rights(gateway, course_id, (), store_rights)
+
+
+def heed_refusal(gateway: LmsGateway | None, course_id: UUID, error: LmsError) -> None:
+    """Correct what is kept of an access when the LMS refused a change for want of a right.
+
+    A refusal may be about one group only, so the LMS is asked once more what the access may (1 or 2 calls); but not
+    where it would not say. Nothing is raised for what that brings.
+    """
+    if gateway is None or error.code not in WANT_OF_RIGHT:
+        return
+    if error.code in UNASKABLE:
+        store_rights(course_id, error.code)
+        return
+    release()
+    with suppress(LmsError):
+        ask_rights(gateway, course_id, (), store_rights)
+
+
+def heed_arrival(gateway: LmsGateway, course_id: UUID) -> None:
+    """Ask again what an access may that was known not to write, now that a change by it has arrived."""
+    run = runs.at_work()
+    refused = right_of(course_id, run.lender if run else None).refused
+    release()
+    if refused:
+        with suppress(LmsError):
+            ask_rights(gateway, course_id, (), store_rights)
+
+
+def ask_of_lender(tool: Tool, course_id: UUID, access_id: UUID) -> Capabilities:
+    """Ask what somebody's changes could do in a course, by the access that these would use, and keep the answer.
+
+    Raise LmsError when the LMS refuses or does not answer; a refusal is kept too.
+    """
+    gateway = gateways.open_gateway(tool, course_id, access_id=access_id)
+    lender = gateways.lender_of(tool, course_id, access_id)
+    release()
+    try:
+        found = gateway.capabilities()
+    except LmsRefused as error:
+        store_answer(course_id, lender, error.code)
+        raise
+    store_answer(course_id, lender, found.missing.get(Right.WRITE_GROUPS))
+    return found
 
 
 def read_capabilities(tool: Tool, course_id: UUID) -> Capabilities:
@@ -81,8 +130,9 @@ def read_preconditions(tool: Tool, course_id: UUID) -> tuple[Precondition, ...]:
         if error.code != "groups_unsupported":
             raise
         return ()
+    known_ids, known_people = read_known_ids(course_id), read_known_people(course_id)
     release()
-    return gateway.preconditions()
+    return gateway.preconditions(known_ids, known_people)
 
 
 def _advantage_only(course_id: UUID, code: str) -> Capabilities:

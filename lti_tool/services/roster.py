@@ -76,6 +76,27 @@ def count_people(course_id: UUID) -> tuple[int, int]:
     return row[0], row[1]
 
 
+def read_known_people(course_id: UUID) -> frozenset[str]:
+    """Return the LMS ids of those whom a pull would drop if the LMS did not list them."""
+    ids = select(RosterMember.lms_user_id).where(
+        RosterMember.course_id == course_id,
+        RosterMember.lms_user_id.is_not(None),
+        RosterMember.source == MemberSource.LMS,
+        RosterMember.status != MemberStatus.DROPPED,
+    )
+    return frozenset(str(lms_id) for lms_id in db.session.scalars(ids))
+
+
+def read_listed_people(course_id: UUID) -> frozenset[str]:
+    """Return the ids, of LTI or else of the LMS, of those whom a list of active people would drop by their absence."""
+    ids = select(func.coalesce(RosterMember.lti_user_id, RosterMember.lms_user_id)).where(
+        RosterMember.course_id == course_id,
+        RosterMember.source == MemberSource.LMS,
+        RosterMember.status == MemberStatus.ACTIVE,
+    )
+    return frozenset(lms_id for lms_id in db.session.scalars(ids) if lms_id)
+
+
 def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
     """Plan what a fetched roster changes; nothing is stored."""
     rows = db.session.scalars(
@@ -131,6 +152,8 @@ def fill_report(plan: MergePlan, report: Report) -> None:
     report.roster.updated = len(plan.update)
     report.roster.dropped = len(plan.drop)
     report.roster.conflicts = len(plan.conflicts)
+    if plan.is_exodus:
+        report.exodus = {"left": plan.students_lost, "students": plan.students}
     report.roster_conflicts = [
         {"person": conflict.person.name, "matched_by": conflict.matched_by, "members": list(conflict.member_names)}
         for conflict in plan.conflicts

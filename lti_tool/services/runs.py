@@ -6,46 +6,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
-from lti_tool.domain.work import Work, timed
+from lti_tool.domain.work import AtWork, Work, timed
 from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 
 log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
-# Steps whose names come faster than anybody reads them, and how many things lie between two names (seed 001). All
-# are told; stored are the count, the first and the last name, and of those between as many as there are heartbeats.
-PACED = {Step.SYNCING_MEMBERS: 5}
 # Longer than the longest single send, which tells nothing: two minutes of tries and one more answer to wait for.
 STALE_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
-
-
-@dataclass
-class AtWork:
-    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far.
-
-    `acted_as` is that person's name, `lender` their id; the tool's own access has an empty name and no id.
-    `attempt`: which of the run's workers this is; one that was taken for dead must not write any more.
-    """
-
-    requested_by: UUID | None
-    run_id: UUID | None = None
-    attempt: int = 0
-    acted_as: str | None = None
-    lender: UUID | None = None
 
 
 _at_work: ContextVar[AtWork | None] = ContextVar("run_at_work", default=None)
@@ -117,10 +99,19 @@ def queue_unless_open(
     return run.id
 
 
-def queue(course_id: UUID, kind: str, *, requested_by: UUID | None = None, group_set_id: UUID | None = None) -> UUID:
+def queue(
+    course_id: UUID,
+    kind: str,
+    *,
+    requested_by: UUID | None = None,
+    group_set_id: UUID | None = None,
+    departures_accepted: int = 0,
+) -> UUID:
     """Store a queued run; raise Conflict("run_open") when another one is at work on the course."""
-    with transaction():
+    with transaction() as session:
         run_id = queue_unless_open(course_id, kind, requested_by=requested_by, group_set_id=group_set_id)
+        if run_id and departures_accepted:
+            session.get_one(SyncRun, run_id).departures_accepted = departures_accepted
     if run_id is None:
         raise Conflict("run_open")
     return run_id
@@ -177,14 +168,14 @@ def followed(run_id: UUID, report: Report, also: Progress = no_progress) -> Iter
 
 def _heartbeat(run: AtWork, also: Progress) -> Progress:
     last = 0.0
-    last_told: tuple[Step, str | bool] | None = None
+    last_told: tuple[Step, str, int] | None = None
 
     def tell(step: Step, done: int, total: int, about: str = "") -> None:
         nonlocal last, last_told
         also(step, done, total, about)
-        said = (step, total > 0 if step in PACED else about)
-        ends = step in PACED and 0 < total < done + PACED[step]
-        if said == last_told and not ends and time.monotonic() - last < HEARTBEAT_SECONDS:
+        # A message with a name in it is stored each time; a mere count no oftener than anybody reads it.
+        said = (step, about, done if about else 0)
+        if said == last_told and time.monotonic() - last < HEARTBEAT_SECONDS:
             return
         last, last_told = time.monotonic(), said
         with transaction() as session:
@@ -304,6 +295,12 @@ def find_open_run(course_id: UUID) -> RunView | None:
         .where(SyncRun.course_id == course_id, SyncRun.state.in_(OPEN))
     ).first()
     return view_run(*row) if row else None
+
+
+def failed_since(course_id: UUID, kind: str, since: datetime) -> bool:
+    """Say whether a run of that kind on a course failed after a time."""
+    these = (SyncRun.course_id == course_id, SyncRun.kind == kind, SyncRun.state == "failed")
+    return bool(db.session.scalar(select(exists().where(*these, SyncRun.finished_at > since))))
 
 
 def view_run(run: SyncRun, name: str | None = None, set_name: str | None = None) -> RunView:

@@ -1,6 +1,6 @@
 """Seats in groupings: taken, left and ended, in step with who is in the groups; many cost as many queries as one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.formation import COMMITTED, Status
 from lti_tool.domain.groups import Origin
+from lti_tool.domain.roles import EnrollmentType
 from lti_tool.models import (
     Assignment,
     Group,
@@ -20,12 +21,14 @@ from lti_tool.models import (
     GroupMembership,
     GroupSet,
     GroupSetEntry,
+    RosterMember,
     db,
 )
 from lti_tool.services import heirs, history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.grouping_news import telling_if_invalid
+from lti_tool.services.invitations import refuse_others
 from lti_tool.services.memberships import append_members, raise_inviters
 from lti_tool.services.people import names_of
 
@@ -81,7 +84,8 @@ def seat_all(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> No
 
     Who is in for good is put into the group too, as its creator or as a member, and their other invitations to the
     assignment become refusals (FORM-43; ruling C9). Raise RuleViolation("already_grouped") when the database finds
-    somebody in another grouping, and "already_in_set" for who is in a group of the set that no assignment formed.
+    somebody in another grouping, and "already_in_set" for who is in a group of a set that the group is in too, which
+    no assignment formed.
     """
     committed = [place for place in places if place.status in COMMITTED]
     with telling_if_invalid(viewer.course.id, _loses_a_guest(assignment_id, places)):
@@ -91,9 +95,9 @@ def seat_all(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> No
         except IntegrityError:
             raise RuleViolation("already_grouped") from None
         if committed:
-            _refuse_others(assignment_id, [place.member_id for place in committed])
+            refuse_others(viewer, assignment_id, [place.member_id for place in committed])
     if committed:
-        _enter_groups(viewer, assignment_id, committed)
+        _enter_groups(viewer, committed)
 
 
 def _loses_a_guest(assignment_id: UUID, places: Sequence[Place]) -> ColumnElement[bool]:
@@ -134,22 +138,7 @@ def _write_seats(assignment_id: UUID, places: Sequence[Place]) -> None:
         db.session.execute(insert(GroupingMembership), new)
 
 
-def _refuse_others(assignment_id: UUID, member_ids: Collection[UUID]) -> None:
-    """Refuse the invitations of people who have a seat for good now."""
-    db.session.execute(
-        update(GroupingMembership)
-        .where(
-            GroupingMembership.assignment_id == assignment_id,
-            GroupingMembership.member_id.in_(member_ids),
-            GroupingMembership.ended_at.is_(None),
-            GroupingMembership.status == Status.PENDING,
-        )
-        .values(status=Status.REJECTED, changed_at=now())
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) -> None:
+def _enter_groups(viewer: Viewer, places: Sequence[Place]) -> None:
     """Put people into the groups of their groupings; who works alone is in the group of the roster anyhow."""
     pairs = {(one.row.group_id, one.member_id): one for one in places if one.row.group_id and not one.row.alone}
     if not pairs:
@@ -167,38 +156,52 @@ def _enter_groups(viewer: Viewer, assignment_id: UUID, places: Sequence[Place]) 
         (group_id, member_id) for group_id, member_id in pairs if group_id and (group_id, member_id) not in present
     ]
     if coming:
-        _leave_other_groups(viewer, assignment_id, [member_id for _, member_id in coming])
+        _leave_other_groups(viewer, {member_id: group_id for group_id, member_id in coming})
         append_members(coming)
     inviters = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
     raise_inviters([(group_id, member_id) for group_id, member_id in inviters if group_id])
 
 
-def _leave_other_groups(viewer: Viewer, assignment_id: UUID, member_ids: Collection[UUID]) -> None:
-    """Keep everybody in one group of the assignment's set (ruling C1).
+def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
+    """Keep everybody (`coming`: by member, the group) in one group of each set that holds the group (ruling C1).
 
-    A group of an earlier assignment is left, its grouping stays (FORM-7): that is written down, and a generated name
-    follows who is left. Any other group: RuleViolation("already_in_set").
+    A group of another assignment is left, its grouping stays (FORM-7): that is written down, a generated name follows
+    who is left, and a creator's role goes on (ruling C8). Any other group: RuleViolation("already_in_set").
     """
-    of_set = select(Assignment.group_set_id).where(Assignment.id == assignment_id).scalar_subquery()
+    holders = db.session.execute(
+        select(GroupSetEntry.group_id, GroupSetEntry.group_set_id).where(
+            GroupSetEntry.group_id.in_(set(coming.values()))
+        )
+    )
+    sets: dict[UUID, set[UUID]] = {}
+    for group_id, set_id in holders:
+        sets.setdefault(group_id, set()).add(set_id)
     formed = exists().where(Grouping.group_id == Group.id, Grouping.ended_at.is_(None))
     rows = db.session.execute(
-        select(Group.id, Group.name, GroupMembership.member_id, GroupSet.name, formed)
+        select(Group.id, Group.name, GroupMembership.member_id, GroupSet.id, GroupSet.name, formed)
         .join(GroupMembership, GroupMembership.group_id == Group.id)
         .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
         .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
-        .where(GroupSet.id == of_set, GroupMembership.member_id.in_(member_ids), Group.origin != Origin.SYSTEM)
-    ).all()
-    for _, name, _, other, _ in (row for row in rows if not row[4]):
-        raise RuleViolation("already_in_set", name=name, other=other)
-    if not rows:
+        .where(GroupSet.id.in_(set().union(*sets.values())), GroupMembership.member_id.in_(coming))
+        .where(Group.origin != Origin.SYSTEM)
+        .order_by(GroupSet.created_at, GroupSet.id)
+    )
+    left: dict[tuple[UUID, UUID], None] = {}
+    for group_id, name, member_id, set_id, other, is_formed in rows:
+        if set_id not in sets.get(coming[member_id], ()):
+            continue
+        if not is_formed:
+            raise RuleViolation("already_in_set", name=name, other=other)
+        left[group_id, member_id] = None
+    if not left:
         return
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
-    heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_([(row[0], row[2]) for row in rows]))
-    people = names_of([row[2] for row in rows])
-    for group_id, _, member_id, _, _ in rows:
+    heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_(left))
+    people = names_of([member_id for _, member_id in left])
+    for group_id, member_id in left:
         about = {"group_id": group_id, "member_id": member_id}
         history.note(viewer.course.id, viewer.access_id, "moved_on", people[member_id], group_id, **about)
-    follow_members(viewer, {row[0] for row in rows})
+    follow_members(viewer, {group_id for group_id, _ in left})
 
 
 def unseat(assignment: Assignment, row: Grouping, member_ids: Collection[UUID]) -> None:
@@ -217,6 +220,18 @@ def _end_seats(grouping_ids: Collection[UUID], *which: ColumnElement[bool]) -> N
     these = (GroupingMembership.grouping_id.in_(grouping_ids), GroupingMembership.ended_at.is_(None), *which)
     ended = update(GroupingMembership).where(*these).values(ended_at=now())
     db.session.execute(ended.execution_options(synchronize_session=False))
+
+
+def unseated(group_ids: Collection[UUID]) -> list[tuple[UUID, UUID, str]]:
+    """Return (group, member, name) of students in groups whom no live grouping of their group holds."""
+    rows = db.session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id, RosterMember.name)
+        .join(RosterMember, RosterMember.id == GroupMembership.member_id)
+        .where(GroupMembership.group_id.in_(group_ids), ~_held_elsewhere([]))
+        .where(RosterMember.enrollment_type == EnrollmentType.STUDENT)
+        .order_by(GroupMembership.position)
+    )
+    return [(group_id, member_id, name) for group_id, member_id, name in rows]
 
 
 def _held_elsewhere(besides: Collection[UUID]) -> Exists:

@@ -5,13 +5,11 @@ from typing import Protocol
 from uuid import UUID
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.groups import LMS_CONNECTIONS, Editor
+from lti_tool.domain.groups import LMS_CONNECTIONS
 from lti_tool.services import connected_groups, groups
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.groups import Draw
-
-EDITORS = (Editor.TOOL, Editor.LMS)
 
 
 class SetEdits(Protocol):

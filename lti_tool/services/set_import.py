@@ -28,6 +28,8 @@ from lti_tool.models import (
 from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
+from lti_tool.services.group_codes import insert_groups
+from lti_tool.services.group_names import carry_names
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
@@ -225,6 +227,7 @@ def _store(
     _add_groups(row.course_id, added)
     if renamed:
         db.session.execute(update(Group), [{"id": key, "name": group.name} for key, group in renamed])
+        carry_names([key for key, _ in renamed])
     _list_groups(row.id, [key for key, _ in groups])
     with passing_on(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_([key for key, _ in refilled])):
         replace_members({key: group.members for key, group in (*added, *refilled)})
@@ -240,7 +243,7 @@ def _store(
 def _add_groups(course_id: UUID, added: Sequence[tuple[UUID, ProposedGroup]]) -> None:
     fixed = {"course_id": course_id, "origin": Origin.LOCAL, "description": "", "created_at": now()}
     if added:
-        db.session.execute(insert(Group), [{"id": key, "name": group.name, **fixed} for key, group in added])
+        insert_groups([{"id": key, "name": group.name, **fixed} for key, group in added])
 
 
 def _list_groups(set_id: UUID, group_ids: Sequence[UUID]) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import ScalarSelect, and_, func, select
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor, Origin, editor_of, editor_of_group
 from lti_tool.models import (
-    Course,
     Group,
     GroupMembership,
     GroupSet,
@@ -22,8 +21,10 @@ from lti_tool.models import (
     SyncRun,
     db,
 )
+from lti_tool.services.access import Viewer
+from lti_tool.services.asked_rights import RIGHT_COLUMNS, WriteRight, view_right, with_write_right
 from lti_tool.services.formed_groups import Formed, formed_columns, read_formed, require_not_formed
-from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, problem_of, students_query
+from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
 from lti_tool.services.runs import OPEN, RunView, view_run, work_of
@@ -72,7 +73,8 @@ class ShownSet:
     or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
     be found again by an import of its export; `namesakes` the names that several people of the course have. `run` is
     what is at work on it, during which nobody may edit it; `last_change` can be taken back. `editor` is who changes
-    the set, None when nobody does here; for a set of the LMS `locked` is the code of the reason.
+    the set, None when nobody does here; for a set of the LMS `locked` is the code of the reason, and for one of ours
+    `unpublishable` why the viewer's access is known not to write it to the LMS.
     """
 
     row: GroupSet
@@ -92,6 +94,7 @@ class ShownSet:
     last_change: UndoView | None = None
     editor: Editor | None = None
     locked: str | None = None
+    unpublishable: str | None = None
 
     @property
     def blocks(self) -> int:
@@ -143,28 +146,29 @@ class MovePage:
     groups: Sequence[GroupLine]
 
 
-def read_shown_set(
-    course_id: UUID, set_id: UUID, first: int = 1, last: int = 1, *, everybody: bool = False
-) -> ShownSet:
-    """Return a set with the groups of these blocks, or of the nearest that exist; `everybody`: all who wait.
+def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, *, everybody: bool = False) -> ShownSet:
+    """Return a set as this viewer may see and change it, with the groups of these blocks, or of the nearest that exist.
+
+    `everybody`: all who wait.
 
     Raise NotFound.
     """
-    found = db.session.execute(
-        with_last_change(
-            select(GroupSet, Course, Publication, SyncRun, _without_email(set_id))
-            .join(Course, Course.id == GroupSet.course_id)
-            .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
-            .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
-            .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
-        )
-    ).one_or_none()
+    course_id = viewer.course.id
+    query = (
+        select(GroupSet, Publication, SyncRun, _without_email(set_id))
+        .select_from(GroupSet)
+        .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
+        .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
+        .where(GroupSet.id == set_id, GroupSet.course_id == course_id)
+    )
+    found = db.session.execute(with_write_right(with_last_change(query), viewer)).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, course, publication, run, without_email, *last_change = found
+    row, publication, run, without_email, *more = found
+    last_change, right = more[:-RIGHT_COLUMNS], view_right(viewer, more[-RIGHT_COLUMNS:])
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
-    locked = _lock_of(row, course)
+    locked = _lock_of(row, right)
     editor = editor_of(connection_of(row), may_write=locked is None)
     groups = read_lines(set_id, editor)
     blocks = _blocks(len(groups), block)
@@ -193,16 +197,17 @@ def read_shown_set(
         last_change=view_undo(last_change),
         editor=editor,
         locked=locked,
+        unpublishable=right.refused,
     )
 
 
-def _lock_of(row: GroupSet, course: Course) -> str | None:
+def _lock_of(row: GroupSet, right: WriteRight) -> str | None:
     """Return why a set of the LMS cannot be changed here (an error code), None for a set that can."""
     if row.connection not in LMS_CONNECTIONS:
         return None
     if not is_set_of_lms(row):
         return "groups_in_no_set"
-    return problem_of(course.rights_asked_at, course.write_problem)
+    return right.problem
 
 
 def read_namesakes(course_id: UUID) -> frozenset[str]:
@@ -235,26 +240,28 @@ def _editable(origin: str, editor: Editor | None, formed: Formed | None) -> bool
     return formed is None and editor is not None and editor_of_group(Origin(origin)) is editor
 
 
-def _editor(row: GroupSet) -> Editor | None:
-    return editor_of(connection_of(row), may_write=may_write(row))
+def _editor(viewer: Viewer, row: GroupSet) -> Editor | None:
+    return editor_of(connection_of(row), may_write=may_write(viewer, row))
 
 
-def read_group_page(course_id: UUID, set_id: UUID, group_id: UUID) -> GroupPage:
+def read_group_page(viewer: Viewer, set_id: UUID, group_id: UUID) -> GroupPage:
     """Return a group of a set and who could be added to it; raise NotFound."""
+    course_id = viewer.course.id
     row = get_set(course_id, set_id)
     group = get_group(set_id, group_id)
     members = read_members([group_id]).get(group_id, ())
     formed = read_formed(set_id).get(group_id)
-    card = GroupCard(group, members, editable=_editable(group.origin, _editor(row), formed), formed=formed)
+    card = GroupCard(group, members, editable=_editable(group.origin, _editor(viewer, row), formed), formed=formed)
     return GroupPage(row, card, _waiting(course_id, set_id, None)[0], read_namesakes(course_id))
 
 
-def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
+def read_move(viewer: Viewer, set_id: UUID, member_id: UUID) -> MovePage:
     """Return a person of a set and where the person may go: to groups that may be changed, without the person's own.
 
     Raise NotFound, also for a person who is in no group of the set and may be in none, and Conflict for one in a group
     that works on an assignment.
     """
+    course_id = viewer.course.id
     row = get_set(course_id, set_id)
     member = db.session.scalar(
         select(RosterMember).where(RosterMember.id == member_id, RosterMember.course_id == course_id)
@@ -269,7 +276,7 @@ def read_move(course_id: UUID, set_id: UUID, member_id: UUID) -> MovePage:
     if member is None or not (present or _may_be_placed(course_id, member_id)):
         raise NotFound("member_not_found")
     require_not_formed(present)
-    groups = [group for group in read_lines(set_id, _editor(row)) if group.editable and group.id not in present]
+    groups = [group for group in read_lines(set_id, _editor(viewer, row)) if group.editable and group.id not in present]
     return MovePage(row, member, groups)
 
 

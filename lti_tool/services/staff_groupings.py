@@ -149,12 +149,12 @@ def seat_by_staff(
         over_full = over_full or rules_.is_over_full(rules_of(assignment), state)
     if places:
         seat_all(viewer, assignment.id, places)
+    follow_members(viewer, {row.group_id for row, _ in teams if row.group_id})
     told = []
     for row, people in teams:
         for member in people:
             note_act(viewer, row, "added_by_staff", member.name, member.id)
         told.append(told_about(assignment, row, [member.id for member in people], person=viewer.name))
-    follow_members(viewer, {row.group_id for row, _ in teams if row.group_id})
     notices.tell_each(assignment.course_id, told, "joined_by_staff")
     return over_full
 

@@ -1,5 +1,6 @@
 """Keeps how many people the LMS has in a set's groups whom the roster does not have: only a sync can fetch them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -39,8 +40,8 @@ def note_planned(course_id: UUID, plan: PullPlan) -> None:
 
 
 def _count(course_id: UUID, groups: Iterable[RemoteGroup]) -> dict[str, int]:
-    """Return how many members of each group the roster does not have, whatever their status; by name, without zeros."""
-    of_course = (RosterMember.course_id == course_id, RosterMember.lms_user_id.is_not(None))
+    """Return how many members of each group the roster does not have, whatever their status; by its name."""
+    seen = [(group.name, person) for group in groups for person in group.member_ids]
+    of_course = (RosterMember.course_id == course_id, RosterMember.lms_user_id.in_({person for _, person in seen}))
     known = frozenset(db.session.scalars(select(RosterMember.lms_user_id).where(*of_course)))
-    counts = {group.name: sum(person not in known for person in group.member_ids) for group in groups}
-    return {name: count for name, count in counts.items() if count}
+    return dict(Counter(name for name, person in seen if person not in known))

@@ -28,6 +28,7 @@ from lti_tool.models import (
     db,
 )
 from lti_tool.services.departures import Departed, depart
+from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
 
 
@@ -114,7 +115,7 @@ def _apply(course_id: UUID, plan: SystemPlan) -> None:
     if plan.remove_groups:
         session.execute(delete(Group).where(Group.id.in_(plan.remove_groups)))
     if plan.add_groups:
-        session.execute(insert(Group), [_new_row(course_id, group) for group in plan.add_groups])
+        insert_groups([_new_row(course_id, group) for group in plan.add_groups])
     if plan.rename_groups:
         session.execute(update(Group), [{"id": group_id, "name": name} for group_id, name in plan.rename_groups])
     if plan.add_entries:

@@ -13,17 +13,19 @@ from lti_tool.settings import Settings
 
 @dataclass(frozen=True)
 class Tool:
-    """The settings, the door to other machines, the keys of both sides, the bell of a worker, the documents' place."""
+    """The settings, the door to other machines, the keys of both sides, the queue, the documents' place."""
 
     settings: Settings
     outbound: Outbound
     key_ring: KeyRing
     platform_keys: PlatformKeys
-    ring: Callable[[UUID], None]
+    ring: Callable[[UUID], None]  # tells a worker that a run is queued
+    count_queued: Callable[[], int]  # asks the queue; raises what its own kind raises when it does not answer
     documents: DocumentStore
 
 
-def build_tool(settings: Settings, ring: Callable[[UUID], None]) -> Tool:
+def build_tool(settings: Settings, ring: Callable[[UUID], None], count_queued: Callable[[], int]) -> Tool:
     """Build the collaborators of one process."""
     outbound = Outbound(settings.allowed_private_hosts)
-    return Tool(settings, outbound, KeyRing(settings.keys_dir), PlatformKeys(outbound), ring, open_store(settings))
+    keys = KeyRing(settings.keys_dir), PlatformKeys(outbound)
+    return Tool(settings, outbound, *keys, ring, count_queued, open_store(settings))

@@ -32,7 +32,8 @@ from lti_tool.models import (
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
-from lti_tool.services.group_names import follow_members
+from lti_tool.services.group_codes import insert_groups
+from lti_tool.services.group_names import carry_names, follow_members
 from lti_tool.services.group_sets import lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
@@ -242,7 +243,7 @@ def _restore(viewer: Viewer, row: GroupSet, plan: UndoPlan, present: SetState) -
     session = db.session
     fixed = {"course_id": row.course_id, "origin": Origin.LOCAL, "created_at": now()}
     if plan.bring_back:
-        session.execute(insert(Group), [_texts(group) | fixed for group in plan.bring_back])
+        insert_groups([_texts(group) | fixed for group in plan.bring_back])
     if plan.order != tuple(group.id for group in present.groups):
         session.execute(delete(GroupSetEntry).where(GroupSetEntry.group_set_id == row.id))
         entries = [{"group_set_id": row.id, "group_id": key, "position": n} for n, key in enumerate(plan.order)]
@@ -253,6 +254,7 @@ def _restore(viewer: Viewer, row: GroupSet, plan: UndoPlan, present: SetState) -
         replace_members(plan.members)
     if plan.texts:
         session.execute(update(Group), [_texts(group) for group in plan.texts])
+        carry_names([group.id for group in plan.texts])
     row.source_filename = plan.filename
     row.last_updated = datetime.fromisoformat(plan.read_at) if plan.read_at else None
     session.flush()

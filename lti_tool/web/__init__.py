@@ -45,6 +45,7 @@ def register(app: Flask, settings: Settings) -> None:
     )
 
     access.register(app)
+    health.register(app)
     errors.register(app)
     pages.register(app)
     set_place.register(app)

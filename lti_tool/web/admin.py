@@ -55,7 +55,7 @@ def edit(registration_id: UUID) -> Response:
     form = RegistrationForm(allowed, **{name: getattr(found.row, name) or "" for name in allowed})
     if request.method == "POST" and form.validate():
         try:
-            forgotten = registration_edits.edit_registration(administrator(), registration_id, form.values())
+            forgotten = registration_edits.edit_registration(tool(), administrator(), registration_id, form.values())
         except RuleViolation as error:
             form.refuse(form[str(error.facts.get("field", "name"))], error)
         else:
@@ -80,7 +80,7 @@ def remove(registration_id: UUID) -> Response:
     form = RemoveForm()
     if request.method == "POST" and form.validate():
         try:
-            registration_edits.remove_named(registration_id, form.name.data)
+            registration_edits.remove_named(tool(), registration_id, form.name.data)
         except RuleViolation as error:
             form.refuse(form.name, error)
         else:

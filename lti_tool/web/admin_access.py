@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from lti_tool.domain.administration import AdminPermission
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.services import admin_pages, deployments, oauth_clients, registrations, tokens
+from lti_tool.services import admin_pages, deployments, oauth_clients, registrations, revocation, tokens
 from lti_tool.services.administration import name_of
 from lti_tool.web.access import requires_administrator, tool, visitor
 from lti_tool.web.admin_forms import ClientForm, DeploymentForm, TokenForm
@@ -126,7 +126,7 @@ def set_client(registration_id: UUID) -> Response:
 @requires_administrator(AdminPermission.MANAGE_REGISTRATION)
 def remove_client(registration_id: UUID) -> Response:
     """Forget the API developer key, and what people lent by it."""
-    oauth_clients.remove_oauth_client(registration_id)
+    revocation.remove_oauth_client(tool(), registration_id)
     return see_other("admin_access.access", registration_id=registration_id, notice="client_removed")
 
 

@@ -32,6 +32,11 @@ class RegistrationForm(Form):
     key_set_url = _text("Key set address", "The platform’s public keys (JWKS).")
     token_audience = _text("Audience of token requests (optional)", "Only where it is not the access token address.")
     lms_url = _text("Address of the LMS’s own API (optional)", "As https://canvas.example.edu. Tokens go only there.")
+    other_hosts = _text(
+        "Other hosts of this platform (optional)",
+        "Only where the doctor names one: launches name a service at a host that none of the addresses above has, as "
+        "canvas.school.edu. Several with blanks between them.",
+    )
 
     def __init__(self, allowed: Collection[str], **values: Any) -> None:
         super().__init__(**values)

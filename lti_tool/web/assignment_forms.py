@@ -54,7 +54,12 @@ class AssignmentForm(Form):
     min_size = IntegerField("Least people in a group", [Optional()], default=1)
     max_size = IntegerField("Most people (optional)", [Optional()])
     last_invitation_at = DateTimeLocalField("Last invitation, UTC (optional)", [Optional()], format=MOMENTS)
-    last_answer_at = DateTimeLocalField("Last answer, UTC (optional)", [Optional()], format=MOMENTS)
+    last_answer_at = DateTimeLocalField(
+        "Last answer, UTC (optional)",
+        [Optional()],
+        format=MOMENTS,
+        description="Where there is no last invitation, nobody starts a group or invites after it either.",
+    )
     same_section = BooleanField("Only within one section")
     names_chosen = BooleanField("Students choose the names; else groups are named after their people")
     revision = HiddenField()

@@ -28,6 +28,7 @@ def connection(course_id: UUID) -> Response:
             rights = ask_rights(tool(), viewer())
         except LmsError as failure:
             error = failure
+        found = see_connection(tool(), viewer())  # what was answered is kept
     return page(
         "connection/show.html",
         found=found,

@@ -6,13 +6,13 @@ import structlog
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import formation
 from lti_tool.services.formation_pages import FormationPage, read_formation
 from lti_tool.services.publication import push_after_change
 from lti_tool.web.access import requires, tool, viewer
-from lti_tool.web.answers import changed
+from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.assignment_guard import require_own_grouping
 from lti_tool.web.errors import answer_error, status_of
 from lti_tool.web.grouping_forms import InviteForm, StartForm
@@ -21,6 +21,7 @@ from lti_tool.web.live import answer_asking, mark_of
 from lti_tool.web.pages import page
 
 log = structlog.get_logger(__name__)
+REASONS = ("grouping_not_found", "only_the_inviter")  # which say something of the page's own group
 blueprint = Blueprint("formation", __name__, url_prefix="/courses/<uuid:course_id>/assignments/<uuid:assignment_id>")
 
 
@@ -132,15 +133,17 @@ blueprint.before_request(require_own_grouping)
 
 @blueprint.errorhandler(RuleViolation)
 @blueprint.errorhandler(Conflict)
+@blueprint.errorhandler(Forbidden)
 @blueprint.errorhandler(NotFound)
-def show_refusal(error: RuleViolation | Conflict | NotFound) -> Response:
+def show_refusal(error: RuleViolation | Conflict | Forbidden | NotFound) -> Response:
     """Answer a refused act with the present state of the page and the reason in words.
 
-    A group that is there no more is such a reason: it ended while its page or an invitation to it was shown.
+    Such a reason is too that a group is there no more, because it ended while its page or an invitation to it was
+    shown, and that it is somebody else's to change.
     """
     values = request.view_args or {}
     log.info("refused", code=error.code, endpoint=request.endpoint)
-    if isinstance(error, NotFound) and error.code != "grouping_not_found":
+    if prefers_json() or (isinstance(error, NotFound | Forbidden) and error.code not in REASONS):
         return answer_error(error)
     try:
         return _show(_read(values["course_id"], values["assignment_id"]), status_of(error), refusal=error)
@@ -152,8 +155,7 @@ def _ask(course_id: UUID, assignment_id: UUID, grouping_id: UUID, act: str) -> R
     shown = _read(course_id, assignment_id)
     if shown.own is None or shown.own.row.id != grouping_id:
         raise NotFound("grouping_not_found")
-    if not shown.may(act):
-        raise RuleViolation(shown.refused[act])
+    shown.require(act)
     return page("formation/confirm.html", shown=shown, act=act)
 
 

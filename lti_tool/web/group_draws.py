@@ -10,7 +10,6 @@ from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_draws, group_sets
 from lti_tool.services.group_draws import GroupsDraw, Order
-from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import GroupsDrawForm
@@ -26,7 +25,7 @@ blueprint.register_error_handler(Conflict, show_conflict)
 @requires(Permission.EDIT_GROUPS)
 def draw_groups(course_id: UUID, set_id: UUID) -> Response:
     """Ask for a size, show which groups chance would make, then make exactly those."""
-    group_sets.get_editable_set(course_id, set_id, EDITORS)
+    group_sets.get_set_to_edit(viewer(), set_id)
     form = GroupsDrawForm(name="team", size=4, rule=SizeRule.AT_MOST, seed=secrets.randbelow(SEEDS))
     drawn = None
     if "size" in request.values and form.validate():
@@ -36,7 +35,7 @@ def draw_groups(course_id: UUID, set_id: UUID) -> Response:
                 draw = (form.seed.data, form.revision.data, form.people_mark.data or "")
                 made = group_draws.make_groups(viewer(), set_id, order, draw)
                 return after_change(set_id, made, "groups_drawn", count=made.count)
-            drawn = group_draws.draw_groups(course_id, set_id, order, form.seed.data)
+            drawn = group_draws.draw_groups(viewer(), set_id, order, form.seed.data)
         except RuleViolation as error:
             form.refuse(form.name if error.code.startswith("name") else form.size, error)
     return _shown(course_id, set_id, form, drawn)

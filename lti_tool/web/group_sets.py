@@ -11,12 +11,12 @@ from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import connected_sets, copies, lms_changes, publication, removal
 from lti_tool.services import group_sets as sets
+from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_sets import assignments_of
 from lti_tool.services.ledger_page import Pending, count_pending
 from lti_tool.services.own_groups import set_signup
 from lti_tool.services.presets import presets_for
 from lti_tool.services.refresh import may_refresh
-from lti_tool.services.set_edits import EDITORS
 from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
@@ -66,7 +66,7 @@ def create_group_set(course_id: UUID) -> Response:
             return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
-    locked = sets.write_problem(course_id)
+    locked = write_right(viewer()).problem
     return page("group_sets/new.html", 422 if form.errors else 200, form=form, locked=locked)
 
 
@@ -126,7 +126,7 @@ def more_groups(course_id: UUID, set_id: UUID) -> Response:
 
 def _read_set(course_id: UUID, set_id: UUID, first: int, last: int, *, everybody: bool = False) -> ShownSet:
     """Return a set's page; a set of the roster only for who may see the roster."""
-    shown = read_shown_set(course_id, set_id, first, last, everybody=everybody)
+    shown = read_shown_set(viewer(), set_id, first, last, everybody=everybody)
     if shown.row.connection == Connection.SYSTEM and not can(Permission.VIEW_ROSTER):
         raise NotFound("group_set_not_found")
     return shown
@@ -156,7 +156,7 @@ def copy_group_set(course_id: UUID, set_id: UUID) -> Response:
 @requires(Permission.EDIT_GROUPS)
 def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Rename a group set, in the LMS too when it is published; one of the LMS there only, with its options."""
-    row = sets.get_editable_set(course_id, set_id, EDITORS)
+    row = sets.get_set_to_edit(viewer(), set_id)
     of_lms = row.connection in LMS_CONNECTIONS
     form = SetOptionsForm(name=row.name, revision=row.revision) if of_lms else _own_set_form(row)
     if request.method == "POST" and form.validate():
@@ -179,7 +179,7 @@ def edit_group_set(course_id: UUID, set_id: UUID) -> Response:
 def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then delete a local set here; its mirror in the LMS too when that was chosen (ruling C29)."""
     if request.method == "GET":
-        sets.get_editable_set(course_id, set_id, EDITORS)
+        sets.get_set_to_edit(viewer(), set_id)
         removal.require_none_formed(set_id)
         shown = sets.summarise_set(course_id, set_id)
         return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
@@ -210,8 +210,8 @@ def _delivered(set_id: UUID | None, asked: Changes) -> str | None:
 def assign_unassigned(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then let Canvas itself spread the students without a group (ruling C30)."""
     if request.method == "GET":
-        sets.get_editable_set(course_id, set_id, (Editor.LMS,))
-        shown = read_shown_set(course_id, set_id)
+        sets.get_set_to_edit(viewer(), set_id, (Editor.LMS,))
+        shown = read_shown_set(viewer(), set_id)
         if shown.row.connection != Connection.CANVAS:
             raise RuleViolation("unsupported_here")
         return page("group_sets/assign_unassigned.html", shown=shown)

@@ -9,7 +9,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_sets, groups
-from lti_tool.services.set_edits import EDITORS, edits_of
+from lti_tool.services.set_edits import edits_of
 from lti_tool.services.set_page import read_group_page, read_move, read_namesakes, read_shown_set
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import (
@@ -48,7 +48,7 @@ def create_group(course_id: UUID, set_id: UUID) -> Response:
 def create_group_of_people(course_id: UUID, set_id: UUID) -> Response:
     """Make one group of certain people, named after them unless a name is typed."""
     form = GroupOfPeopleForm()
-    group_sets.get_editable_set(course_id, set_id, EDITORS)
+    group_sets.get_set_to_edit(viewer(), set_id)
     if request.method == "POST" and form.validate():
         try:
             name, people = form.name.data or "", form.member_ids.data or []
@@ -56,7 +56,7 @@ def create_group_of_people(course_id: UUID, set_id: UUID) -> Response:
             return after_change(set_id, made, "group_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
-    shown = read_shown_set(course_id, set_id, everybody=True)
+    shown = read_shown_set(viewer(), set_id, everybody=True)
     return page("groups/new.html", 422 if form.errors else 200, shown=shown, form=form)
 
 
@@ -69,10 +69,10 @@ def normalize_group_name(course_id: UUID, set_id: UUID, group_id: UUID | None) -
     form.validate()
     name, people = form.name.data or "", form.member_ids.data or []
     if group_id:
-        preview = group_names.preview_edited_name(course_id, set_id, group_id, name)
+        preview = group_names.preview_edited_name(viewer(), set_id, group_id, name)
     else:
         count = min(max(form.count.data or 1, 1), groups.MOST_AT_ONCE)
-        preview = group_names.preview_new_name(course_id, set_id, name, count, people)
+        preview = group_names.preview_new_name(viewer(), set_id, name, count, people)
     return fragment("groups/name.html", "preview", preview=preview, typed=name, follows=not name.strip())
 
 
@@ -80,7 +80,7 @@ def normalize_group_name(course_id: UUID, set_id: UUID, group_id: UUID | None) -
 @requires(Permission.EDIT_GROUPS)
 def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Rename and describe a group."""
-    revision = group_sets.get_editable_set(course_id, set_id, EDITORS).revision
+    revision = group_sets.get_set_to_edit(viewer(), set_id).revision
     row = groups.get_group(set_id, group_id)
     form = EditGroupForm(name=row.name, description=row.description, revision=revision)
     if request.method == "POST" and form.validate():
@@ -95,7 +95,7 @@ def edit_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
 
 
 def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupForm, refused: bool = False) -> Response:
-    shown = read_group_page(course_id, set_id, group_id)
+    shown = read_group_page(viewer(), set_id, group_id)
     status = 422 if form.errors or refused else 200
     return page("groups/edit.html", status, shown=shown, card=shown.card, form=form, refused=refused)
 
@@ -105,7 +105,7 @@ def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupFo
 def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group; its people are in no group of the set afterwards."""
     if request.method == "GET":
-        group_set = group_sets.get_editable_set(course_id, set_id, EDITORS)
+        group_set = group_sets.get_set_to_edit(viewer(), set_id)
         row = groups.read_deletable(course_id, set_id, group_id)
         return page("groups/delete.html", row=row, group_set=group_set)
     gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
@@ -136,7 +136,7 @@ def remove_student_from_group(course_id: UUID, set_id: UUID, group_id: UUID, mem
 @requires(Permission.EDIT_GROUPS)
 def move_member(course_id: UUID, set_id: UUID, member_id: UUID) -> Response:
     """Ask where a person shall go; htmx asks for the question alone."""
-    shown = read_move(course_id, set_id, member_id)
+    shown = read_move(viewer(), set_id, member_id)
     if wants_fragment():
         return fragment("groups/move.html", "question", shown=shown)
     return page("groups/move.html", shown=shown)

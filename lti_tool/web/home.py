@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from lti_tool.domain.errors import ToolError
 from lti_tool.domain.permissions import Permission
+from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_pages import list_own_assignments
 from lti_tool.services.assignments import count_assignments
 from lti_tool.services.gateways import group_access_problem
@@ -60,7 +61,7 @@ def _staff_home(course_id: UUID) -> Response:
         open_run=next((run for run in runs if run.is_open), None),
         synced=viewer().course.groups_synced_at is not None,
         connected=connected,
-        read_only=viewer().course.write_problem,
+        read_only=write_right(viewer()).refused,
         problem=group_access_problem(tool(), course_id, viewer().access_id),
         pending=pending(course_id),
     )

@@ -68,7 +68,7 @@ def preview_new_name(course_id: UUID, set_id: UUID) -> Response:
     """Say what the name that is being typed for a new group will be stored as."""
     me = viewer().actor.member_id
     name = _typed_name()
-    preview = group_names.preview_new_name(course_id, set_id, name, 1, [me] if me else [])
+    preview = group_names.preview_new_name(viewer(), set_id, name, 1, [me] if me else [])
     return fragment("groups/name.html", "preview", preview=preview, typed=name, follows=not name.strip())
 
 
@@ -78,7 +78,7 @@ def preview_new_name(course_id: UUID, set_id: UUID) -> Response:
 def preview_name(course_id: UUID, group_id: UUID) -> Response:
     """Say what the name that is being typed will be stored as."""
     name = _typed_name()
-    preview = group_names.preview_edited_name(course_id, group_access().sets[0].id, group_id, name)
+    preview = group_names.preview_edited_name(viewer(), group_access().sets[0].id, group_id, name)
     return fragment("groups/name.html", "preview", preview=preview, typed=name, follows=False)
 
 

@@ -24,9 +24,7 @@ blueprint = Blueprint("publication", __name__, url_prefix="/courses/<uuid:course
 def publish_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Show what publishing would do, then make the set's mirror in the LMS and show how that goes."""
     if request.method == "GET":
-        return page(
-            "publication/preview.html", preview=preview_publication(tool(), course_id, set_id, viewer().access_id)
-        )
+        return page("publication/preview.html", preview=preview_publication(tool(), viewer(), set_id))
     try:
         run_id = publication.request_publication(tool(), viewer(), set_id)
     except Conflict:
@@ -61,7 +59,7 @@ def unpublish_group_set(course_id: UUID, set_id: UUID) -> Response:
 def push_course_group_memberships(course_id: UUID) -> Response:
     """Ask, then push all group memberships of the course, published sets and the LMS's own, and show how that goes."""
     if request.method == "GET":
-        return page("publication/push.html", push=read_push(course_id))
+        return page("publication/push.html", push=read_push(viewer()))
     try:
         run_id = publication.request_push(tool(), viewer())
     except Conflict:

@@ -13,6 +13,8 @@ from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
 from lti_tool.web.pages import fragment, page, see_other, wants_fragment
 
+MOST_PEOPLE = 1_000_000
+
 blueprint = Blueprint("runs", __name__, url_prefix="/courses/<uuid:course_id>")
 
 
@@ -47,11 +49,16 @@ def refresh_group_set(course_id: UUID, set_id: UUID) -> Response:
 def start_run(course_id: UUID, kind: str) -> Response:
     """Queue a run, wake the worker and lead on to its page; when another run is at work, to that one's page."""
     try:
-        run_id = queue(course_id, kind, requested_by=viewer().access_id)
+        run_id = queue(course_id, kind, requested_by=viewer().access_id, departures_accepted=_departures_accepted())
     except Conflict:
         return see_open_run(course_id)
     tool().ring(run_id)
     return see_other("runs.run", run_id=run_id)
+
+
+def _departures_accepted() -> int:
+    """Return how many students may leave at once, as the person saw it in a preview or in a run that stopped for it."""
+    return min(max(request.form.get("departures", 0, type=int), 0), MOST_PEOPLE)
 
 
 def see_open_run(course_id: UUID) -> Response:

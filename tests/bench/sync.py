@@ -177,6 +177,7 @@ class Page:
                 )
             )
         self.client.set_cookie(SESSION_COOKIE, secret)
+        self.viewer = viewer
         self.course = f"/courses/{viewer.course.id}"
         form = self.client.get(f"{self.course}/assignments/new").get_data(as_text=True)
         self.token = re.search('name="csrf_token"[^>]*value="([^"]+)"', form).group(1)
@@ -189,7 +190,7 @@ class Page:
 
     def move(self, url, flavour, set_id):
         """Move a student to another group by the page; return the calls and the seconds until it answers."""
-        cards = read_shown_set(UUID(self.course[9:]), set_id, last=10**6).cards
+        cards = read_shown_set(self.viewer, set_id, last=10**6).cards
         person, group = next(card for card in cards if card.members).members[0].id, cards[-1].row.id
         db.session.remove()
         before = calls_of(url, flavour)[0]
@@ -201,7 +202,7 @@ class Page:
         db.session.remove()
         now_in = {
             card.row.id
-            for card in read_shown_set(UUID(self.course[9:]), set_id, last=10**6).cards
+            for card in read_shown_set(self.viewer, set_id, last=10**6).cards
             if person in {member.id for member in card.members}
         }
         mirror = find_publication(set_id)

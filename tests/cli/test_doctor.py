@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 from flask import has_app_context
+from sqlalchemy import delete
 
 from lti_tool.cli.context import opened
 from lti_tool.demo import ToolLink
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict
-from lti_tool.models import CourseAccess, LaunchRefusal, db, transaction
+from lti_tool.models import Course, CourseAccess, LaunchRefusal, db, transaction
 from lti_tool.outbound import Outbound
 from lti_tool.services import doctor
 from tests.smtp import mail_server
@@ -103,6 +104,29 @@ def test_a_platform_of_another_make_is_said_to_take_no_groups(tool: Any, free_po
     (line,) = [line for line in ran.out.splitlines() if "write groups" in line]
     assert line.startswith("warning")
     assert "no set can be published there" in line
+
+
+def test_services_at_hosts_of_others_are_named_with_what_to_do(tool: Any, free_port: Any) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    addresses = ("--auth-login-url", url, "--auth-token-url", url, "--key-set-url", url, "--other-hosts", "a.example")
+    key = tool.ok("registration", "add", "--issuer", url, "--client-id", "c", *addresses, "--json").json["id"]
+    odd = 'https://x";reboot;"/members'  # the advice is a command, and the platform wrote the address
+    with opened(), transaction() as session:
+        for number, host in enumerate((url, "https://canvas.school.edu/members", odd)):
+            more = {"lti_context_id": str(number), "title": "C", "label": "", "created_at": now()}
+            session.add(Course(registration_id=UUID(key), memberships_url=host, **more))
+
+    def line() -> str:
+        ran = tool.run("doctor", "--registration", key)
+        return next(line for line in ran.out.splitlines() if "service addresses" in line)
+
+    assert line().startswith("failed")
+    assert f'registration update {key} --other-hosts "a.example canvas.school.edu"' in line()
+    assert "reboot" not in line()
+    with opened(), transaction() as session:
+        session.execute(delete(Course).where(Course.memberships_url == odd))
+    tool.ok("registration", "update", key, "--other-hosts", "canvas.school.edu")
+    assert line().startswith("ok")
 
 
 @pytest.mark.parametrize("family", ["canvas", "moodle"])

@@ -85,6 +85,7 @@ def test_deployments_are_allowed_once_each(tool: Any) -> None:
         (("registration", "deployment", "add", NOBODY, "1"), "registration_not_found"),
         (("registration", "add", "--issuer", " "), "issuer_required"),
         (("registration", "add", "--issuer", "x", "--key-set-url", "javascript:1"), "url_invalid"),
+        (("registration", "add", "--issuer", "x", "--other-hosts", "*.example"), "hosts_invalid"),
         (("token", "set", NOBODY), "registration_not_found"),
         (("registration", "confirm", NOBODY), "registration_not_found"),
         (("registration", "link", "--expires-hours", "0"), "registration_link_hours"),
@@ -98,11 +99,24 @@ def test_what_cannot_be_done_is_one_line(tool: Any, arguments: tuple[str, ...], 
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "code"), [("--issuer", " ", "issuer_required"), ("--lms-url", "nowhere", "url_invalid")]
+    ("option", "value", "code"),
+    [
+        ("--issuer", " ", "issuer_required"),
+        ("--lms-url", "nowhere", "url_invalid"),
+        ("--other-hosts", "a/b", "hosts_invalid"),
+    ],
 )
 def test_an_update_is_checked_like_an_addition(tool: Any, option: str, value: str, code: str) -> None:
     key = tool.ok(*CANVAS).json["id"]
     assert code in tool.run("registration", "update", key, option, value).err
+
+
+def test_other_hosts_are_added_and_taken_away(tool: Any) -> None:
+    added = tool.ok(*CANVAS, "--other-hosts", "https://Canvas.School.edu/x, b.example").json
+    assert added["other_hosts"] == ["canvas.school.edu", "b.example"]
+    update = ("registration", "update", added["id"])
+    assert tool.ok(*update, "--name", "A", "--json").json["other_hosts"] == added["other_hosts"]
+    assert tool.ok(*update, "--other-hosts", "", "--json").json["other_hosts"] == []
 
 
 def test_a_token_is_read_from_standard_input_and_stored_encrypted(tool: Any) -> None:

@@ -190,7 +190,7 @@ def test_capabilities_that_are_missing_in_silence(ws, lms):
     for capability in ("moodle/user:viewdetails", "moodle/site:accessallgroups"):
         lms.faults({"lacks": capability})
         assert people() == []
-    lms.faults({"lacks": "moodle/site:viewuseridentity"})
+    lms.faults({"lacks": "moodle/site:viewuseridentity moodle/user:viewalldetails"})
     assert not {"email", "idnumber"} & set(people()[0])
     group = ws("core_group_get_course_groups", courseid=2)[0]
     ws("core_group_update_groups", groups=[{"id": group["id"], "name": group["name"], "visibility": 3}])

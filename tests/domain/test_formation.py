@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.formation import (
     Candidate,
     Rules,
@@ -30,10 +30,10 @@ from lti_tool.domain.formation import (
     require_start,
     status_on_entry,
     successor,
-    typed_invitees,
     validity,
     visible_seats,
 )
+from lti_tool.domain.typed_people import typed_invitees
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PAST, LATER = NOW - timedelta(minutes=1), NOW + timedelta(minutes=1)
@@ -50,7 +50,7 @@ def rules(**values: object) -> Rules:
 
 
 def refused(code: str):
-    return pytest.raises(RuleViolation, match=f"^{code}")
+    return pytest.raises((RuleViolation, Forbidden), match=f"^{code}")
 
 
 @pytest.mark.parametrize(("minimum", "maximum", "code"), [(0, None, "minimum_too_small"), (3, 2, "maximum_below")])
@@ -90,6 +90,7 @@ def test_a_start_needs_students_forming_time_and_freedom():
     for values, more, code in [
         ({"by_students": False}, {}, "staff_form_groups"),
         ({"last_invitation_at": PAST}, {}, "formation_closed"),
+        ({"last_answer_at": PAST}, {}, "formation_closed"),
         ({}, {"committed": True}, "already_grouped"),
         ({"minimum": 2}, {"alone": True}, "alone_not_allowed"),
     ]:
@@ -102,6 +103,7 @@ def test_only_the_inviter_invites_in_time_and_not_alone():
     for values, now, who, code in [
         ({"by_students": False}, state((A, IN)), A, "staff_form_groups"),
         ({"last_invitation_at": PAST}, state((A, IN)), A, "formation_closed"),
+        ({"last_answer_at": PAST}, state((A, IN)), A, "formation_closed"),
         ({}, state((A, IN), (B, YES)), B, "only_the_inviter"),
         ({}, state((A, IN), alone=True), A, "works_alone"),
     ]:
@@ -198,9 +200,11 @@ def test_the_inviter_breaks_up_what_is_invalid_or_only_theirs():
         ({}, state((A, IN), (B, YES)), B, "only_the_inviter"),
         ({}, state((A, IN), (B, YES)), A, "valid_group_stays"),
         ({"last_answer_at": PAST}, state((A, IN)), A, "formation_closed"),
+        ({"last_invitation_at": PAST}, state((A, IN), alone=True), A, "formation_closed"),
     ]:
-        with refused(code):
+        with refused(code) as error:
             require_breaking_up(rules(**values), NOW, now, who)
+        assert isinstance(error.value, Forbidden) == (code == "only_the_inviter")
 
 
 def test_the_first_whom_staff_add_is_the_inviter():
@@ -223,8 +227,26 @@ def test_the_inviters_successor_is_an_admin_before_the_first_who_accepted():
 
 def test_what_is_typed_is_parted_and_counted_once():
     typed = "ana@x.example bo@x.example,\nAna Berg; Ana Berg\r\n s0001 ,, ana@x.example"
-    assert typed_invitees(typed) == ["ana@x.example", "bo@x.example", "Ana Berg", "s0001"]
-    assert typed_invitees(" ,\n ;") == []
+    assert typed_invitees(typed, KNOWN.__contains__) == ["ana@x.example", "bo@x.example", "Ana Berg", "s0001"]
+    assert typed_invitees(" ,\n ;", KNOWN.__contains__) == []
+
+
+KNOWN = {"Ana Berg", "Cleo Maria Diaz", "s0001", "s0002", "Ana"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("s0001 s0002", ["s0001", "s0002"]),
+        ("s0001 s9999", ["s0001", "s9999"]),
+        ("s0001 Cleo Maria Diaz Ana Berg", ["s0001", "Cleo Maria Diaz", "Ana Berg"]),
+        ("Ana Bergg", ["Ana Bergg"]),  # not Ana, whose other word nobody knows
+        ("bo@x.example Cleo Maria Diaz <cleo@x.example>", ["bo@x.example", "Cleo Maria Diaz", "cleo@x.example"]),
+        ("No One", ["No One"]),
+    ],
+)
+def test_blanks_part_what_is_known_and_no_name(typed, meant):
+    assert typed_invitees(typed, KNOWN.__contains__) == meant
 
 
 def test_a_clone_takes_who_is_in_for_good_and_still_here():

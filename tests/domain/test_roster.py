@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lti_tool.domain.errors import LmsChanged
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import (
     KnownMember,
@@ -202,3 +203,24 @@ def test_a_merge_loses_no_local_member_and_forgets_no_person(
     assert len(updated) == len(set(updated))
     untouched_matches = len(theirs) - len(plan.add) - len(plan.conflicts)
     assert len(plan.update) <= untouched_matches
+
+
+@pytest.mark.parametrize(
+    ("students", "leaving", "accepted", "stops"),
+    [(5, 5, 0, True), (5, 5, 5, False), (5, 5, 4, True), (4, 4, 0, False), (10, 5, 0, False), (10, 6, 0, True)],
+)
+@pytest.mark.parametrize("by", ["absence", "word"])
+def test_most_students_leave_only_when_somebody_has_said_so(
+    students: int, leaving: int, accepted: int, stops: bool, by: str
+) -> None:
+    everybody = [person(f"S{n}", lms_user_id=str(n)) for n in range(students)]
+    staff = person("Tina", lms_user_id="t", enrollment_type=TEACHER)
+    ended = [replace(one, status=MemberStatus.DROPPED) for one in everybody[:leaving]] if by == "word" else []
+    here = [*(known(one) for one in everybody), known(staff), *(known(person("Own"), MemberSource.LOCAL),) * 3]
+    plan = plan_merge(here, roster(*ended, *everybody[leaving:], staff))
+    assert (plan.students, plan.students_lost) == (students, leaving)
+    if stops:
+        with pytest.raises(LmsChanged, match="most_students_left"):
+            plan.require_accepted(accepted)
+    else:
+        plan.require_accepted(accepted)

@@ -14,6 +14,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from lti_tool.demo import DemoLms, LmsConfig, ToolLink, create_lms
 from lti_tool.demo.outsider import act
 from lti_tool.demo.state_view import course_state
+from lti_tool.domain.platform_hosts import own_hosts
 from lti_tool.lms.advantage import Advantage
 from lti_tool.lms.advantage_groups import AdvantageGateway
 from lti_tool.lms.canvas import CanvasGateway
@@ -121,6 +122,7 @@ class LtiSite(Site):
             client_id="client",
             audience=token_url,
             sign_assertion=self.sign,
+            hosts=own_hosts([token_url], None, None),
             sleep=self.naps.append,
         )
 

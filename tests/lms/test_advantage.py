@@ -5,6 +5,7 @@ import pytest
 
 from lti_tool.demo import ToolLink
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
+from lti_tool.domain.platform_hosts import own_hosts
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms.advantage import Advantage
@@ -29,6 +30,7 @@ def reach(demo, base, outbound, tool_key, jwks_url):
             client_id=client_id,
             audience=token_url,
             sign_assertion=lambda claims: jwt.encode(claims, tool_key, "RS256", headers={"kid": "k1"}),
+            hosts=own_hosts([token_url], None, None),
             sleep=lambda seconds: None,
         )
         path = {
@@ -162,6 +164,7 @@ def test_an_answer_of_another_shape_is_no_empty_roster(scripted, outbound):
         client_id="c",
         audience="a",
         sign_assertion=lambda claims: "signed",
+        hosts=own_hosts([scripted.url], None, None),
         sleep=lambda seconds: None,
     )
     scripted.answers["/token"] = (200, {"Content-Type": "text/html"}, b'{"access_token":"t","expires_in":60}')

@@ -6,6 +6,7 @@ import pytest
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import Right
+from lti_tool.domain.platform_hosts import own_hosts
 from lti_tool.lms.advantage import Advantage
 from lti_tool.lms.advantage_groups import GROUPS_SCOPE, AdvantageGateway
 
@@ -113,6 +114,7 @@ def platform(scripted, outbound):
         client_id="c",
         audience="a",
         sign_assertion=lambda claims: "signed",
+        hosts=own_hosts([scripted.url], None, None),
         sleep=lambda seconds: None,
     )
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from lti_tool.demo import canvas_api, canvas_groups
+from lti_tool.demo import canvas_api, canvas_groups, canvas_json
 from lti_tool.demo.model import Token
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions
@@ -99,6 +99,20 @@ def test_renaming_a_set_keeps_all_its_other_settings(canvas, client):
         "first",
         5,
     )
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_set_without_a_name_is_given_one_before_anything_else_of_it_changes(canvas, nothing):
+    gateway, limit = canvas.gateway(), SetOptions(group_limit=3)
+    set_id = gateway.create_group_set("Set")
+    row = canvas.demo.hub.sites["canvas"].sets[int(set_id)]
+    row.name = nothing
+    with pytest.raises(LmsRefused, match="set_unnamed"):  # Canvas would say "Name is required" of the name unsent
+        gateway.edit_group_set(set_id, None, limit)
+    assert (row.name, row.group_limit) == (nothing, None)
+    assert not gateway.find_clashes("None", [])
+    gateway.edit_group_set(set_id, "Named", limit, "Unnamed Category")
+    assert (row.name, row.group_limit) == ("Named", 3)
 
 
 @pytest.mark.shows("PUSH-10", "PUSH-12", "PUSH-15", "PULL-52")
@@ -399,10 +413,69 @@ def test_an_import_leaves_empty_cells_empty():
     assert canvas_csv.write(rows) == b'canvas_user_id,canvas_group_id,group_name\n5,9,\n6,,"A ""b"", c"\n'
 
 
-def test_a_token_that_sees_one_section_only_is_told_instead_of_dropping_the_others(canvas):
+@pytest.mark.parametrize("halves", [(True, True), (True, False), (False, True)])
+def test_a_token_that_sees_one_section_only_is_told_instead_of_dropping_the_others(canvas, halves):
     bound = [str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"]][1]
+    site, (roster, groups) = canvas.demo.hub.sites["canvas"], halves
+
+    def pull():
+        return canvas.gateway(token=f"demo-user-{bound}").pull(roster=roster, groups=groups)
+
     with pytest.raises(LmsRefused, match="people_hidden"):
-        canvas.gateway(token=f"demo-user-{bound}").pull(roster=True, groups=True)
+        pull()
+    rows = [e for e in site.course_enrolments(int(canvas.course_id)) if e.section]
+    first, own, third = sorted({e.section for e in rows})
+    for row in rows:
+        row.section = own if row.section == first else row.section
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        pull()  # most people are shown now
+    for row in rows:
+        row.section = own if row.section == third else row.section
+    assert pull() == canvas.gateway().pull(roster=roster, groups=groups)  # she is bound, and all are shown to her
+
+
+@pytest.fixture
+def hidden(canvas):
+    """A set of 12 groups, each with somebody inactive of another section than the one whose teacher reads it."""
+    site = canvas.demo.hub.sites["canvas"]
+    bound = [str(p["id"]) for p in canvas.state()["people"] if p["roles"] == ["TeacherEnrollment"]][1]
+    set_id = canvas.outsider("create_set", name="Old")["set_id"]
+    ids = [str(canvas.outsider("create_group", set_id=set_id, name=f"G {n}")["group_id"]) for n in range(12)]
+    section = min(e.section for e in site.course_enrolments(int(canvas.course_id)) if e.section)
+    held = {}
+    for group_id in ids:
+        person = canvas.outsider("enrol")["user_id"]
+        canvas.outsider("add_member", group_id=group_id, user_id=person)
+        canvas.outsider("set_state", user_id=person, state="inactive")
+        (row,) = site.enrolments_of(int(canvas.course_id), person)
+        row.section, held[group_id] = section, str(person)
+    return canvas.gateway(token=f"demo-user-{bound}"), str(set_id), held
+
+
+def test_members_whom_a_bound_token_s_list_lacks_are_neither_lost_here_nor_in_canvas(canvas, hidden, monkeypatch):
+    gateway, set_id, held = hidden
+    found = {group.lms_group_id: group.member_ids for group in gateway.read_group_set(set_id).groups}
+    assert found == {group_id: (person,) for group_id, person in held.items()}
+    students = canvas.students(12)
+    change = tuple(GroupChange(g, None, (one,)) for g, one in zip(held, students, strict=True))
+    gateway.push(set_id, GroupSetPush(change=change))
+    wanted = {g: {held[g], one} for g, one in zip(held, students, strict=True)}
+    assert {g: canvas.members(g) for g in held} == wanted
+    monkeypatch.setattr(canvas_sets, "MOST_HIDDEN", 11)
+    with pytest.raises(LmsRefused, match="people_hidden"):
+        gateway.read_group_set(set_id)
+
+
+def test_a_group_of_which_canvas_shows_fewer_than_it_counts_is_not_written_anew(canvas, hidden, monkeypatch):
+    gateway, set_id, held = hidden
+    monkeypatch.setattr(canvas_json, "member_people", lambda group: [])
+    monkeypatch.setattr(canvas_groups, "member_people", lambda group: [])
+    students = canvas.students(12)
+    for groups in (list(held)[:1], list(held)):  # read one by one, and with the whole set
+        people = students if len(groups) == 1 else students[:1]
+        with pytest.raises(LmsRefused, match="people_hidden"):
+            gateway.push(set_id, GroupSetPush(change=tuple(GroupChange(g, None, tuple(people)) for g in groups)))
+    assert [canvas.members(g) for g in held] == [{one} for one in held.values()]
 
 
 def test_taking_many_out_of_many_groups_reads_the_set_once(canvas):

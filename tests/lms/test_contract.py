@@ -6,6 +6,8 @@ import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
 from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions, Step
+from lti_tool.domain.roster import MemberStatus
+from lti_tool.lms import canvas_client, moodle_client
 
 NAME = 'Gruppe "Ä", 1; O\'Brien & 小明'
 
@@ -54,6 +56,39 @@ def test_long_lists_are_read_to_their_last_page(any_site):
         map(str, made)
     )
     assert set(by_name(groups)["Long group 0"].member_ids) == {str(person[any_site.person_id]) for person in people}
+
+
+def known_people(site):
+    people = site.gateway().pull(roster=True, groups=False).roster.people
+    return [person.lms_user_id for person in people if person.status is not MemberStatus.DROPPED]
+
+
+@pytest.mark.shows("PULL-10")
+def test_nobody_is_missed_who_moves_up_a_page_because_another_leaves(site, monkeypatch):
+    monkeypatch.setattr(canvas_client, "PER_PAGE", 6)
+    monkeypatch.setattr(moodle_client, "PEOPLE_PER_PAGE", 6)
+    known, before = known_people(site), site.state()
+    site.faults(leaves_between_pages=known[0])
+    remote = site.gateway().pull(roster=True, groups=True, known_people=known)
+    assert known[0] not in {str(person["id"]) for person in site.state()["people"]}
+    assert set(known[1:]) <= {person.lms_user_id for person in remote.roster.people}
+    held = {group.lms_group_id: set(group.member_ids) for group in remote.groups.groups}
+    real = {str(g["id"]): {str(m) for m in g["members"]} for g in before["groups"] if str(g["id"]) in held}
+    assert all((members - held[group_id]) & set(known) <= {known[0]} for group_id, members in real.items())
+
+
+def test_who_has_left_is_asked_for_once_and_nobody_when_all_are_there(site):
+    known = known_people(site)
+    calls = [counted(site, known)]
+    site.outsider("unenrol", user_id=known[-1])
+    calls += [counted(site, known), counted(site, known[:-1])]
+    assert calls == [calls[0], calls[0] + 1, calls[0]]
+
+
+def counted(site, known):
+    gateway = site.gateway()
+    gateway.pull(roster=True, groups=True, known_people=known)
+    return gateway.calls
 
 
 def test_a_pull_fetches_only_what_is_asked(any_site):

@@ -280,8 +280,17 @@ def test_rights_that_empty_the_list_of_people_in_silence_are_told(moodle, capabi
         moodle.gateway().pull(roster=True, groups=True)
 
 
+def test_a_list_that_is_short_though_not_empty_is_told_by_whom_we_know(moodle):
+    people = moodle.gateway().pull(roster=True, groups=False).roster.people
+    known = [person.lms_user_id for person in people if person.status is MemberStatus.ACTIVE]
+    for shown in (2, len(people) * 2 // 3):  # most are missing; fewer are, but some of them are in groups
+        moodle.faults(people_shown=shown)
+        with pytest.raises(LmsRefused, match="people_hidden"):
+            moodle.gateway().pull(roster=True, groups=True, known_people=known)
+
+
 def test_people_without_shown_identities_are_people_all_the_same(moodle):
-    moodle.faults(lacks="moodle/site:viewuseridentity")
+    moodle.faults(lacks="moodle/site:viewuseridentity moodle/user:viewalldetails")
     people = moodle.gateway().pull(roster=True, groups=False).roster.people
     assert len(people) == len(moodle.state()["people"])
     assert {(p.email, p.student_number) for p in people} == {(None, None)}

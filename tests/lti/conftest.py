@@ -37,6 +37,7 @@ class KeyServer:
     def __init__(self) -> None:
         self.documents: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[str] = []
+        self.headers: dict[str, str] = {}  # of the last call
         self.delay = 0.0
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -61,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         self.owner.asked.append(path)
+        self.owner.headers = dict(self.headers)
         time.sleep(self.owner.delay)
         status, headers, body = self.owner.documents.get(path, (404, {}, b""))
         self.send_response(status)

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lti_tool.lti.state import SEPARATOR, digest
+
 C = "https://purl.imsglobal.org/spec/lti/claim/"
 R = "http://purl.imsglobal.org/vocab/lis/v2/"
 BASE = "https://tool.example"
@@ -64,6 +66,19 @@ def test_a_state_that_this_tool_did_not_sign_is_refused(school, state):
     answer = client.post(f"{school.path}/launch", data={"state": state, "id_token": token}, base_url=BASE)
     assert answer.status_code in (400, 401)
     assert "(state_" in answer.text
+
+
+def test_a_state_that_names_the_attackers_own_secret_is_refused(school):
+    """All is as in a state of this tool, but who wrote it."""
+    client, secret = school.client(), "the attacker's"
+    hop = school.login(client)
+    fields, _, signature = hop.state.rpartition(".")
+    registration, nonce, _, expires = fields.split(SEPARATOR)
+    forged = SEPARATOR.join((registration, nonce, digest(secret), expires))
+    form = {"state": f"{forged}.{signature}", "id_token": school.sign(school.claims(hop)), "bind": secret}
+    answer = client.post(f"{school.path}/launch", data=form, base_url=BASE)
+    assert "(state_invalid)" in answer.text
+    assert school.sessions() == 0
 
 
 def test_a_state_of_another_registration_is_refused(make_school):
@@ -195,10 +210,19 @@ def test_names_are_escaped_and_clean(school):
     assert "<script>Ä" not in answer.text
 
 
-def test_a_return_address_widens_no_policy(school):
-    presentation = {"return_url": "https://x.example;script-src *"}
+@pytest.mark.parametrize(
+    "address", ["https://x.example;script-src *", "https://x.example;script-src", "https://*", "https://*.x.example/r"]
+)
+def test_a_return_address_widens_no_policy(school, address):
+    presentation = {"return_url": address}
     answer = school.launch(lambda claims: claims.update({f"{C}launch_presentation": presentation, f"{C}context": None}))
-    assert "x.example" not in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.partition("frame-ancestors ")[2].split() == [
+        "'self'",
+        "https://auth.platform.example",
+        "https://platform.example",
+    ]
+    assert "x.example" not in policy
 
 
 def test_who_may_frame_is_what_the_registration_and_the_launch_say(school):
@@ -233,4 +257,4 @@ def test_nothing_secret_stands_in_an_address_or_is_kept(school):
 def test_a_body_without_end_is_refused(school):
     client = school.client()
     hop = school.login(client)
-    assert school.post(client, hop, "a" * 7_000_000).status_code in (400, 413)
+    assert school.post(client, hop, "a" * 7_000_000).status_code == 413

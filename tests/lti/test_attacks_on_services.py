@@ -13,12 +13,19 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
-from lti_tool.models import Registration, db
+from lti_tool.domain.sync import Report
+from lti_tool.lms.advantage_groups import AdvantageGateway
+from lti_tool.models import Course, Registration, SyncRun, db
 from lti_tool.models.database import Base
 from lti_tool.outbound import is_public
+from lti_tool.services import runs
 from lti_tool.services.gateways import open_advantage
+from lti_tool.services.pull import run_pull
+from lti_tool.services.registrations import add_registration, hosts_of, remove_registration, update_registration
+from tests.lti.conftest import KeyServer
 
 C = "https://purl.imsglobal.org/spec/lti/claim/"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 BASE = "https://tool.example"
 PLATFORM = "https://platform.example"
 
@@ -30,8 +37,8 @@ def with_tokens(make_school: Any, key_server: Any, app: Any) -> Iterator[Any]:
     url = key_server.serve(path, {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600})
     with app.app_context():
 
-        def services() -> tuple[Any, str]:
-            school = make_school(auth_token_url=url, family="other")
+        def services(hosts: str | None = None) -> tuple[Any, str]:
+            school = make_school(auth_token_url=url, family="other", other_hosts=hosts)
             db.session.rollback()  # to see what was just stored
             found = open_advantage(app.extensions["lti_tool"], db.session.get_one(Registration, school.registration_id))
             found._tokens._sign = lambda claims: "an.asser.tion"
@@ -46,16 +53,88 @@ def with_tokens(make_school: Any, key_server: Any, app: Any) -> Iterator[Any]:
         "http://169.254.169.254/latest/meta-data",
         "http://localhost:{port}/members",
         "http://platform.example/members",
-        "file:///etc/passwd",
     ],
 )
 def test_service_url_ssrf_our_token_goes_to_no_private_or_plain_address(with_tokens, key_server, address):
-    services, _ = with_tokens()
-    address = address.format(port=key_server.url("").rpartition(":")[2])
+    port = key_server.url("").rpartition(":")[2]
+    services, _ = with_tokens(f"169.254.169.254 localhost:{port}")  # not even where an administrator added the host
+    address = address.format(port=port)
     asked = len([path for path in key_server.asked if path == "/members"])
     with pytest.raises(LmsRefused, match="address_not_allowed"):
         services.fetch_roster(address, resource_link_id=None, family="other")
     assert len([path for path in key_server.asked if path == "/members"]) == asked
+
+
+ELSEWHERE = [
+    "https://evil.example/members",
+    "https://platform.example.evil.example/members",
+    "https://evil.example\\@platform.example/members",
+    "https://platform.example@evil.example/members",
+    "https://platform.example:8443/members",
+    "file://platform.example/members",
+]
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+def test_service_url_exfiltration_no_token_is_even_fetched_for_another_host(with_tokens, key_server, address):
+    services, token_path = with_tokens()
+    with pytest.raises(LmsRefused, match="service_elsewhere"):
+        services.fetch_roster(address, resource_link_id=None, family="other")
+    own = key_server.url("/groups")
+    for urls in ({"groups_url": address, "group_sets_url": None}, {"groups_url": own, "group_sets_url": address}):
+        with pytest.raises(LmsRefused, match="service_elsewhere"):
+            AdvantageGateway(services, memberships_url=own, **urls).pull(roster=False, groups=True)
+    assert token_path not in key_server.asked
+
+
+def test_service_url_exfiltration_the_door_itself_takes_no_address_that_is_read_in_two_ways(app, key_server):
+    port = key_server.url("").rpartition(":")[2]
+    for address in (f"http://127.0.0.1:{port}\\@127.0.0.1/trap", f"http://127.0.0.1@127.0.0.1:{port}/trap"):
+        with pytest.raises(LmsRefused, match="address_not_allowed"):
+            app.extensions["lti_tool"].outbound.request("GET", address)
+    assert "/trap" not in key_server.asked
+
+
+def test_service_url_exfiltration_a_launch_opens_and_its_roster_waits_until_an_administrator_adds_the_host(
+    make_school, key_server, app
+):
+    thief = KeyServer()  # another port is another host
+    members = thief.serve("/members", {"id": "x", "members": []})
+    school = make_school(auth_token_url=key_server.serve(f"/token/{uuid4()}", {"access_token": "t", "expires_in": 60}))
+    assert school.launch(lambda claims: claims.update({NRPS: {"context_memberships_url": members}})).status_code == 303
+    with school.store() as session:
+        course_id = session.scalar(select(Course.id).where(Course.registration_id == school.registration_id))
+        run = runs.claim(session.scalar(select(SyncRun.id).where(SyncRun.course_id == course_id)))
+        with pytest.raises(LmsRefused, match="service_elsewhere"):
+            run_pull(app.extensions["lti_tool"], run, Report())
+        (said,) = runs.list_runs(course_id)
+        assert (said.error_code, said.error_facts["host"]) == (
+            "service_elsewhere",
+            thief.url("").removeprefix("http://"),
+        )
+        update_registration(school.registration_id, other_hosts=members)
+        found = open_advantage(app.extensions["lti_tool"], session.get_one(Registration, school.registration_id))
+        found._tokens._sign = lambda claims: "an.asser.tion"
+        assert thief.asked == []
+        found.fetch_roster(members, resource_link_id=None, family="other")
+    assert thief.asked == ["/members"]
+    thief.close()
+
+
+@pytest.mark.parametrize(
+    ("family", "issuer", "lms_url", "members"),
+    [
+        ("moodle", "https://moodle.example/school", None, "https://moodle.example/school/mod/lti/services.php/x"),
+        ("canvas", "https://canvas.example", None, "https://canvas.example/api/lti/courses/1/names_and_roles"),
+        ("canvas", "https://canvas.instructure.com", "https://a.instructure.com", "https://b.instructure.com/api/x"),
+        ("canvas", "https://canvas.instructure.com", "https://canvas.school.edu", "https://canvas.school.edu/api/x"),
+    ],
+)
+def test_service_url_who_registers_as_the_readme_says_adds_no_host(context, family, issuer, lms_url, members):
+    made = add_registration(issuer, family, lms_url=lms_url, client_id="c")
+    assert hosts_of(made).has(members)
+    assert not hosts_of(made).has("https://evil.example/members")
+    remove_registration(made.id)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +174,27 @@ def test_cross_tenant_two_platforms_of_one_issuer_and_client_share_no_token(with
     assert key_server.asked.count(path) == 2
 
 
+def test_cross_tenant_no_platforms_cookie_comes_with_another_call(app, key_server):
+    outbound = app.extensions["lti_tool"].outbound
+    outbound.request("GET", key_server.serve(f"/{uuid4()}", {}, Set_Cookie="session=of-one; Path=/"))
+    outbound.request("GET", key_server.serve(f"/{uuid4()}", {}))
+    assert "Cookie" not in key_server.headers
+
+
+def test_outbound_neither_a_proxy_nor_a_password_of_the_machine_is_used(app, key_server, monkeypatch, tmp_path):
+    """What a proxy connects to cannot be looked at, and a platform could name a host that netrc has a password for."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"http_proxy": "http://127.0.0.1:1", "NETRC": str(netrc)}.items():
+        monkeypatch.setenv(name, value)
+    answer = app.extensions["lti_tool"].outbound.request("GET", key_server.serve(f"/{uuid4()}", {"is": "here"}))
+    assert answer.json() == {"is": "here"}
+    assert "Authorization" not in key_server.headers
+    assert key_server.headers["User-Agent"].startswith("LTI-Groups/")
+
+
 def test_clickjacking_a_login_is_framed_by_its_own_platform_whoever_is_signed_in(make_school):
     one, other = make_school(), make_school(auth_login_url="https://auth.other.example/authorize")
     client = one.client()
@@ -103,6 +203,7 @@ def test_clickjacking_a_login_is_framed_by_its_own_platform_whoever_is_signed_in
         policy = answer.headers["Content-Security-Policy"]
         assert "https://auth.other.example" in policy
         assert "https://auth.platform.example" not in policy
+        assert "X-Frame-Options" not in answer.headers  # it knows no list, and would undo the policy's
 
 
 def test_state_fixation_what_a_stranger_wants_as_state_is_not_taken(school):
@@ -172,6 +273,7 @@ def test_referrer_leak_no_answer_lets_a_path_out(school):
     answers = [school.login(client).answer, school.launch(client=client), school.launch(lambda claims: claims.clear())]
     answers += [client.get("/nowhere"), client.get(f"{school.path}/jwks.json"), client.get("/lti/landing?to=x")]
     assert {answer.headers["Referrer-Policy"] for answer in answers} == {"strict-origin"}
+    assert client.get(f"{school.path}/launch", query_string={"id_token": "x", "state": "x"}).status_code == 405
     assert not [a for a in answers if re.search(r"id_token=|bind=", a.headers.get("Location", ""))]
 
 

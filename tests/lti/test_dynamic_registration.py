@@ -523,13 +523,54 @@ def test_who_names_another_ones_token_address_gets_neither_trust_nor_its_client(
     lms.says = {PLATFORM: {"product_family_code": "other"}, named: victim}
     lms.answer = (200, theirs)
     token = registrar.link(issuer=lms.url)
-    assert "Another LMS has this client already" in words(registrar.press(token, 409))
+    assert "Another registration has this client already" in words(registrar.press(token, 409))
     assert registrar.rows() == []
     lms.answer = (200, {"client_id": "mine"})
     assert "waits for a confirmation" in words(registrar.press(token))
     assert [row.confirmed for row in registrar.rows()] == [False]
     with registrar.app.app_context():
         registrations.remove_registration(other.id)
+
+
+def updating(client_id: str) -> str:
+    """Return a token as Moodle's of an update: its subject is the client that is there already."""
+    return jwt.encode({"sub": client_id, "scope": "reg-update"}, "k" * 32, algorithm="HS256")
+
+
+def test_an_update_keeps_the_registration_with_its_courses(registrar: Registrar, lms: PlayedPlatform) -> None:
+    registrar.press(registrar.link(issuer=lms.url))
+    (first,) = registrar.rows()
+    lms.answer = (200, {"client_id": "client-7", TOOL: {"deployment_id": "2"}})
+    done = registrar.press(registrar.link(), registration_token=updating("client-7"))
+    assert "keeps that registration with its courses" in words(done)
+    assert lms.sent[-1]["initiate_login_uri"] == lms.sent[0]["initiate_login_uri"]
+    (row,) = registrar.rows()
+    assert (row.id, row.confirmed, row.created_at) == (first.id, True, first.created_at)
+    # A placement that nobody vouched for waits.
+    assert {one.lms_deployment_id: one.active for one in row.deployments} == {"1": True, "2": False}
+    # Who was told one client and gives another changes nothing.
+    lms.answer = (200, {"client_id": "client-8", TOOL: {"deployment_id": "3"}})
+    refused = registrar.press(registrar.link(), 409, registration_token=updating("client-7"))
+    assert "Another registration has this client already" in words(refused)
+    assert [len(one.deployments) for one in registrar.rows()] == [2]
+
+
+@pytest.mark.parametrize("token", ["reg-token", updating("client-7")], ids=["told afterwards", "told before"])
+def test_another_platform_of_the_same_host_gets_nobodys_client(
+    registrar: Registrar, lms: PlayedPlatform, token: str
+) -> None:
+    """It names the other one's token address, written otherwise: the assertion would open that one's rosters."""
+    registrar.press(registrar.link())
+    (first,) = registrar.rows()
+    lms.says = {"issuer": f"{lms.url}/mine", "token_endpoint": f"{lms.url}/mod/lti/token.php?"}
+    sent = len(lms.sent)
+    refused = registrar.press(registrar.link(issuer=f"{lms.url}/mine"), 409, registration_token=token)
+    assert "Another registration has this client already" in words(refused)
+    assert len(lms.sent) - sent == (token == "reg-token"), "what is told before is refused before anything is sent"
+    with registrar.app.app_context():
+        assert db.session.scalars(select(Registration.id).where(Registration.client_id == "client-7")).all() == [
+            first.id
+        ]
 
 
 def test_a_name_that_is_no_text_is_not_stored(registrar: Registrar, lms: PlayedPlatform) -> None:

@@ -1,5 +1,6 @@
 """The platforms' key sets: how long they are kept, when they are fetched again, and what is no key."""
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 from time import sleep
@@ -141,8 +142,8 @@ def test_a_failing_platform_is_served_stale_for_a_week(keys, served, clock, docu
     assert len(keys()) == 1
 
 
-def test_no_key_set_at_all_is_an_error_until_there_is_one(keys, served, clock):
-    served.now({}, 500)
+def test_no_key_set_at_all_is_an_error_until_there_is_one(keys, served, clock, jwk, signing_key):
+    served.now({"keys": [jwk(signing_key)]}, 500)  # no answer of success
     for _ in range(3):
         with pytest.raises(LaunchError, match="platform_keys_unavailable"):
             keys()
@@ -152,10 +153,14 @@ def test_no_key_set_at_all_is_an_error_until_there_is_one(keys, served, clock):
     assert len(keys()) == 1
 
 
-def test_a_body_without_end_is_not_read(keys, served):
-    served.now(b" " * 300_000)
+def test_a_body_without_end_is_not_read(keys, served, jwk, signing_key, clock):
+    good = json.dumps({"keys": [jwk(signing_key)]}).encode()
+    served.now(good + b" " * 300_000)
     with pytest.raises(LaunchError, match="platform_keys_unavailable"):
         keys()
+    served.now(good + b" " * 200_000)
+    clock.pass_(seconds=31)
+    assert len(keys()) == 1
 
 
 def test_a_new_address_makes_the_old_keys_worthless(keys, served, school, key_server):

@@ -192,3 +192,18 @@ def test_a_hundred_groups_without_a_code_get_one_each() -> None:
     twin = {"invite_code": codes[0]}
     with pytest.raises(IntegrityError), db.engine.begin() as connection:
         connection.execute(migrated.update().where(migrated.c.invite_code == codes[1]).values(**twin))
+
+
+@pytest.mark.parametrize("lent", [False, True], ids=["the tool's", "anybody's"])
+@pytest.mark.usefixtures("empty")
+def test_what_was_known_of_a_course_stays_known_of_the_tool_s_access_where_nobody_lent_another(lent: bool) -> None:
+    flask_migrate.upgrade(revision="0004")
+    problem = fill()["course"][0].write_problem
+    if not lent:
+        with db.engine.begin() as connection:
+            connection.execute(reflected().tables["lms_grant"].delete())
+    flask_migrate.upgrade()
+    kept = [] if lent else [(None, problem)]
+    assert [(row.access_id, row.write_problem) for row in rows()["asked_right"]] == kept
+    flask_migrate.downgrade(revision="0004")
+    assert rows()["course"][0].write_problem == (None if lent else problem)

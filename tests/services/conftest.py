@@ -91,7 +91,7 @@ class Classroom:
 
     def read_set(self, set_id: UUID) -> ShownSet:
         """A whole set as its page shows it, every block of groups and everybody who waits."""
-        return read_shown_set(self.course_id, set_id, last=10**6, everybody=True)
+        return read_shown_set(self.viewer, set_id, last=10**6, everybody=True)
 
     def shape(self) -> dict[str, dict[str, set[str]]]:
         """The store's sets → groups → LMS user ids, without the sets of the roster."""

@@ -4,13 +4,12 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import UNGROUPED_SET_ID, Report
-from lti_tool.models import Course, GroupSet, RosterMember, SyncRun, db, transaction
-from lti_tool.services import lms_changes, proof, runs
+from lti_tool.models import GroupSet, RosterMember, SyncRun, db
+from lti_tool.services import asked_rights, lms_changes, proof, runs
 
 
 def open_set(classroom: Any, count: int = 3) -> UUID:
@@ -34,8 +33,7 @@ def _students(classroom: Any) -> set[str]:
 
 def allow_writing(classroom: Any) -> None:
     """Store that the LMS gave the right to write, as a pull of groups finds out."""
-    with transaction() as session:
-        session.execute(update(Course).where(Course.id == classroom.course_id).values(rights_asked_at=now()))
+    asked_rights.store_answer(classroom.course_id, None, None)
 
 
 def find_set(name: str) -> UUID:

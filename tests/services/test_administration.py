@@ -29,14 +29,17 @@ def registered(app_on_both: Any) -> Any:
     return first.id
 
 
-def test_registrations_are_seen_by_whom_they_concern(registered: Any) -> None:
+def test_registrations_are_seen_by_whom_they_concern(registered: Any, app_on_both: Any) -> None:
+    tool = app_on_both.extensions["lti_tool"]
     own = admin_pages.list_visible(Administrator(registered))
     assert [(one.state, one.waiting, one.courses, one.launched_at) for one in own] == [("active", 0, 0, None)]
     every = admin_pages.list_visible(Administrator(registered, manages_all=True))
     assert [one.missing for one in every] == [(), ("client_id",)]
     assert admin_pages.count_loss(registered).groups == 0
     with pytest.raises(Forbidden, match="forbidden_all_registrations"):
-        registration_edits.edit_registration(Administrator(registered), registered, {"issuer": "https://v.example"})
+        registration_edits.edit_registration(
+            tool, Administrator(registered), registered, {"issuer": "https://v.example"}
+        )
 
 
 def test_a_placement_is_decided_about_and_listed_in_order(registered: Any) -> None:

@@ -23,6 +23,7 @@ from lti_tool.lti.session import SESSION_COOKIE, close_session
 from lti_tool.lti.state import digest
 from lti_tool.models import BrowserSession, Course, CourseAccess, LmsGrant, OauthState, RosterMember, db, transaction
 from lti_tool.services import consents, oauth_clients
+from lti_tool.services.asked_rights import right_of
 
 pytestmark = [pytest.mark.usefixtures("no_waiting"), pytest.mark.parametrize("flavour", ["canvas"])]
 TEACHER, ANOTHER = 1001, 1002  # users of the demo LMS
@@ -180,6 +181,10 @@ def test_a_person_lends_access_and_a_sync_of_theirs_uses_it(
     assert [row.th.text for row in page.select("tbody tr")] == ["Teacher (you)"]
 
     (grant,) = grants()
+    lender = db.session.scalars(select(CourseAccess.id).where(CourseAccess.lti_user_id == grant.lti_user_id)).one()
+    said = right_of(classroom.course_id, lender)
+    assert said.asked_at is not None  # at once, so that the pages know it
+    assert said.problem is None
     (token,) = user_tokens(classroom)
     assert grant.lms_user_id == str(TEACHER)
     secrets = [token, classroom.lms.hub.sites["canvas"].tokens[token].refresh, "demo-canvas-secret"]

@@ -13,11 +13,11 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.formation import Status
 from lti_tool.domain.permissions import Actor
 from lti_tool.domain.roles import EnrollmentType
-from lti_tool.models import Assignment, Course, GroupSet, Notice, Registration, RosterMember, db, transaction
+from lti_tool.models import Assignment, Course, Grouping, GroupSet, Notice, Registration, RosterMember, db, transaction
 from lti_tool.services import deadlines
 from lti_tool.services.access import CourseFacts, Viewer
 from lti_tool.services.local_groups import store_group
-from lti_tool.services.seats import Place, add_grouping, seat_all
+from lti_tool.services.seats import Place, add_grouping, seat, seat_all
 
 SOON, FAR = timedelta(hours=5), timedelta(days=3)
 
@@ -116,6 +116,35 @@ def test_nobody_is_told_when_no_date_is_near(people: dict[str, UUID], values: di
     row = assignment(people, **given)
     assert deadlines.tell_deadlines() == 0
     assert told(row, people) == {}
+
+
+def test_each_date_is_told_of_and_whoever_is_invited_meanwhile(
+    people: dict[str, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = now() + SOON, now() + SOON + SOON
+    row = assignment(people, last_invitation_at=first, last_answer_at=last)
+    with transaction() as session:
+        session.get_one(RosterMember, people["gone"]).status = "active"
+    assert deadlines.tell_deadlines() == 3
+    with transaction() as session:
+        grouping = session.scalars(select(Grouping).where(Grouping.group_name == "one")).one()
+        course = CourseFacts(people["course"], "B", "B", "canvas")
+        staff = Viewer(uuid4(), "Staff", course, Actor(EnrollmentType.TEACHER))
+        seat(staff, grouping, people["gone"], Status.PENDING)
+    monkeypatch.setattr(deadlines, "now", lambda: first + timedelta(hours=1))
+    assert deadlines.tell_deadlines() == 3
+    assert deadlines.tell_deadlines() == 0
+    names = {key: name for name, key in people.items()}
+    rows = db.session.scalars(select(Notice).where(Notice.assignment_id == row.id))
+    found = sorted((names[one.member_id], *map(json.loads(one.facts).get, ("task", "due"))) for one in rows)
+    assert found == [
+        ("cleo", "answer", first.isoformat()),
+        ("cleo", "answer", last.isoformat()),
+        ("dan", "form", first.isoformat()),
+        ("dan", "form", last.isoformat()),
+        ("gone", "answer", last.isoformat()),
+        ("gone", "form", first.isoformat()),
+    ]
 
 
 def test_the_nearer_date_is_named(people: dict[str, UUID]) -> None:

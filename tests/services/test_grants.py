@@ -12,14 +12,28 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from lti_tool.domain.administration import Administrator
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError, LmsRefused, LmsUnavailable
 from lti_tool.domain.sync import Report
 from lti_tool.lms import canvas_oauth
 from lti_tool.models import Course, CourseAccess, LmsGrant, RosterMember, ServiceToken, SyncRun, db, transaction
-from lti_tool.services import drift, gateways, grants, lms_changes, oauth_clients, publication, pull, push, runs
+from lti_tool.services import (
+    drift,
+    gateways,
+    grants,
+    lms_changes,
+    oauth_clients,
+    publication,
+    pull,
+    push,
+    revocation,
+    runs,
+)
 from lti_tool.services.access import Viewer
+from lti_tool.services.asked_rights import write_right
 from lti_tool.services.publication_preview import preview_publication
+from lti_tool.services.registration_edits import edit_registration
 from lti_tool.services.set_edits import edits_of
 from lti_tool.worker import do_run
 from tests.services.connected import in_lms, in_store, open_set
@@ -431,34 +445,68 @@ def test_a_look_at_the_lms_uses_the_access_of_who_looks_and_never_anothers(class
     run = runs.claim(publication.queue_publication(classroom.tool, set_id, requested_by=classroom.viewer.access_id))
     assert run is not None
     push.run_push(classroom.tool, run, Report())
-    mine, theirs = classroom.viewer.access_id, other.access_id
+    mine = classroom.viewer.access_id
     assert drift.check_drift(classroom.tool, classroom.course_id, set_id, mine).items == ()
-    assert preview_publication(classroom.tool, classroom.course_id, unpublished, mine).silence is None
+    assert preview_publication(classroom.tool, classroom.viewer, unpublished).silence is None
     calls = classroom.calls()
     with pytest.raises(LmsRefused, match="grant_missing"):
-        drift.check_drift(classroom.tool, classroom.course_id, set_id, theirs)
-    silence = preview_publication(classroom.tool, classroom.course_id, unpublished, theirs).silence
+        drift.check_drift(classroom.tool, classroom.course_id, set_id, other.access_id)
+    silence = preview_publication(classroom.tool, other, unpublished).silence
     assert silence is not None
     assert silence[0] == "grant_missing"
     assert classroom.calls() == calls
 
 
-def test_a_lesser_access_takes_the_right_to_write_from_nobody_who_has_it(classroom: Any) -> None:
-    def problem() -> str | None:
+def test_what_an_access_may_is_known_of_it_alone(classroom: Any) -> None:
+    def problems() -> tuple[str | None, str | None]:
         db.session.rollback()
-        return db.session.get_one(Course, classroom.course_id).write_problem
+        return write_right(classroom.viewer).problem, write_right(other).problem
 
     other = colleague(classroom)
     lend(classroom)
+    assert problems() == ("rights_not_asked", "rights_not_asked")  # the service token's answer is not theirs either
     observer = next(p["id"] for p in classroom.state()["people"] if p["roles"] == ["StudentEnrollment"])
     lend(classroom, other, observer)  # in Canvas this one may nothing
     assert used_by(classroom, other.access_id) == "right_missing"
-    assert problem() == "right_missing"
+    assert problems() == ("rights_not_asked", "right_missing")
     assert used_by(classroom, classroom.viewer.access_id) == "Teacher"
-    assert problem() is None
-    assert used_by(classroom, other.access_id) == "right_missing"
-    assert problem() is None
+    assert problems() == (None, "right_missing")
+    lend(classroom, other, observer)  # anew: what was said of the former says nothing of this one
+    assert problems() == (None, "rights_not_asked")
     with transaction() as session:
         session.delete(the_grant("Teacher"))
-    assert used_by(classroom, other.access_id) == "right_missing"
-    assert problem() == "right_missing"
+    assert problems() == ("rights_not_asked", "rights_not_asked")
+    assert used_by(classroom, classroom.viewer.access_id) == gateways.SERVICE
+    assert problems() == (None, "rights_not_asked")
+    without_service_token(classroom)
+    assert problems()[0] == "grant_missing"
+
+
+REMOVALS: dict[str, Callable[[Any, UUID], object]] = {
+    "the key": revocation.remove_oauth_client,
+    "the registration": revocation.remove_registration,
+    "its host": lambda tool, one: edit_registration(tool, Administrator(one), one, {"lms_url": "https://new.example"}),
+}
+
+
+@pytest.mark.parametrize("gone", REMOVALS)
+def test_what_was_lent_ends_in_canvas_with_what_it_was_lent_by(classroom: Any, gone: str) -> None:
+    lend(classroom)
+    run_out(expires_at=now())  # a token that has run out cannot revoke itself
+    lend(classroom, colleague(classroom), ANOTHER)
+
+    def lent() -> set[int]:
+        tokens = classroom.lms.hub.sites["canvas"].tokens.values()
+        return {token.user for token in tokens} & {TEACHER, ANOTHER}
+
+    assert lent() == {TEACHER, ANOTHER}
+    REMOVALS[gone](classroom.tool, registration_of(classroom))
+    assert not lent()
+    assert not db.session.scalars(select(LmsGrant)).all()
+
+
+def test_a_key_is_removed_although_canvas_is_down(classroom: Any) -> None:
+    lend(classroom)
+    classroom.lms.faults({"error_every": 1})
+    revocation.remove_oauth_client(classroom.tool, registration_of(classroom))
+    assert not db.session.scalars(select(LmsGrant)).all()

@@ -1,6 +1,7 @@
 """Changing local sets: one group per person and set, whatever is clicked at once, and nothing of others touched."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -88,11 +89,12 @@ def test_ids_of_elsewhere_are_not_found(ready: Any) -> None:
     classroom, set_id, ids = ready
     other_set = classroom.new_set("Other")
     student = classroom.students()[0].id
+    elsewhere = replace(classroom.viewer, course=replace(classroom.viewer.course, id=uuid4()))
     for act in (
         lambda: groups.assign(classroom.viewer, other_set, {student: ids[0]}),
         lambda: groups.assign(classroom.viewer, set_id, {uuid4(): ids[0]}),
         lambda: groups.edit_group(classroom.viewer, other_set, ids[0], "x", ""),
-        lambda: read_shown_set(uuid4(), set_id),
+        lambda: read_shown_set(elsewhere, set_id),
     ):
         with pytest.raises(NotFound):
             act()

@@ -167,6 +167,17 @@ def test_a_fresh_roster_is_not_fetched_again_within_its_window(facts: LaunchFact
     assert again(facts).refresh_run_id is not None
 
 
+def test_a_refresh_that_failed_just_now_is_not_tried_by_the_next_launch(facts: LaunchFacts) -> None:
+    launch.record(facts)
+    with transaction() as session:
+        run = session.scalars(select(SyncRun)).one()
+        run.state, run.finished_at = "failed", now()
+    assert again(facts).refresh_run_id is None
+    with transaction() as session:
+        session.scalars(select(SyncRun)).one().finished_at = now() - timedelta(minutes=2)
+    assert again(facts).refresh_run_id is not None
+
+
 def test_a_launch_without_a_course_opens_a_session_only(facts: LaunchFacts) -> None:
     recorded = launch.record(replace(facts, context=None))
     assert recorded.course_id is None

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.gateway import SetOptions
 from lti_tool.domain.sync import Report
-from lti_tool.models import Course, LmsChange, RosterMember, SyncRun, db, transaction
+from lti_tool.models import AskedRight, LmsChange, RosterMember, SyncRun, db, transaction
 from lti_tool.services import connected_groups, connected_sets, group_sets, lms_changes, lms_delivery, runs
 from lti_tool.services.set_edits import edits_of
 from tests.services.connected import allow_writing, assert_agree, deliver, find_set, in_lms, in_store, open_set
@@ -453,9 +453,9 @@ def test_what_cannot_be_written_is_refused_before_anything_is_asked(classroom: A
     edits, viewer = edits_of(classroom.course_id, set_id), classroom.viewer
     with transaction() as session:
         if case == "not asked":
-            session.get_one(Course, classroom.course_id).rights_asked_at = None
+            session.execute(delete(AskedRight))
         if case == "refused":
-            session.get_one(Course, classroom.course_id).write_problem = "right_missing"
+            session.execute(update(AskedRight).values(write_problem="right_missing"))
         if case == "account":
             session.get_one(RosterMember, person.id).lms_user_id = None
         if case == "inactive":

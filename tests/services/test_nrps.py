@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from lti_tool.demo import ToolLink
+from lti_tool.demo import ToolLink, nrps
 from lti_tool.domain.errors import LmsRefused
 from lti_tool.models import Course, Registration, RosterMember, ServiceToken, db, transaction
 from lti_tool.services import group_sets, roster, tokens
@@ -66,6 +66,21 @@ def test_who_left_is_dropped_and_who_came_is_added(provisioned: Any) -> None:
     assert report.roster.dropped == 1
     dropped = [m for m in roster.read_roster(provisioned.course_id).students if m.status == "dropped"]
     assert [(m.id, m.enrollment_display) for m in dropped] == [(student.id, "Dropped")]
+
+
+@pytest.mark.parametrize("flavour", ["canvas"])
+def test_nobody_is_dropped_who_moved_up_a_page_because_another_left(
+    provisioned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nrps, "CANVAS_PAGE", 10)
+    provisioned.pull("roster")
+    before = names(provisioned)
+    first = min((p for p in provisioned.state()["people"] if p["name"] in before), key=lambda person: person["id"])
+    provisioned.lms.faults({"leaves_between_pages": first["id"]})
+    provisioned.pull("roster")
+    assert before - names(provisioned) <= {first["name"]}
+    provisioned.pull("roster")
+    assert before - names(provisioned) == {first["name"]}
 
 
 def test_without_a_token_groups_say_what_is_missing_and_change_nothing(provisioned: Any) -> None:

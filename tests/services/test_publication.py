@@ -271,7 +271,7 @@ def test_a_copy_that_the_lms_does_not_delete_stays_published(classroom: Any) -> 
 
 
 def preview(classroom: Any, set_id: UUID) -> Any:
-    return preview_publication(classroom.tool, classroom.course_id, set_id)
+    return preview_publication(classroom.tool, classroom.viewer, set_id)
 
 
 def test_a_preview_tells_what_would_be_made_and_asks_the_lms_for_names_in_use(classroom: Any) -> None:

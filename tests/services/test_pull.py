@@ -8,8 +8,8 @@ from flask import Flask
 
 from lti_tool.domain.errors import Conflict, LmsError
 from lti_tool.domain.sync import UNGROUPED_SET_NAME, Report
-from lti_tool.models import db
-from lti_tool.services import group_sets, pull, roster, runs
+from lti_tool.models import Course, db
+from lti_tool.services import group_sets, groups, pull, roster, runs, tokens
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -35,6 +35,27 @@ def test_a_pull_brings_every_set_group_and_membership(classroom: Any) -> None:
     assert report.errors == []
     assert classroom.shape() == lms_shape(classroom.state())
     assert report.groups.created == len({g for groups in classroom.shape().values() for g in groups})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_list_of_people_that_is_cut_short_takes_nobody_out_of_a_set_of_ours(classroom: Any) -> None:
+    if classroom.flavour == "canvas":  # its sections tell, also where there are no groups
+        for group in classroom.state()["groups"]:
+            classroom.outsider("delete_group", group_id=group["id"])
+    classroom.pull()
+    set_id = classroom.new_set("Ours")
+    (group_id,) = classroom.new_groups(set_id, "Crew")
+    groups.assign(classroom.viewer, set_id, {student.id: group_id for student in classroom.students()})
+    before, people = classroom.shape(), classroom.state()["people"]
+    if classroom.flavour == "canvas":
+        bound = [p for p in people if p["roles"] == ["TeacherEnrollment"]][1]["id"]
+        course = db.session.get_one(Course, classroom.course_id)
+        tokens.set_service_token(classroom.tool.settings, course.registration_id, f"demo-user-{bound}")
+    else:
+        classroom.lms.faults({"people_shown": len(people) * 2 // 3})
+    with pytest.raises(LmsError, match="people_hidden"):
+        classroom.pull()
+    assert (classroom.shape(), classroom.last_run().error_code) == (before, "people_hidden")
 
 
 @pytest.mark.shows("PULL-33")

@@ -16,7 +16,7 @@ from lti_tool.services import groups, publication, push, refresh, runs
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)"?', re.IGNORECASE)
-OWN = {"sync_run", "course"}  # how the run goes, and when the course was read
+OWN = {"sync_run", "course", "asked_right"}  # how the run goes, when the course was read and what the access may
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from sqlalchemy import delete
 
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.sync import Report
-from lti_tool.models import Course, GroupMembership, transaction
-from lti_tool.services import push_all, runs
+from lti_tool.models import GroupMembership, transaction
+from lti_tool.services import asked_rights, push_all, runs
 from tests.services.connected import assert_agree, in_lms, in_store, open_set
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -64,7 +64,6 @@ def test_one_group_that_fails_does_not_stop_the_rest(classroom: Any) -> None:
 
 def test_sets_that_may_not_be_written_are_left_alone(classroom: Any) -> None:
     classroom.pull()
-    with transaction() as session:
-        session.get_one(Course, classroom.course_id).write_problem = "right_missing"
-    assert push_all.writable_sets(classroom.course_id) == []
+    asked_rights.store_answer(classroom.course_id, None, "right_missing")
+    assert push_all.writable_sets(classroom.tool, classroom.course_id) == []
     assert push(classroom).calls == 0

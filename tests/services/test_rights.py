@@ -12,14 +12,15 @@ from lti_tool.lms.canvas import CanvasGateway
 from lti_tool.lms.moodle import MoodleGateway
 from lti_tool.models import Course, Registration, ServiceToken, db, transaction
 from lti_tool.services import pull, rights, runs, tokens
+from lti_tool.services.asked_rights import right_of
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def asked(classroom: Any) -> tuple[Any, str | None]:
     db.session.rollback()
-    course = db.session.get_one(Course, classroom.course_id)
-    return course.rights_asked_at, course.write_problem
+    said = right_of(classroom.course_id, None)
+    return said.asked_at, said.problem
 
 
 def narrow(monkeypatch: pytest.MonkeyPatch, missing: dict[Right, str]) -> None:

@@ -34,7 +34,7 @@ def ready(classroom: Any) -> tuple[Any, UUID, list[UUID]]:
 
 def last_change(classroom: Any, set_id: UUID) -> Any:
     db.session.rollback()
-    return read_shown_set(classroom.course_id, set_id).last_change
+    return read_shown_set(classroom.viewer, set_id).last_change
 
 
 def take_back(classroom: Any, set_id: UUID) -> Any:
@@ -402,7 +402,7 @@ def test_groups_made_and_filled_by_lot_leave_with_everybody_in_them(ready: Any) 
     put(classroom, set_id, ids[0], classroom.students()[0].id)
     before = rows(classroom, set_id)
     wanted = Order("Crew", 4, SizeRule.AT_MOST)
-    shown = group_draws.draw_groups(classroom.course_id, set_id, wanted, seed=3)
+    shown = group_draws.draw_groups(classroom.viewer, set_id, wanted, seed=3)
     made = group_draws.make_groups(classroom.viewer, set_id, wanted, (3, shown.revision, shown.people_mark))
     after = rows(classroom, set_id)
     assert made.count == len(shown.groups) == len(after) - 3

@@ -49,7 +49,7 @@ from lti_tool.models import (
     SyncRun,
     db,
 )
-from lti_tool.services import gateways
+from lti_tool.services import asked_rights, gateways, tokens
 from lti_tool.services.access import Visitor
 from lti_tool.web.access import csrf_token
 
@@ -180,7 +180,7 @@ class PlayedLms:
         self._call()
         return Capabilities(frozenset(Right) - self.missing.keys(), self.missing)
 
-    def pull(self, *, roster: bool, groups: bool, progress: Any = None, known_ids: Any = ()) -> RemoteCourse:
+    def pull(self, *, roster: bool, groups: bool, progress: Any = None, **known: Any) -> RemoteCourse:
         self._call()
         return RemoteCourse(RemoteRoster(()) if roster else None, RemoteGroups() if groups else None)
 
@@ -409,6 +409,19 @@ class World:
             token = csrf_token()
         return Browser(client, self.course_id, token)
 
+    def store_token(self) -> None:
+        """Give the tool an access of its own to the LMS."""
+        with self.app.app_context():
+            tokens.set_service_token(self.app.extensions["lti_tool"].settings, self.registration_id, "token")
+
+    def allow_writing(self, problem: str | None = None) -> None:
+        """Let the LMS have said what the tool's own access may; `problem`: why it may not write groups."""
+        self.store_token()
+        with self.app.app_context():
+            asked_rights.store_answer(self.course_id, None, problem)
+            db.session.get_one(Course, self.course_id).roster_refreshed_at = now()  # people's rights are asked too
+            db.session.commit()
+
     def people_in(self, group: str) -> set[UUID]:
         """Return who is stored in a group."""
         with self.app.app_context():
@@ -439,9 +452,11 @@ def world(app: Flask) -> World:
 
 
 @pytest.fixture
-def lms(monkeypatch: pytest.MonkeyPatch) -> PlayedLms:
-    """An LMS that the course's groups can be sent to."""
+def lms(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> PlayedLms:
+    """An LMS that the course's groups can be sent to; the test's course has the tool's own access to it."""
     played = PlayedLms()
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").store_token()
 
     def open_gateway(*_: Any, **__: Any) -> PlayedLms:
         if played.closed:

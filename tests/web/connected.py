@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from lti_tool.domain.clock import now
 from lti_tool.domain.gateway import RemoteGroup
-from lti_tool.models import Course, Group, db
+from lti_tool.models import Group, db
 from tests.web.conftest import PlayedLms, World
 
 
@@ -13,10 +12,10 @@ def open_labs(world: World, lms: PlayedLms, family: str = "canvas") -> UUID:
     people = {name: world.member(name) for name in ("Anna A", "Bela B", "Cleo C")}
     set_id = world.group_set("Labs", {"One": [people["Anna A"]], "Two": []}, connection=family, lms_group_set_id="s1")
     with world.app.app_context():
-        db.session.get_one(Course, world.course_id).rights_asked_at = now()
         for name, lms_id in (("One", "g1"), ("Two", "g2")):
             db.session.get_one(Group, world.names[name]).lms_group_id = lms_id
         db.session.commit()
+    world.allow_writing()
     lms.sets["s1"] = "Labs"
     lms.groups["s1"] = {"g1": RemoteGroup("g1", "One", "", ("u-Anna A",)), "g2": RemoteGroup("g2", "Two")}
     return set_id

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
-from lti_tool.models import Assignment, Group, GroupingMembership, db
+from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, db
 from tests.web.conftest import Browser, World
 
 
@@ -26,10 +26,8 @@ class Course:
 
     def assignment(self, name: str, **rules: object) -> UUID:
         key = uuid4()
-        values = {"formed_by": "students", "min_size": 1, **rules}
-        row = Assignment(
-            id=key, course_id=self.world.course_id, name=name, group_set_id=self.set_id, created_at=now(), **values
-        )
+        values = {"formed_by": "students", "min_size": 1, "group_set_id": self.set_id, **rules}
+        row = Assignment(id=key, course_id=self.world.course_id, name=name, created_at=now(), **values)
         self.world._add(row)
         return key
 
@@ -59,6 +57,14 @@ class Course:
         wanted = {"member_id": self.ids[name], "assignment_id": assignment_id or self.id, "ended_at": None}
         (row,) = [r for r in self.world.stored(GroupingMembership, **wanted) if r.status in ("inviter", "accepted")]
         return row.grouping_id
+
+    def clone(self, target: UUID) -> dict[str, UUID]:
+        """Let the teacher clone the groups of the first assignment into another; give its groupings by name."""
+        page = self.teacher.get(f"assignments/{target}/groupings/clone?source_id={self.id}")
+        data = {"source_id": self.id, "seen": page.select_one("input[name=seen]")["value"]}
+        self.teacher.post(f"assignments/{target}/groupings/clone", **data)
+        rows = self.world.stored(Grouping, assignment_id=target, ended_at=None)
+        return {row.group_name: row.id for row in rows}
 
     def statuses(self, grouping: UUID) -> dict[str, str]:
         """Each person's status in a grouping; those who are out of it are left out."""

@@ -14,7 +14,6 @@ from sqlalchemy import event
 from lti_tool.domain.clock import now
 from lti_tool.models import (
     Assignment,
-    Course,
     CourseAccess,
     GroupDocument,
     Grouping,
@@ -67,9 +66,8 @@ class Scene(Team):
         self._add_assignments()
         self._add_rest()
         self._add_links()
+        world.allow_writing()
         with app.app_context():
-            db.session.get_one(Course, world.course_id).rights_asked_at = now()
-            db.session.commit()
             self._path = db.engine.url.database
             self._writes = _Writes(db.engine)
         self._kept = sqlite3.connect(":memory:", check_same_thread=False)

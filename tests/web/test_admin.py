@@ -74,6 +74,18 @@ def test_what_is_no_address_is_said_to_be_none(admin: Any, world: Any) -> None:
         admin.post("/admin/registrations/new", 422, family="canvas", **made)
 
 
+def test_other_hosts_are_added_by_name_or_address_and_shown(world: Any, admin: Any) -> None:
+    fields = {"name": "A", "issuer": "https://lms.example"}
+    wrong = admin.post(place(world, "/edit"), 422, **fields, other_hosts="canvas.school.edu *.school.edu")
+    assert wrong.select_one("#other_hosts[aria-invalid]")
+    assert "“*.school.edu” is no host" in wrong.main.text
+    shown = admin.follow(place(world, "/edit"), **fields, other_hosts="https://Canvas.School.edu/courses/1, b.example")
+    assert "canvas.school.edu b.example" in shown.main.text
+    assert admin.get(place(world, "/edit")).select_one("#other_hosts")["value"] == "canvas.school.edu b.example"
+    admin.follow(place(world, "/edit"), **fields, other_hosts="")
+    assert world.stored(Registration)[0].other_hosts is None
+
+
 def test_an_unconfirmed_registration_is_confirmed_by_a_click(world: Any, admin: Any) -> None:
     fields = ("client_id", "auth_login_url", "auth_token_url", "key_set_url")
     complete = dict.fromkeys(fields, "https://x.example")

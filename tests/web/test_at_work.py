@@ -17,7 +17,6 @@ from lti_tool.domain.work import HELD
 from lti_tool.models import (
     Assignment,
     AssignmentExclusion,
-    Course,
     Group,
     Grouping,
     GroupingMembership,
@@ -114,9 +113,7 @@ def busy(world: Any) -> Any:
     world._add(
         LinkTarget(course_id=world.course_id, from_id=world.link, assignment_id=world.assignment, created_at=now())
     )
-    with world.app.app_context():  # groups of the LMS may be written
-        db.session.get_one(Course, world.course_id).rights_asked_at = now()
-        db.session.commit()
+    world.allow_writing()
     world.teacher = world.browser()
     paths = ("group-sets/import", f"group-sets/{world.set_id}/import")
     kept = [world.teacher.post(path, file=_file()).rpartition("/")[2] for path in paths]

@@ -126,11 +126,7 @@ def test_only_staff_see_the_connection(canvas: Any, kind: str) -> None:
 
 
 def test_what_the_access_lacks_is_said(canvas: Any) -> None:
-    store_token(canvas)
-    with canvas.app.app_context():
-        course = db.session.get_one(Course, canvas.course_id)
-        course.write_problem, course.rights_asked_at = "right_missing", now()
-        db.session.commit()
+    canvas.allow_writing("right_missing")
     page = canvas.browser().get("connection")
     assert page.select_one("#lacks").text.strip() == "Groups can be read, not changed"
 

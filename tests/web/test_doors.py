@@ -1,5 +1,6 @@
 """Coming into groups: codes, links inside and outside a launch, the list, requests, and what the rules refuse."""
 
+import secrets
 from datetime import timedelta
 from uuid import uuid4
 
@@ -56,6 +57,29 @@ def test_each_wrong_code_is_told_in_its_own_words(team: Team) -> None:
     assert "switched it off" in words(team.otto.post("join", 422, code=code))
     assert "Otto" not in team.roles
     assert not team.world.stored(InviteUse)
+
+
+@pytest.mark.shows("TEAM-38")
+def test_a_code_that_another_group_has_is_drawn_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random source that gives the same again: in a group of students, and in those that the tool makes itself."""
+    drawn: list[str] = []
+
+    def choice(letters: str) -> str:
+        drawn.append("drawn")
+        return "A" if len(drawn) <= 3 * 12 else secrets.SystemRandom().choice(letters)
+
+    monkeypatch.setattr("lti_tool.domain.invites.secrets.choice", choice)
+    team.fritz.post(f"groups/new/{team.set_id}", name="foxes")
+    team.otto.post(f"groups/new/{team.set_id}", name="owls")
+    codes = {row.name: row.invite_code for row in team.world.stored(Group)}
+    assert codes["foxes"] == "A" * 12
+    assert len(codes["owls"]) == 12
+    assert len(drawn) == 4 * 12
+    drawn.clear()
+    team.teacher.post("roster/members/new", name="Nia Doe", git_username_status="unknown")
+    codes = {row.name: row.invite_code for row in team.world.stored(Group)}
+    assert "nia_doe" in codes
+    assert len(set(codes.values())) == len(codes)
 
 
 @pytest.mark.shows("TEAM-43")
@@ -177,6 +201,37 @@ def test_listed_groups_are_joined_from_ones_own_page(team: Team) -> None:
     assert "team 5" not in words(team.fritz.get(""))
     told = {row.member_id for row in team.world.stored(Notice, kind="joined")}
     assert told == {team.ids[name] for name in ("Cara", "Adam", "Edi", "Mia")}
+
+
+@pytest.mark.shows("TEAM-54", "TEAM-56")
+def test_who_is_let_in_counts_at_the_door_where_they_asked(team: Team) -> None:
+    team.change(needs_approval=True)
+    link = team.invite(max_uses="1")
+    names = ("Otto", "Fritz", "Gina", "Hans")
+    browsers = {name: team.newcomer(name) if name in "Gina Hans" else getattr(team, name.lower()) for name in names}
+    for name in ("Otto", "Fritz"):
+        browsers[name].post(f"invite/{link.invite_token}")
+    browsers["Gina"].post("join", code=team.row.invite_code)
+    browsers["Hans"].post(team.path("join"))
+    requests = {row.member_id: row.id for row in team.world.stored(JoinRequest)}
+
+    def let_in(name: str, status: int = 303) -> str:
+        return str(team.adam.post(team.path(f"requests/{requests[team.ids[name]]}/accept"), status))
+
+    team.cara.post(team.path(f"invites/{link.id}/deactivate"))  # Otto asked while it worked
+    let_in("Otto")
+    assert "as many people as it may" in let_in("Fritz", 422)
+    assert "Fritz" not in team.roles
+    browsers["Fritz"].post("join", code=team.row.invite_code)  # the same request, now by the code
+    for name in ("Fritz", "Gina", "Hans"):
+        let_in(name)
+    page = team.cara.get(team.path("invites"))
+    assert "Used 1 / 1" in words(page)
+    by_code, by_link = (words(page.select_one(f"[aria-labelledby={one}]")) for one in ("code-title", "link-title-1"))
+    assert "Otto Doe" in by_link
+    assert "Otto Doe" not in by_code
+    assert all(name in by_code and name not in by_link for name in ("Fritz Doe", "Gina Doe"))
+    assert "Hans Doe" not in words(page)
 
 
 def test_a_request_waits_for_an_answer_and_counts_no_use(team: Team) -> None:

@@ -216,6 +216,7 @@ def test_on_moodle_nobody_is_notified(world: Any, lms: Any) -> None:
     with world.app.app_context():
         db.session.get_one(Registration, world.registration_id).family = "moodle"
         db.session.commit()
+    world.allow_writing()
     set_id = world.group_set("Projects", {"Team 1": [world.member("Ana López")]})
     page = world.browser().get(f"group-sets/{set_id}/publish")
     assert "Nobody: Moodle does not notify people of new groups." in said(page)

@@ -29,6 +29,13 @@ def course(world: World) -> Course:
     return Course(world)
 
 
+def end(course: Course, date: str) -> None:
+    """Let a date of the assignment be over."""
+    with course.world.app.app_context():
+        setattr(db.session.get_one(Assignment, course.id), date, now() - timedelta(minutes=1))
+        db.session.commit()
+
+
 @pytest.mark.shows("FORM-12", "FORM-13", "FORM-14", "FORM-15", "FORM-16", "FORM-8")
 def test_working_alone_uses_the_students_own_group_again_and_again(course: Course) -> None:
     assert "Do you work alone or in a group?" in words(course.page(course.ana))
@@ -100,7 +107,7 @@ def test_the_story_of_a_mandatory_group(world: World) -> None:
     assert "Not valid" not in words(course.page(course.ana))
     assert "Not valid" not in words(course.bo.get(""))
     course.post(course.dan, f"groupings/{grouping}/refuse")
-    assert "Only who started" in words(course.post(course.bo, f"groupings/{grouping}/break-up", 422))
+    assert "Only who started" in words(course.post(course.bo, f"groupings/{grouping}/break-up", 403))
     course.post(course.ana, f"groupings/{grouping}/break-up")
     assert course.statuses(grouping) == {}
     assert course.people() == {}
@@ -208,6 +215,22 @@ def test_the_right_ones_are_invited_and_the_others_named_with_the_reason(world: 
     assert "Tick a classmate" in words(course.post(course.ana, f"groupings/{grouping}/invite", 422))
 
 
+@pytest.mark.shows("FORM-39")
+def test_names_of_every_script_and_numbers_between_blanks_find_their_people(world: World) -> None:
+    course = Course(world)
+    names = ("Hans Groß", "Γιώργος Παππάς", "Zoe\u0308 Müller")
+    for name in names:
+        world.member(name)
+    for number in ("n0002", "n0003"):
+        world.member(f"Number {number}", student_number=number)
+    grouping = course.start(course.ana)
+    typed = "Hans Groß, Γιώργος Παππάς\nZoë  Müller\nN0002 n0003, bo@students.example Cleo Diaz"
+    course.post(course.ana, f"groupings/{grouping}/invite", typed=typed)
+    page = words(course.page(course.ana))
+    for name in (*names, "Number n0002", "Number n0003", "Bo Chen", "Cleo Diaz"):
+        assert f"{name} Invited" in page
+
+
 @pytest.mark.shows("FORM-42")
 def test_who_refused_can_be_asked_again_in_the_same_row(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
@@ -227,24 +250,45 @@ def test_joining_refuses_the_other_invitations_and_nobody_is_in_two(course: Cour
     assert course.statuses(second) == {"Bo": "inviter", "Cleo": "rejected"}
 
 
+@pytest.mark.shows("FORM-43", "FORM-30")
+@pytest.mark.parametrize("way", ["accepts", "starts", "alone", "code", "staff"])
+def test_an_invitation_that_a_seat_elsewhere_ends_is_told_and_written_down(world: World, way: str) -> None:
+    course = Course(world, min_size=1 if way == "alone" else 2)
+    grouping, other = course.start(course.ana, "Cleo"), course.start(course.bo, "Cleo")
+    code = course.world.stored(Group, name="bo_chen")[0].invite_code
+    {
+        "accepts": lambda: course.post(course.cleo, f"groupings/{other}/accept"),
+        "starts": lambda: course.post(course.cleo, "grouping/start"),
+        "alone": lambda: course.post(course.cleo, "grouping/alone"),
+        "code": lambda: course.cleo.post("join", code=code),
+        "staff": lambda: course.post(course.teacher, f"groupings/{other}/members", member_ids=[course.ids["Cleo"]]),
+    }[way]()
+    told = words(course.ana.get("notices").main)
+    assert "Cleo Diaz refused your invitation to the group “ana_berg”" in told
+    assert ("“ana_berg” for “A1” is not valid any more: 1 more needed" in told) == (way != "alone")
+    group = course.world.stored(Group, name="ana_berg")[0].id
+    line = "The tool ended the invitation of Cleo Diaz" if way == "staff" else "Cleo Diaz refused the invitation"
+    assert line in words(course.teacher.get(f"groups/{group}/history"))
+    assert course.statuses(grouping) == {"Ana": "inviter", "Cleo": "rejected"}
+
+
 @pytest.mark.shows("FORM-44")
-@pytest.mark.parametrize("late", ["last_answer_at"])
-def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course, late: str) -> None:
+def test_joining_after_the_last_answer_is_refused_on_the_server(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
-    with course.world.app.app_context():
-        setattr(db.session.get_one(Assignment, course.id), late, now() - timedelta(minutes=1))
-        db.session.commit()
+    end(course, "last_answer_at")
     assert "The time to join is over" in words(course.page(course.bo))
     assert "The time for this is over" in words(course.post(course.bo, f"groupings/{grouping}/accept", 422))
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
 
 
 @pytest.mark.shows("FORM-38")
-def test_after_the_last_invitation_nothing_is_begun_and_nobody_is_asked(course: Course) -> None:
+@pytest.mark.parametrize("date", ["last_invitation_at", "last_answer_at"])
+def test_after_the_only_date_nothing_is_begun_and_nobody_is_asked(course: Course, date: str) -> None:
     grouping = course.start(course.ana, "Cleo")
-    with course.world.app.app_context():
-        db.session.get_one(Assignment, course.id).last_invitation_at = now() - timedelta(minutes=1)
-        db.session.commit()
+    course.post(course.dan, "grouping/alone")
+    end(course, date)
+    assert "Work alone" not in words(course.bo.get(""))
+    assert "the time to form one is over" in words(course.bo.get(""))
     for who, what in (
         (course.bo, "grouping/start"),
         (course.bo, "grouping/alone"),
@@ -253,6 +297,14 @@ def test_after_the_last_invitation_nothing_is_begun_and_nobody_is_asked(course: 
         assert "The time for this is over" in words(course.post(who, what, 422, member_ids=[course.ids["Bo"]]))
     assert course.statuses(grouping) == {"Ana": "inviter", "Cleo": "pending"}
     assert len(course.people()) == 1
+    assert "Work with others instead" not in words(course.page(course.dan))  # nowhere to go from there
+    course.post(course.dan, f"groupings/{course.own(course.dan)}/break-up", 422)
+    assert ("Answer 1 invitation" in words(course.cleo.get(""))) == (date == "last_invitation_at")
+    if date == "last_answer_at":
+        course.post(course.cleo, f"groupings/{grouping}/accept", 422)
+        return
+    asked = words(course.ana.get(f"assignments/{course.id}/groupings/{grouping}/break-up"))
+    assert "can start a group" not in asked
     course.post(course.cleo, f"groupings/{grouping}/accept")  # the last answer may come later
 
 
@@ -276,7 +328,7 @@ def test_the_inviter_takes_back_and_clears_and_nobody_else(course: Course) -> No
     course.post(course.bo, f"groupings/{grouping}/accept")
     course.post(course.cleo, f"groupings/{grouping}/refuse")
     at = f"groupings/{grouping}/invitations"
-    assert "Only who started" in words(course.post(course.bo, f"{at}/{course.ids['Dan']}/cancel", 422))
+    assert "Only who started" in words(course.post(course.bo, f"{at}/{course.ids['Dan']}/cancel", 403))
     assert "answered already" in words(course.post(course.ana, f"{at}/{course.ids['Bo']}/cancel", 422))
     course.post(course.ana, f"{at}/{course.ids['Dan']}/cancel")
     course.post(course.ana, f"{at}/{course.ids['Cleo']}/clear")
@@ -288,7 +340,7 @@ def test_who_accepted_cannot_invite(course: Course) -> None:
     grouping = course.start(course.ana, "Bo")
     course.post(course.bo, f"groupings/{grouping}/accept")
     assert "Invite classmates" not in words(course.page(course.bo))
-    refused = course.post(course.bo, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"]])
+    refused = course.post(course.bo, f"groupings/{grouping}/invite", 403, member_ids=[course.ids["Cleo"]])
     assert "Only who started" in words(refused)
 
 

@@ -77,11 +77,12 @@ def test_a_set_of_the_lms_bears_its_badge_and_is_read_only(world: Any) -> None:
     ana = world.member("Ana López")
     set_id = world.group_set("Labs", {"Lab A": [ana]}, connection="canvas", last_updated=now())
     local = world.group_set("Projects")
+    world.store_token()
     teacher = world.browser()
     page = teacher.get(f"group-sets/{set_id}")
     assert page.select_one(".badge-lms").text == "Canvas"
     said = " ".join(page.text.split())
-    assert "This set belongs to Canvas. It can only be looked at here. Nobody has asked Canvas for the right" in said
+    assert "This set belongs to Canvas. It can only be looked at here. Nobody has asked Canvas yet" in said
     assert [button.text for button in page.select("main button")] == ["Refresh from Canvas", "Copy"]
     assert not page.select("main select, main input:not([type=hidden])")
     assert not teacher.get(f"group-sets/{local}").select(".badge-lms")

@@ -104,6 +104,24 @@ def test_moving_somebody_leaves_earlier_assignments_alone(course: Course) -> Non
     assert course.statuses(rows["k"]) == {"Bo": "inviter"}
     assert course.statuses(first) == {"Ana": "inviter", "Bo": "accepted"}
     assert course.statuses(other) == {"Cleo": "inviter", "Dan": "accepted"}
+    shown = {name: own_work(course, name) for name in ("Ana", "Bo", "Cleo")}
+    assert shown == {
+        "Ana": {"A1": "k: Ana Berg You, Bo Chen", "A2": "l: Ana Berg You, Cleo Diaz, Dan Eder"},
+        "Bo": {"A1": "k: Ana Berg, Bo Chen You", "A2": "k: Bo Chen You"},
+        "Cleo": {"A1": "l: Cleo Diaz You, Dan Eder", "A2": "l: Ana Berg, Cleo Diaz You, Dan Eder"},
+    }
+    for key, sizes in ((course.id, "k 2 l 2"), (later, "k 1 l 3")):
+        assert f"Groups 2 {sizes}" in words(course.teacher.get(f"assignments/{key}").main)
+
+
+def own_work(course: Course, name: str) -> dict[str, str]:
+    """Whom somebody's first page names for each assignment: the group, and the people in it."""
+    cards = course.browsers[name].get("").select("[aria-labelledby=own-assignments] .card")
+    return {
+        words(card.h3): f"{words(card.strong)}: {', '.join(words(li) for li in card.select('.people li'))}"
+        for card in cards
+        if card.strong
+    }
 
 
 def seen(course: Course, target: UUID, source: UUID | None = None) -> str:
@@ -171,6 +189,26 @@ def test_everybody_without_a_group_can_be_given_one_alone(world: World) -> None:
     assert len(world.stored(Grouping, assignment_id=course.id)) == 4
 
 
+def test_an_assignment_whose_groups_staff_form_shows_these_and_not_its_set(course: Course) -> None:
+    """The own groups of who works alone are the roster's and not in the set, which has others."""
+    world = course.world
+    other = course.assignment("A2", formed_by="staff")
+    make(course, "Ana", "Bo", name="k")
+    assert "You are in no group for it yet" in words(course.cleo.get(""))
+    act(course, "/individual", assignment_id=other)
+    assert "You are in no group for it yet" not in words(course.cleo.get(""))
+    assert "You work alone" in words(course.cleo.get(""))
+    page = words(course.teacher.get(f"assignments/{other}").main)
+    assert "Formed for this assignment: 5 groups, 5 people" in page
+    assert "Students in no group 0" in page
+    assert "cleo_diaz" in page
+    listed = words(course.teacher.get("assignments").main)
+    assert "A2 A1 groups 5 5 Everyone once" in listed
+    observed = words(world.browser("observer").get(f"assignments/{other}").main)
+    assert "5 groups, 5 people" in observed
+    assert "cleo_diaz" not in observed
+
+
 @pytest.mark.shows("FORM-53")
 def test_the_page_lists_who_is_in_none_the_invalid_first_and_the_inactive_on_request(course: Course) -> None:
     course.world.member("Gus Hahn", status="dropped")
@@ -213,6 +251,67 @@ def test_a_break_up_by_staff_is_asked_and_frees_everybody(course: Course) -> Non
     assert row.ended_at is not None
     assert row.ended_at <= now()
     assert row.group_name == "berg-chen"
+
+
+def test_a_grouping_is_called_as_its_group_was_at_its_end(course: Course) -> None:
+    """Whoever renames the group: notices, history and the row itself say the present name (ruling C15)."""
+    world = course.world
+    grouping = course.start(course.ana)
+    (row,) = world.stored(Grouping, id=grouping)
+
+    def told(name: str) -> str:
+        course.post(course.ana, f"groupings/{grouping}/invite", member_ids=[course.ids[name]])
+        return words(course.browsers[name].get("notices").main)
+
+    course.ana.post(f"groups/{row.group_id}/edit", name="owls", description="", privacy="listed")
+    assert "invites you to the group “owls”" in told("Bo")
+    course.teacher.post(f"group-sets/{course.set_id}/groups/{row.group_id}/edit", name="larks")
+    assert "invites you to the group “larks”" in told("Cleo")
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    act(course, f"/{grouping}/approve")
+    assert [line.subject for line in world.stored(HistoryEntry, action="grouping_approved")] == ["larks"]
+    act(course, f"/{grouping}/end")
+    make(course, "Ana", name="larks")
+    (row,) = world.stored(Grouping, group_name="larks", ended_at=None)
+    course.teacher.post(f"group-sets/{course.set_id}/groups/{row.group_id}/edit", name="terns")
+    follows = make(course, "Dan")
+    act(course, f"/{follows}/members", member_ids=[course.ids["Eve"]])
+    names = {one.id: one.group_name for one in world.stored(Grouping)}
+    assert names == {grouping: "larks", row.id: "terns", follows: "eder-fox"}
+
+
+@pytest.mark.shows("FORM-8")
+def test_a_group_that_is_used_again_holds_nobody_without_a_seat(course: Course) -> None:
+    here = f"group-sets/{course.set_id}/groups"
+    course.teacher.post(here, name="reds", count=1)
+    (reds,) = course.world.stored(Group, name="reds")
+    for name in ("Dan", "Cleo"):
+        course.teacher.post(f"{here}/{reds.id}/members", member_id=course.ids[name])
+    assert "There are people in “reds”: choose those" in words(act(course, "", 422, name="reds"))
+    grouping = make(course, "Cleo", name="reds")
+    assert course.people() == {"reds": {"Cleo"}}
+    assert "took you out of" in words(course.dan.get("notices").main)
+    course.dan.post("join", code=reds.invite_code)
+    assert course.statuses(grouping) == {"Cleo": "inviter", "Dan": "accepted"}
+    make(course, "Eve", assignment_id=course.assignment("A2"), name="reds")
+    assert course.people() == {"reds": {"Cleo", "Dan", "Eve"}}, "the other assignment's stay"
+    assert own_work(course, "Eve")["A2"] == "reds: Eve Fox You"
+    assert own_work(course, "Dan")["A1"] == "reds: Cleo Diaz, Dan Eder You"
+
+
+@pytest.mark.shows("FORM-3", "FORM-8")
+def test_a_student_uses_the_own_group_again_by_its_name_and_nobody_elses(world: World) -> None:
+    course = Course(world, names_chosen=True)
+    first = course.start(course.ana, "Bo", name="owls")
+    course.post(course.bo, f"groupings/{first}/accept")
+    later = course.assignment("A2", names_chosen=True)
+    for who in (course.bo, course.cleo):
+        course.post(who, "grouping/start", 422, assignment_id=later, name="owls")
+    again = course.start(course.ana, "Bo", assignment_id=later, name="owls")
+    assert {row.id for row in world.stored(Grouping, group_name="owls")} == {first, again}
+    assert course.people() == {"owls": {"Ana", "Bo"}}
+    assert course.statuses(again) == {"Ana": "inviter", "Bo": "pending"}
+    course.post(course.ana, "grouping/start", 422, name="owls")
 
 
 @pytest.mark.parametrize("role", ["student", "ta", "observer"])

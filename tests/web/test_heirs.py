@@ -116,3 +116,16 @@ def test_roles_stay_when_a_set_is_filled_again_and_a_creators_place_goes_on(worl
     revision = team.teacher.get(here).select_one("form#undo input[name=revision]")["value"]
     team.teacher.post(f"{here}/undo", revision=revision)
     assert team.roles == {"Edi": "creator", "Adam": "member", "Mia": "member"}
+
+
+def test_a_creator_who_moves_on_to_another_assignment_has_an_heir(course: Course) -> None:
+    grouping, group = formed(course, "Bo", "Cleo")
+    course.start(course.ana, assignment_id=course.assignment("A2"))
+    assert roles(course, group) == {"Bo": "creator", "Cleo": "member"}
+    assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "accepted"}
+    course.bo.get(f"groups/{group.id}/permissions")
+    assert "became_inviter" in [row.kind for row in course.world.stored(Notice, member_id=course.ids["Bo"])]
+    (line,) = course.world.stored(HistoryEntry, action="became_creator")
+    assert (line.group_id, line.member_id) == (group.id, course.ids["Bo"])
+    own = f"groups/{group.id}"
+    assert [who for who in ("Ana", "Bo") if course.page(course.browsers[who]).select(f"a[href$='{own}']")] == ["Bo"]

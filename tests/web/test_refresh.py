@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsUnavailable
-from lti_tool.models import Course, GroupSet, db
+from lti_tool.models import GroupSet
 
 
 @pytest.fixture
@@ -23,7 +23,10 @@ def test_a_set_is_refreshed_before_the_page_answers(world: Any, lms: Any, connec
     assert page.h1.text == "Labs"
     assert page.select_one("#notice")["data-code"] == "set_refreshed"
     assert "Last synced" in page.text
-    assert lms.calls == 1
+    assert lms.calls == 2  # what the access may is asked once
+    assert "what you change here is changed in Canvas at once" in page.text
+    teacher.follow(f"group-sets/{connected}/refresh")
+    assert lms.calls == 3
 
 
 def test_a_set_that_is_gone_leads_to_the_run_that_names_it(
@@ -61,10 +64,9 @@ def test_the_home_page_says_that_groups_are_read_only_and_where_the_right_is_giv
     app: Any, world: Any, lms: Any, family: str, place: str
 ) -> None:
     course = type(world)(app).open_course(family=family)
+    course.store_token()
     assert not course.browser().get("").select("#read-only")
-    with app.app_context():
-        db.session.get_one(Course, course.course_id).write_problem = "right_missing"
-        db.session.commit()
+    course.allow_writing("right_missing")
     page = course.browser().get("")
     assert "read-only" in page.select_one("#read-only").text
     assert place in page.text

@@ -13,6 +13,7 @@ from lti_tool.cli.errors import sentence
 from lti_tool.domain.errors import Conflict, LmsError, LmsRefused
 from lti_tool.domain.gateway import Step
 from lti_tool.domain.sync import Report
+from lti_tool.domain.work import timed
 from lti_tool.models import SyncRun
 from lti_tool.services import courses, publication, pull, push_all, refresh, runs
 from lti_tool.services import push as push_service
@@ -133,7 +134,7 @@ def _preview_push(tool: Tool, course_id: UUID) -> tuple[Report, LmsError | None]
 def _preview(tool: Tool, course_id: UUID, wanted: Wanted) -> tuple[Report, LmsError | None]:
     report = Report()
     try:
-        with runs.timed(report):
+        with timed(report):
             pull.preview(tool, course_id, wanted, report, _show_progress)
     except LmsError as error:
         runs.note_error(report, error)

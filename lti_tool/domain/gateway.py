@@ -4,13 +4,13 @@ Ids here are the LMS's own, always text. Every method finishes its calls before 
 end or raises, and raises only errors of the LmsError branch.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from lti_tool.domain.descriptions import same_text
-from lti_tool.domain.errors import LmsChanged, LmsError
+from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
 from lti_tool.domain.roster import RemoteRoster, storable
 
 
@@ -91,6 +91,7 @@ class RemoteGroup:
         object.__setattr__(self, "description", self.description.replace("\0", ""))
 
 
+MOST_NAMED = 10  # names of groups in an error
 OPTIONS = ("self_signup", "auto_leader", "group_limit")
 
 
@@ -136,7 +137,8 @@ class RemoteGroupSet:
 class RemoteGroups:
     """All group sets and groups of a course: complete, or it was an error.
 
-    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have; a re-read does.
+    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have, or that the group
+    which the last of them left is still there; a re-read does.
     """
 
     group_sets: tuple[RemoteGroupSet, ...] = ()
@@ -214,15 +216,26 @@ class GroupChange:
 
 @dataclass(frozen=True)
 class GroupSetPush:
-    """Everything that brings one LMS set to the wanted state; the final state is known before the first call."""
+    """Everything that brings one LMS set to the wanted state; the final state is known before the first call.
+
+    `replay`: an earlier try may have arrived, so a group of a new one's name is the one that it made. On a first try it
+    is somebody else's: then LmsRefused("group_names_taken"), before anything is changed (ruling C18).
+    """
 
     create: tuple[NewGroup, ...] = ()
     change: tuple[GroupChange, ...] = ()
     delete: tuple[str, ...] = ()
+    replay: bool = False
 
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
         return bool(self.create or self.change or self.delete)
+
+
+def require_free(wanted: Iterable[str], taken: Iterable[str]) -> None:
+    """Raise LmsRefused("group_names_taken", names=…, count=…) when others have groups of these names."""
+    if doubles := sorted(set(wanted) & set(taken)):
+        raise LmsRefused("group_names_taken", names=doubles[:MOST_NAMED], count=len(doubles))
 
 
 def require_unrenamed(found: str, before: str | None, wanted: str | None) -> None:

@@ -26,6 +26,8 @@ from lti_tool.domain.gateway import (
 
 # What stops a change that would overwrite a text of others, and where a change says which text was seen.
 SEEN_TEXTS = {"renamed_meanwhile": "name_before", "described_meanwhile": "description_before"}
+# Refusals that come before anything was changed in the LMS: the next try is no replay.
+NOTHING_SENT = ("set_name_taken", "group_names_taken")
 FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=1)
 # A page does not wait for a change of more people than this.

@@ -1,9 +1,13 @@
-"""Which edits wait while a job against the LMS is at work on a course (seed 003: all edit controls are disabled)."""
+"""Jobs against the LMS: which edits of a course wait for one (seed 003: all controls are disabled), and its length."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from lti_tool.domain.permissions import Permission
+from lti_tool.domain.sync import Report
 
 SYNCS_OF_GROUPS = ("groups", "pull")
 SENDS = ("change", "push")  # what people did is on its way to the LMS
@@ -43,3 +47,28 @@ def holds_back(work: Work | None, permission: Permission, set_id: UUID | None = 
     if permission is Permission.EDIT_ROSTER:  # the people's own lock: whatever is at work on the course may need them
         return "run_open"
     return work.stops(set_id)
+
+
+@dataclass
+class AtWork:
+    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far.
+
+    `acted_as` is that person's name, `lender` their id; the tool's own access has an empty name and no id.
+    `attempt`: which of the run's workers this is; one that was taken for dead must not write any more.
+    """
+
+    requested_by: UUID | None
+    run_id: UUID | None = None
+    attempt: int = 0
+    acted_as: str | None = None
+    lender: UUID | None = None
+
+
+@contextmanager
+def timed(report: Report) -> Iterator[None]:
+    """Write the seconds that the block takes into the report."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        report.seconds = round(time.monotonic() - started, 3)

@@ -169,8 +169,16 @@ class CanvasClient:
         return changed
 
     def delete_group_category(self, category_id: str) -> None:
-        """Delete a set with its groups; one that is gone counts as deleted (canvas.md 2.5)."""
-        self._delete(f"/group_categories/{category_id}", "DELETE /group_categories/:group_category_id")
+        """Delete a set with its groups; one that is gone counts as deleted (canvas.md 2.5).
+
+        Raise LmsRefused("set_protected") for one of Canvas's own, which Canvas words as a missing right.
+        """
+        try:
+            self._delete(f"/group_categories/{category_id}", "DELETE /group_categories/:group_category_id")
+        except LmsRefused as error:
+            if error.code == "right_missing" and self.get_group_category(category_id).get("protected"):
+                raise LmsRefused("set_protected") from None
+            raise
 
     def import_group_category(self, category_id: str, csv_file: bytes) -> Json:
         """Start the import of a CSV and return its Progress (canvas.md 5.2).

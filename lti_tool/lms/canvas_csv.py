@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lti_tool.domain.errors import LmsUnavailable
+from lti_tool.domain.gateway import RemoteGroups
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,15 @@ def read(text: str) -> Exported:
             found.members.setdefault(group_id, []).append(row["canvas_user_id"])
             found.names[group_id] = row.get("group_name") or ""
     return found
+
+
+def not_taken(placements: Iterable[Placement], found: RemoteGroups) -> list[tuple[Placement, str]]:
+    """Return the rows of an import that it passed over, each with its group's id."""
+    ids = {group.name: group.lms_group_id for group in found.groups}
+    members = {group.lms_group_id: set(group.member_ids) for group in found.groups}
+    left = []
+    for row in placements:
+        group_id = row.group_id or ids.get(row.group_name or "")
+        if group_id in members and row.user_id not in members[group_id]:
+            left.append((row, group_id))
+    return left

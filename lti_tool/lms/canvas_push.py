@@ -8,13 +8,13 @@ Deletes, then renames, then new groups, then people: a new group may bear the na
 A move needs no removal: Canvas takes people out of the other groups of the set by itself.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from lti_tool.domain.errors import LmsChanged
-from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step
+from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step, require_free
 from lti_tool.lms import canvas_csv, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json, require_group_name
 from lti_tool.lms.canvas_import import run_import
@@ -66,19 +66,21 @@ class CanvasPush:
         # Whom Canvas took into a group by a call of their own, and who left one or moved to another.
         self._placed: dict[str, list[str]] = {}
         self._left = {change.lms_group_id: change.remove for change in push.change}
-        self._is_replay = False
+        self._unproven = False
         self._done = 0
 
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Canvas has afterwards.
 
         Raise LmsChanged("set_gone", "group_gone", "renamed_meanwhile" or "described_meanwhile"),
-        LmsRefused("value_refused") before the first call, LmsUnavailable("import_failed" or "import_not_finished"),
-        and what every call of the client raises.
+        LmsRefused("value_refused" or "group_names_taken") before anything is changed, LmsUnavailable("import_failed" or
+        "import_not_finished"), and what every call of the client raises.
         """
         for name in (*(new.name for new in self._push.create), *self._new_names()):
             require_group_name(name)
         self._require_unrenamed()
+        if self._push.create and not self._push.replay:
+            self._require_names_free()
         for group_id in self._push.delete:
             self._client.delete_group(group_id)
         self._rename()
@@ -91,7 +93,8 @@ class CanvasPush:
         else:
             self._rewrite_all(people, people.add | people.remove)
             self._prove_by_reading()
-        return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
+        groups = tuple(self._proved.get(one) or self._read(one) for one in self._touched)
+        return RemoteGroups(groups=groups, unproven=self._unproven)
 
     def _require_unrenamed(self) -> None:
         """Read the groups whose texts are replaced and were seen; raise what `require_unmoved_texts` does."""
@@ -104,8 +107,19 @@ class CanvasPush:
 
     @cached_property
     def _listed(self) -> list[Json]:
-        """The set's groups before the first of them is made."""
-        return self._list_groups()
+        """The set's groups before the first of them is made, without those that this push deletes."""
+        return [group for group in self._list_groups() if str(group["id"]) not in self._push.delete]
+
+    def _require_names_free(self) -> None:
+        """Raise LmsRefused("group_names_taken"): what a first try finds was made, or named so, by others."""
+        renamed = {change.lms_group_id for change in self._push.change if change.name is not None}
+        taken = (str(group["name"]) for group in self._listed if str(group["id"]) not in renamed)
+        require_free((new.name for new in self._push.create), taken)
+
+    def _names_of_others(self) -> dict[str, str]:
+        """Return ids by name of the groups that this push neither changes nor deletes; of equal ones the first."""
+        changed = {change.lms_group_id for change in self._push.change}
+        return {str(g["name"]): str(g["id"]) for g in reversed(self._listed) if str(g["id"]) not in changed}
 
     def _list_groups(self) -> list[Json]:
         with self._known_set():
@@ -160,14 +174,11 @@ class CanvasPush:
         return people
 
     def _plan_new_groups(self, people: _People) -> None:
-        """Make the new groups, or leave them to the import; one that is there already is taken (a replay)."""
+        """Make the new groups, or leave them to the import; one that a replay finds there is taken."""
         if not self._push.create:
             return
-        listed = self._listed
-        taken = {change.lms_group_id for change in self._push.change}
-        existing = {str(g["name"]): str(g["id"]) for g in reversed(listed) if str(g["id"]) not in taken}
+        existing = self._names_of_others()
         missing = [new for new in self._push.create if new.name not in existing]
-        self._is_replay = len(missing) < len(self._push.create)
         by_import = sum(1 for new in missing if new.member_ids) > NEW_ONE_BY_ONE and self._may_import()
         for new in self._push.create:
             members = list(dict.fromkeys(new.member_ids))
@@ -238,7 +249,7 @@ class CanvasPush:
         if placements:
             run_import(self._client, self._set_id, canvas_csv.write(placements), self._progress)
         found = self._read_set()
-        left = self._leftovers(placements, found)
+        left = canvas_csv.not_taken(placements, found)
         for row, group_id in left[:MOST_LEFTOVERS]:
             place_one(self._client, self._course_id, group_id, row.user_id)
         return self._read_set() if left else found
@@ -252,23 +263,10 @@ class CanvasPush:
 
     def _changed_only(self, placements: list[canvas_csv.Placement]) -> list[canvas_csv.Placement]:
         """Leave out who is in place already: an import would make the membership anew and notify the student."""
-        if not self._is_replay:
+        if not self._push.replay:
             return placements
         present = canvas_csv.read(self._client.export_group_category(self._set_id)).members
         return [row for row in placements if row.user_id not in present.get(row.group_id or "", ())]
-
-    @staticmethod
-    def _leftovers(
-        placements: Iterable[canvas_csv.Placement], found: RemoteGroups
-    ) -> list[tuple[canvas_csv.Placement, str]]:
-        ids = {group.name: group.lms_group_id for group in found.groups}
-        members = {group.lms_group_id: set(group.member_ids) for group in found.groups}
-        left = []
-        for row in placements:
-            group_id = row.group_id or ids.get(row.group_name or "")
-            if group_id in members and row.user_id not in members[group_id]:
-                left.append((row, group_id))
-        return left
 
     # -- proof ---------------------------------------------------------------------------------------------
 
@@ -293,16 +291,19 @@ class CanvasPush:
                     self._prove(self._emptied(exported, group_id))
 
     def _emptied(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup | None:
-        """Return a group that its last people left, None when the export does not tell of each of them.
+        """Return a group that its last people left by this push; None for one in which others should still be.
 
-        Whether the group was deleted meanwhile shows at the next call that concerns it.
+        A group that was deleted meanwhile is missing from the export as well, and a page that moves one person does
+        not wait for a third call: that the group is there is to be proved later.
         """
         change = next((c for c in self._push.change if c.lms_group_id == group_id), None)
         if change is None or change.known is None or change.add or not change.remove:
             return None
         renamed = change.name is not None or change.description is not None
-        if renamed or not exported.people.issuperset(change.known.member_ids):
+        told = exported.people.issuperset(change.known.member_ids)
+        if renamed or not told or not set(change.known.member_ids) <= set(change.remove):
             return None
+        self._unproven = True
         return RemoteGroup(group_id, change.known.name, change.known.description)
 
     def _as_exported(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup:

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from lti_tool.domain.errors import LmsRefused
+from lti_tool.domain.gateway import MOST_NAMED, require_free
 
 LONGEST_NAME = 254
 # Moodle takes "a < b" but sees a tag wherever a character follows the sign (moodle.md 2.3).
 LIKE_A_TAG = re.compile(r"<\S")
-MOST_NAMED = 10
 
 
 def checked(name: str) -> str:
@@ -21,12 +21,6 @@ def checked(name: str) -> str:
     if not name or len(name) > LONGEST_NAME or LIKE_A_TAG.search(name):
         raise LmsRefused("value_refused", fields=["name"], names=[name[:LONGEST_NAME]])
     return name
-
-
-def require_free(wanted: Iterable[str], taken: Iterable[str]) -> None:
-    """Raise LmsRefused("group_names_taken", names=…) when another group of the course has one of the names."""
-    if doubles := sorted(set(wanted) & set(taken)):
-        raise LmsRefused("group_names_taken", names=doubles[:MOST_NAMED], count=len(doubles))
 
 
 def ordered_renames(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -17,10 +17,11 @@ from lti_tool.domain.gateway import (
     RemoteGroup,
     RemoteGroups,
     Step,
+    require_free,
 )
 from lti_tool.lms import moodle_sets
 from lti_tool.lms.moodle_client import MEMBERS_PER_CALL, Json, MoodleClient, portions
-from lti_tool.lms.moodle_names import checked, ordered_renames, require_free
+from lti_tool.lms.moodle_names import checked, ordered_renames
 
 Pair = tuple[str, str]
 # Up to so many changed groups are re-read by themselves, more with their whole grouping.
@@ -74,13 +75,17 @@ class MoodlePush:
         for change in self._push.change:
             if change.overwrites and change.lms_group_id in found:
                 change.require_unmoved_texts(found[change.lms_group_id])
+        groups = [group for group in groups if str(group["id"]) not in self._push.delete]
+        current = {i: name for i, name in current.items() if i not in self._push.delete}
+        ours = self._reusable(groups, current | renames) if new else {}
+        # Names of the whole course, which this push does not free: told before anything is changed.
+        require_free(new.keys() - ours.keys(), (current | renames).values())
+        ordered_renames(current, renames)
         if self._push.delete:
             self._client.delete_groups(self._push.delete)
-            groups = [group for group in groups if str(group["id"]) not in self._push.delete]
-            current = {str(group["id"]): str(group["name"]) for group in groups}
         self._rename(current, renames)
         self._describe(current | renames, described)
-        ids = self._make(groups, current | renames, new) if new else {}
+        ids = self._make(ours, new) if new else {}
         add = [(c.lms_group_id, user) for c in self._push.change for user in dict.fromkeys(c.add)]
         add += [(ids[name], user) for name, group in new.items() for user in dict.fromkeys(group.member_ids)]
         remove = [(c.lms_group_id, user) for c in self._push.change for user in dict.fromkeys(c.remove)]
@@ -105,12 +110,10 @@ class MoodlePush:
             self._client.update_groups(entries)
             self._tell(Step.PUSHING_GROUPS)
 
-    def _make(self, groups: list[Json], current: dict[str, str], new: dict[str, NewGroup]) -> dict[str, str]:
-        """Make the new groups, put them into the grouping and return their ids by name."""
-        ours = self._reusable(groups, current)
+    def _make(self, ours: dict[str, str], new: dict[str, NewGroup]) -> dict[str, str]:
+        """Make the new groups but for `ours`, put them into the grouping and return their ids by name."""
         ids = {name: ours[name] for name in new if name in ours}
         missing = [name for name in new if name not in ids]
-        require_free(missing, current.values())
         made = self._client.create_groups([self._entry(name, new[name]) for name in missing])
         self._tell(Step.PUSHING_GROUPS)
         ids |= dict(zip(missing, (str(group["id"]) for group in made), strict=True))
@@ -119,8 +122,13 @@ class MoodlePush:
         return ids
 
     def _reusable(self, groups: list[Json], current: dict[str, str]) -> dict[str, str]:
-        """Return ids by name of the grouping's groups, and of those that bear its mark: a replay makes no twins."""
+        """Return ids by name of the grouping's groups, and of those that bear its mark: a replay makes no twins.
+
+        What a first try finds was made by others.
+        """
         grouping = moodle_sets.get_grouping(self._client, self._set_id)
+        if not self._push.replay:
+            return {}
         inside = {str(group["id"]) for group in grouping.get("groups", [])}
         mark = MARK.format(self._set_id)
         inside |= {str(group["id"]) for group in groups if str(group.get("idnumber") or "").startswith(mark)}
@@ -143,7 +151,6 @@ class MoodlePush:
                 self._try(change, part)
             except LmsChanged:
                 raise LmsChanged("group_gone") from None
-            self._tell(Step.PUSHING_MEMBERS)
 
     def _try(self, change: Callable[[Sequence[Pair]], None], pairs: Sequence[Pair]) -> None:
         """Make a batch; halve it when Moodle refuses it for an entry that it does not name.
@@ -153,7 +160,9 @@ class MoodlePush:
         """
         try:
             change(pairs)
+            self._tell(Step.PUSHING_MEMBERS)
         except LmsRefused as error:
+            self._tell(Step.PUSHING_MEMBERS)  # a long halving is not silent
             if error.code not in ("value_refused", "membership_protected"):
                 raise
             self._was_refused = True

@@ -59,13 +59,14 @@ def _settle(tool: Tool, viewer: Viewer, set_id: UUID, decide: Decide, shown: str
     stale = Conflict("drift_changed")
     try:
         with runs.followed(run_id, report) as progress:
+            broke_off = get_publication(set_id).attempts > 0
             remote = read_theirs(tool, course_id, set_id, report)
             try:
                 changes = _store(viewer, set_id, remote, decide, shown)
             except Conflict as error:  # no failure of the run: it only came too late
                 stale = error
             else:
-                push_set(tool, course_id, set_id, report, progress)
+                push_set(tool, course_id, set_id, report, progress, replay=broke_off)
     except LmsError:
         if changes is None:
             raise  # else it is stored on the publication, which the page shows

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
-from lti_tool.domain.lms_changes import Intent, from_json, retry_wait
+from lti_tool.domain.lms_changes import NOTHING_SENT, Intent, from_json, retry_wait
 from lti_tool.domain.sync import Report
 from lti_tool.models import LmsChange, SyncRun, db, transaction
 from lti_tool.services import gateways, history, runs, strangers
@@ -127,6 +127,7 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
     """Store what the LMS answered together with the change's outcome."""
     missing = not_placed(intent, answer)
     with transaction() as session:
+        runs.require_own()
         row = session.get_one(LmsChange, change_id)
         if answer.before:
             store_answer(course_id, row.group_set_id, answer.before)
@@ -150,7 +151,11 @@ def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exce
     """Store why a change did not arrive, and what a second look at its set showed."""
     code, facts = runs.describe(error)
     with transaction() as session:
+        if not runs.is_own():
+            return
         row = session.get_one(LmsChange, change_id)
+        if isinstance(error, LmsError) and error.code in NOTHING_SENT:
+            row.attempts -= 1  # what the next try finds under these names was not made by this one
         if seen is not None:
             earlier = see_earlier(row.group_set_id, intent)
             store_answer(course_id, row.group_set_id, seen)

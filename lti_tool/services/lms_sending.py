@@ -114,7 +114,7 @@ def _change(
     left = left_of(intent, remote)
     if not isinstance(left, ChangeGroups):
         return found
-    answer = gateway.push(lms_set_id, left.push, progress)
+    answer = gateway.push(lms_set_id, replace(left.push, replay=True), progress)
     if answer.unproven:  # it was in doubt already
         return whole(gateway.read_group_set(lms_set_id), known)
     groups: Mapping[str, RemoteGroup] = {g.lms_group_id: g for g in (*found.groups, *answer.groups)}

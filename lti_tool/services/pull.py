@@ -70,6 +70,7 @@ def pull(
     if remote.groups is not None:
         _tell_saving(course_id, remote.groups, progress)
     with transaction():
+        runs.require_own()
         stored = _store(course_id, remote, report, departures_accepted)
         family = db.session.get_one(Course, course_id).registration.family
     if stored.people is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from secrets import randbelow
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from lti_tool.domain.gateway import (
     SetOptions,
     no_progress,
 )
-from lti_tool.domain.lms_changes import SEEN_TEXTS, retry_wait
+from lti_tool.domain.lms_changes import NOTHING_SENT, SEEN_TEXTS, retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
@@ -41,9 +42,6 @@ from lti_tool.services.mirror import (
 from lti_tool.services.removal import list_left_out
 from lti_tool.services.rights import heed_arrival, heed_refusal
 from lti_tool.services.tool import Tool
-
-# Errors that come before anything of a set was changed in the LMS.
-NOTHING_SENT = ("drifted", "set_name_taken")
 
 
 def run_push(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:
@@ -101,9 +99,11 @@ def push_set(
     progress: Progress = no_progress,
     *,
     asker: UUID | None = None,
+    replay: bool = False,
 ) -> None:
     """Bring one set's mirror up to date and store how that ended; raise the LmsError after storing it.
 
+    `replay`: groups of an earlier try that broke off may be there, although the LMS was read since.
     `asker` may have lost the right meanwhile: then nothing is sent, LmsRefused("asker_without_right") (ruling C33).
     """
     gateway: LmsGateway | None = None
@@ -112,7 +112,7 @@ def push_set(
             gateways.require_asker(asker)
         gateway = gateways.open_gateway(tool, course_id)
         was_tried = _begin_try(set_id)
-        _push(gateway, course_id, set_id, report, progress, was_tried=was_tried)
+        _push(gateway, course_id, set_id, report, progress, was_tried=was_tried, replay=replay or was_tried)
     except LmsError as error:
         _store_failure(set_id, error)
         heed_refusal(gateway, course_id, error)
@@ -135,9 +135,17 @@ def _begin_try(set_id: UUID) -> bool:
 
 
 def _push(
-    gateway: LmsGateway, course_id: UUID, set_id: UUID, report: Report, progress: Progress, *, was_tried: bool
+    gateway: LmsGateway,
+    course_id: UUID,
+    set_id: UUID,
+    report: Report,
+    progress: Progress,
+    *,
+    was_tried: bool,
+    replay: bool,
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
+    is_new = get_publication(set_id).lms_group_set_id is None
     with _kept_texts(set_id):
         lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
@@ -147,13 +155,17 @@ def _push(
     if push:
         release()
         with _kept_texts(set_id):
-            answer = gateway.push(lms_set_id, push, progress)
+            answer = gateway.push(lms_set_id, replace(push, replay=replay), progress)
+        if is_new and not answer.group_sets:  # no page waits for a whole set: what others did meanwhile shows at once
+            answer = gateway.read_group_set(lms_set_id)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
-        drifted = count_drifted(after, answer.groups)
+        renamed = any(s.lms_group_set_id == lms_set_id and s.name != wanted.set_name for s in answer.group_sets)
+        drifted = count_drifted(after, answer.groups) + renamed
         _count(report, push, mirror, after)
     else:
         after = mirror
     with transaction():
+        runs.require_own()
         store_mirror(set_id, after)
         publication = get_publication(set_id)
         publication.last_pushed_at = now()
@@ -270,9 +282,9 @@ def _count(report: Report, push: GroupSetPush, before: Sequence[MirroredState], 
 def _store_failure(set_id: UUID, error: LmsError) -> None:
     with transaction():
         publication = find_publication(set_id)
-        if publication is None:
+        if publication is None or not runs.is_own():
             return
-        if error.code in NOTHING_SENT:
+        if error.code in ("drifted", *NOTHING_SENT):
             publication.attempts -= 1  # so nothing is in doubt
         code, facts = runs.describe(error)
         if error.retryable:

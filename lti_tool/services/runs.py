@@ -11,34 +11,23 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
-from lti_tool.domain.work import Work
+from lti_tool.domain.work import AtWork, Work, timed
 from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
 
 log = structlog.get_logger(__name__)
 
 OPEN = ("queued", "running")
-STALE_AFTER = timedelta(minutes=2)
+# Longer than the longest single send, which tells nothing: two minutes of tries and one more answer to wait for.
+STALE_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 HEARTBEAT_SECONDS = 0.5
-
-
-@dataclass
-class AtWork:
-    """The run that this thread is at work on: who asked for it, and whose access to the LMS it used so far.
-
-    `acted_as` is that person's name, `lender` their id; the tool's own access has an empty name and no id.
-    """
-
-    requested_by: UUID | None
-    acted_as: str | None = None
-    lender: UUID | None = None
 
 
 _at_work: ContextVar[AtWork | None] = ContextVar("run_at_work", default=None)
@@ -47,6 +36,24 @@ _at_work: ContextVar[AtWork | None] = ContextVar("run_at_work", default=None)
 def at_work() -> AtWork | None:
     """Return the run that is followed here, None outside of one (a page that only looks)."""
     return _at_work.get()
+
+
+def is_own() -> bool:
+    """Say whether the run of this thread, if any, is still its own; in a transaction it stays so until its end."""
+    run = at_work()
+    if run is None or run.run_id is None:
+        return True
+    return db.session.scalar(select(SyncRun.id).where(*_fence(run)).with_for_update()) is not None
+
+
+def require_own() -> None:
+    """Raise Conflict("run_taken_over") unless `is_own`: asked in the transactions that store what an LMS answered."""
+    if not is_own():
+        raise Conflict("run_taken_over")
+
+
+def _fence(run: AtWork) -> tuple[ColumnElement[bool], ...]:
+    return SyncRun.id == run.run_id, SyncRun.state.in_(OPEN), SyncRun.attempts == run.attempt
 
 
 @dataclass(frozen=True)
@@ -141,33 +148,25 @@ def followed(run_id: UUID, report: Report, also: Progress = no_progress) -> Iter
     """Run the block as the claimed run and give the progress to tell; `also` is told too.
 
     Its progress is stored, and its end whatever way it ends: an error of the block is stored as the run's and
-    raised on.
+    raised on. Once another worker took the run over, neither is, and the progress raises Conflict("run_taken_over").
     """
-    before = _at_work.set(AtWork(db.session.scalar(select(SyncRun.requested_by).where(SyncRun.id == run_id))))
+    asked = db.session.execute(select(SyncRun.requested_by, SyncRun.attempts).where(SyncRun.id == run_id)).one()
+    at_it = AtWork(asked.requested_by, run_id, asked.attempts)
+    before = _at_work.set(at_it)
     try:
         with timed(report):
-            yield _heartbeat(run_id, also)
+            yield _heartbeat(at_it, also)
     except BaseException as error:
-        _finish(run_id, report, error)
+        _finish(at_it, report, error)
         raise
     else:
         report.complete = True
-        _finish(run_id, report, None)
+        _finish(at_it, report, None)
     finally:
         _at_work.reset(before)
 
 
-@contextmanager
-def timed(report: Report) -> Iterator[None]:
-    """Write the seconds that the block takes into the report."""
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        report.seconds = round(time.monotonic() - started, 3)
-
-
-def _heartbeat(run_id: UUID, also: Progress) -> Progress:
+def _heartbeat(run: AtWork, also: Progress) -> Progress:
     last = 0.0
     last_told: tuple[Step, str, int] | None = None
 
@@ -180,21 +179,23 @@ def _heartbeat(run_id: UUID, also: Progress) -> Progress:
             return
         last, last_told = time.monotonic(), said
         with transaction() as session:
-            session.execute(
+            told = session.execute(
                 update(SyncRun)
-                .where(SyncRun.id == run_id)
+                .where(*_fence(run))
                 .values(step=step, done=done, total=total, about=about[:255], heartbeat_at=now(), **_acted_as())
             )
+        if not told.rowcount:  # type: ignore[attr-defined] # CursorResult
+            raise Conflict("run_taken_over")
 
     return tell
 
 
-def _finish(run_id: UUID, report: Report, error: BaseException | None) -> None:
+def _finish(run: AtWork, report: Report, error: BaseException | None) -> None:
     code, facts = note_error(report, error) if error else (None, {})
     with transaction() as session:
         session.execute(
             update(SyncRun)
-            .where(SyncRun.id == run_id)
+            .where(*_fence(run))
             .values(
                 state="failed" if error else "succeeded",
                 step=Step.DONE,
@@ -206,7 +207,7 @@ def _finish(run_id: UUID, report: Report, error: BaseException | None) -> None:
                 **_acted_as(),
             )
         )
-    log.info("run ended", run=str(run_id), error=code, calls=report.calls, seconds=report.seconds)
+    log.info("run ended", run=str(run.run_id), error=code, calls=report.calls, seconds=report.seconds)
 
 
 def _acted_as() -> dict[str, str]:

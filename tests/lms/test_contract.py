@@ -1,5 +1,7 @@
 """What every gateway promises: reading on Canvas, Moodle and any LTI platform, writing on those that can be written."""
 
+from dataclasses import replace
+
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
@@ -289,7 +291,7 @@ def test_a_replayed_push_doubles_nothing(site):
     for count in (2, 8):
         new = tuple(NewGroup(f"{count}-{i}", "", tuple(students[i * 2 : i * 2 + 2])) for i in range(count))
         first = by_name(gateway.push(set_id, GroupSetPush(create=new)))
-        again = by_name(gateway.push(set_id, GroupSetPush(create=new)))
+        again = by_name(gateway.push(set_id, GroupSetPush(create=new, replay=True)))
         assert all(again[group.name].lms_group_id == first[group.name].lms_group_id for group in new)
         assert len(site.names(set_id)) == len(set(site.names(set_id)))
 
@@ -301,9 +303,23 @@ def test_an_answer_that_is_lost_is_made_good_by_the_next_push(site):
     site.faults(cut_after_apply_next=1)
     with pytest.raises(LmsUnavailable):
         gateway.push(set_id, push)
-    made = by_name(gateway.push(set_id, push))
+    made = by_name(gateway.push(set_id, replace(push, replay=True)))
     assert set(made["One"].member_ids) == set(students[:2])
     assert sorted(site.names(set_id)) == ["One", "Two"]
+
+
+def test_a_first_try_takes_no_group_of_others(site):
+    gateway, students = site.gateway(), site.students(2)
+    set_id = gateway.create_group_set("Our set")
+    theirs = site.outsider("create_group", set_id=set_id, name="Owls")["group_id"]
+    gone = by_name(gateway.push(set_id, GroupSetPush(create=(NewGroup("Gone"),))))["Gone"].lms_group_id
+    new = (NewGroup("Owls", "", (students[0],)), NewGroup("Gone"))
+    with pytest.raises(LmsRefused, match="group_names_taken") as caught:
+        gateway.push(set_id, GroupSetPush(create=new, delete=(gone,)))
+    assert (caught.value.facts["names"], caught.value.facts["count"]) == (["Owls"], 1)
+    assert (sorted(site.names(set_id)), site.members(str(theirs))) == (["Gone", "Owls"], set())
+    gateway.push(set_id, GroupSetPush(create=new[1:], delete=(gone,)))
+    assert sorted(site.names(set_id)) == ["Gone", "Owls"]
 
 
 def test_a_lost_answer_to_a_move_is_asked_again_at_once(filled):

@@ -17,7 +17,7 @@ from lti_tool.demo.faults import Faults
 from lti_tool.domain.lms_changes import ChangeGroups, from_json
 from lti_tool.domain.sync import UNGROUPED_SET_ID
 from lti_tool.models import GroupSet, LmsChange, Publication, RosterMember, SyncRun, db, transaction
-from lti_tool.services import lms_changes, publication, runs
+from lti_tool.services import lms_changes, proof, publication, runs
 from lti_tool.services.mirror import list_differences, read_wanted
 from lti_tool.worker import do_run
 
@@ -38,8 +38,11 @@ class Findings:
 
 
 @contextmanager
-def at_call(lms: Any, wanted: Callable[[int, dict[str, Any]], bool], act: Callable[[], None]) -> Iterator[None]:
-    """Do something just before the first API call for which `wanted(its number, its environ)` holds."""
+def at_call(lms: Any, wanted: Callable[[int, dict[str, Any]], bool], act: Callable[[], object]) -> Iterator[None]:
+    """Do something just before the first API call for which `wanted(its number, its environ)` holds.
+
+    When `act` returns False it could not be done yet, and is tried again before the next such call.
+    """
     inner, number, is_done = lms.app.wsgi_app, 0, False
 
     def trap(environ: dict[str, Any], start_response: Any) -> Any:
@@ -49,7 +52,7 @@ def at_call(lms: Any, wanted: Callable[[int, dict[str, Any]], bool], act: Callab
             is_hit = not is_done and wanted(number, environ)
             is_done = is_done or is_hit
         if is_hit:
-            act()
+            is_done = act() is not False
         return inner(environ, start_response)
 
     lms.app.wsgi_app = trap
@@ -102,7 +105,7 @@ def settle(classroom: Any) -> None:
     for _ in range(ROUNDS):
         let_time_pass()
         rung: list[UUID] = []
-        for sweep in (runs.sweep, publication.sweep, lms_changes.sweep):
+        for sweep in (runs.sweep, publication.sweep, lms_changes.sweep, proof.sweep):
             sweep(rung.append)
         if not rung:
             return
@@ -166,6 +169,8 @@ def _of_mirror(classroom: Any, row: Publication, set_id: UUID, theirs: dict[str,
     names = {(d.group, d.person) for d in told} | {(d.group, "") for d in told}
     is_told = row.state != "sent" or row.drift > 0
     shown = lost = 0
+    if theirs and theirs["name"] != wanted.set_name:
+        shown, lost = int(is_told), int(not is_told)
     for _, group, person in wish ^ held:
         if is_told or (group, wanted.names.get(person, "")) in names:
             shown += 1

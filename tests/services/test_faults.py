@@ -92,7 +92,8 @@ class Publish(Work):
 
     def do(self) -> None:
         n = next(self.turns)
-        set_id = crews(self.classroom, f"Crews {n}", f"Crew {n}")
+        self.meddled = f"Crews {n}"
+        set_id = crews(self.classroom, self.meddled, f"Crew {n}")
         with suppress(LmsError):
             do_run(self.classroom.tool, publication.queue_publication(self.classroom.tool, set_id))
 
@@ -251,14 +252,15 @@ def test_a_fault_of_the_lms(
 
 
 def delete_a_group(classroom: Any, work: Work) -> None:
-    classroom.outsider("delete_group", group_id=next(g for g in work.target()["groups"] if g["members"])["id"])
+    groups_there = sorted(work.target()["groups"], key=lambda group: not group["members"])
+    classroom.outsider("delete_group", group_id=groups_there[0]["id"])
 
 
 def unenrol_somebody(classroom: Any, work: Work) -> None:
-    active = {student.lms_user_id for student in classroom.students()}
-    people = [m for group in work.target()["groups"] for m in group["members"] if str(m) in active]
-    people += [int(one) for one in active]
-    classroom.outsider("unenrol", user_id=people[0])
+    roles = ("StudentEnrollment", "student")
+    active = [p["id"] for p in classroom.state()["people"] if p["states"] == ["active"] and p["roles"][0] in roles]
+    people = [m for group in work.target()["groups"] for m in group["members"] if m in active]
+    classroom.outsider("unenrol", user_id=(people + active)[0])
 
 
 def rename_the_set(classroom: Any, work: Work) -> None:
@@ -276,6 +278,9 @@ MEDDLERS = {
     "set renamed between": rename_the_set,
     "member moved between": move_somebody,
 }
+# What the calls of the work itself show; of the rest only the next sync, or look at the mirror, can tell.
+SEEN_AT_ONCE = {("publish", name) for name in MEDDLERS} - {("publish", "student unenrolled between")}
+SEEN_AT_ONCE |= {("push", "group deleted between"), ("write-through", "group deleted between")}
 
 
 @on_sqlite
@@ -284,17 +289,24 @@ MEDDLERS = {
 def test_somebody_else_is_at_work_in_the_lms(classroom: Any, work: str, name: str, findings: list[Findings]) -> None:
     at_work = WORKS[work](classroom, itertools.count())
 
-    def meddle() -> None:
+    hits = []
+
+    def meddle() -> bool:
         with suppress(StopIteration, IndexError, ValueError), classroom.lms.app.app_context():
             MEDDLERS[name](classroom, at_work)
+            hits.append(name)
+            return True
+        return False  # not made yet
 
     def second_change() -> Callable[[int, dict[str, Any]], bool]:
         count = itertools.count(1)
-        return lambda number, environ: is_change(number, environ) and next(count) == 2
+        return lambda number, environ: is_change(number, environ) and next(count) >= 2
 
     whens: list[Callable[[], Callable[[int, dict[str, Any]], bool]]]
     if work == "pull":
         whens = [lambda: lambda number, _: number == 3, lambda: lambda number, _: number == 4]
+    elif work == "publish":  # as soon as there is anything of it, and near the end
+        whens = [lambda: lambda *_: True, lambda: lambda number, _: number >= 6]
     else:
         whens = [lambda: is_change, second_change]
     for when in whens:
@@ -302,9 +314,13 @@ def test_somebody_else_is_at_work_in_the_lms(classroom: Any, work: str, name: st
         with trap:
             at_work.do()
         settle(classroom)
+        if (work, name) in SEEN_AT_ONCE:
+            findings.append(compare(classroom))
         classroom.pull()  # the next sync sees what others did
         settle(classroom)
         findings.append(compare(classroom))
+    # A later change of a mirror that others changed waits for a decision, so nothing more is sent.
+    assert len(hits) >= (1 if work == "push" else len(whens))
 
 
 # -- two of us ---------------------------------------------------------------------------------------------------

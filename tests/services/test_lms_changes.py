@@ -469,3 +469,15 @@ def test_what_cannot_be_written_is_refused_before_anything_is_asked(classroom: A
     with pytest.raises(RuleViolation, match=codes.get(case, "set_not_editable")):
         edit(viewer, set_id, what)
     assert lms_changes.list_latest(classroom.course_id) == []
+
+
+@pytest.mark.shows("PUSH-19")
+@pytest.mark.parametrize("flavour", ["canvas"])
+def test_a_protected_set_is_not_deleted_and_said_to_be_one(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    row = next(one for one in classroom.lms.hub.sites["canvas"].sets.values() if one.name == "Projects")
+    row.role = "student_organized"
+    gone = connected_sets.delete_connected_set(classroom.viewer, set_id)
+    assert deliver(classroom, gone, set_id) == "refused"
+    assert lms_changes.see_change(classroom.course_id, *gone.asked).error_code == "set_protected"
+    assert find_set("Projects") == set_id

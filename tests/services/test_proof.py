@@ -184,3 +184,35 @@ def test_who_stayed_in_a_hidden_group_of_a_published_set_is_a_difference(classro
         drift_choices.settle_all(classroom.tool, classroom.viewer, set_id, Choice.OURS, found.mark)
     assert local.in_lms(classroom, "Lab teams") == local.in_store(classroom, set_id)
     assert (get_publication(set_id).state, get_publication(set_id).drift) == ("sent", 0)
+
+
+def move_by_others(classroom: Any, set_name: str, person: str) -> None:
+    """Let others move somebody from the first group of a set to its last one."""
+    there = next(s for s in classroom.state()["group_sets"] if s["name"] == set_name)
+    ids = [group["id"] for group in sorted(there["groups"], key=lambda group: group["name"])]
+    classroom.outsider("move_member", user_id=int(person), group_id=ids[-1], from_group_id=ids[0])
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_who_was_moved_by_others_to_a_third_group_is_shown_in_both(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    move_by_others(classroom, "Projects", str(classroom.read_set(set_id).cards[0].members[0].lms_user_id))
+    _, person = move(classroom, set_id, 0, 1)
+    assert prove(classroom).state == "succeeded"
+    assert places(classroom, set_id, person) == [1, 2]
+    assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_who_was_moved_by_others_in_a_published_set_is_a_difference(classroom: Any) -> None:
+    set_id = local.fill(classroom, count=4)
+    local.publish(classroom, set_id)
+    cards = classroom.read_set(set_id).cards
+    person = cards[0].members[0]
+    move_by_others(classroom, "Lab teams", str(person.lms_user_id))
+    groups.assign(classroom.viewer, set_id, {person.id: cards[1].row.id})
+    publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert prove(classroom).state == "succeeded"
+    assert publication.read_publication(classroom.course_id, set_id).drift == 1
+    found = drift.check_drift(classroom.tool, classroom.course_id, set_id)
+    assert [item.lms_user_id for item in found.open_items] == [person.lms_user_id]

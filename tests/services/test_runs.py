@@ -12,7 +12,8 @@ from lti_tool.domain.errors import Conflict, NotFound
 from lti_tool.domain.gateway import Step
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun, db, transaction
-from lti_tool.services import runs
+from lti_tool.services import publication, push, runs
+from tests.services import published as local
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])
 
@@ -108,3 +109,27 @@ def test_the_worker_does_what_was_rung_for(app_on_both: Flask, classroom: Any) -
     db.session.rollback()
     assert runs.see_run(classroom.course_id, run_id).state == "succeeded"
     assert classroom.shape()
+
+
+@pytest.mark.shows("PUSH-40")
+def test_a_worker_that_was_taken_for_dead_ends_and_writes_nothing_of_its_run(classroom: Any) -> None:
+    set_id = local.fill(classroom)
+    run_id = publication.queue_publication(classroom.tool, set_id)
+    run = runs.claim(run_id)
+    assert run is not None
+    seconds: list[SyncRun | None] = []
+
+    def fall_silent(*_: object) -> None:
+        if not seconds:
+            age(run_id, state="running")
+            runs.sweep(lambda _: seconds.append(runs.claim(run_id)))
+
+    with pytest.raises(Conflict, match="run_taken_over"):
+        push.run_push(classroom.tool, run, Report(), also=fall_silent)
+    seen = runs.see_run(classroom.course_id, run_id)
+    assert (seen.state, seen.row.attempts, local.state_of(set_id)) == ("running", 2, "waiting")
+    (second,) = seconds
+    assert second is not None
+    push.run_push(classroom.tool, second, Report())
+    assert (runs.see_run(classroom.course_id, run_id).state, local.state_of(set_id)) == ("succeeded", "sent")
+    assert local.in_lms(classroom, "Lab teams") == local.in_store(classroom, set_id)

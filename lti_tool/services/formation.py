@@ -217,7 +217,7 @@ def _take_back(viewer: Viewer, grouping_id: UUID, member_id: UUID, action: str) 
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         require(held.rules, now(), held.state, _student(viewer).id, member_id)
-        unseat(held.assignment, held.row, [member_id])
+        unseat(viewer, held.row, [member_id])
         note_act(viewer, held.row, action, names_of([member_id]).get(member_id, ""), member_id)
     return _changes(held.assignment)
 
@@ -228,10 +228,9 @@ def leave(viewer: Viewer, grouping_id: UUID) -> Changes:
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
         rules_.require_leaving(held.rules, now(), held.state, me.id)
-        unseat(held.assignment, held.row, [me.id])
+        unseat(viewer, held.row, [me.id])
         if held.row.group_id is not None:
             name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: me.name})
-            follow_members(viewer, {held.row.group_id})
         note_act(viewer, held.row, "left", me.name, me.id)
         tell_about(
             held.assignment,

@@ -248,7 +248,7 @@ def _end_open_seats(held: HeldGroup, member_id: UUID, name: str) -> None:
     """End somebody's seats in the open groupings; where they were the inviter, somebody follows."""
     for one in open_groupings(held):
         heir = rules_.successor(one.state, member_id, held.roles)
-        unseat(one.assignment, one.row, [member_id])
+        unseat(held.viewer, one.row, [member_id])
         if heir is not None:
             named = Heir(one.assignment, one.row, heir, name)
             hand_on(held.viewer.course.id, held.viewer.access_id, [named])

@@ -204,16 +204,18 @@ def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
     follow_members(viewer, {group_id for group_id, _ in left})
 
 
-def unseat(assignment: Assignment, row: Grouping, member_ids: Collection[UUID]) -> None:
+def unseat(viewer: Viewer, row: Grouping, member_ids: Collection[UUID]) -> None:
     """End the seats of these people in a grouping and take them out of its group; the rows stay as history.
 
-    Whom another assignment's live grouping of the same group holds stays in the group.
+    Whom another assignment's live grouping of the same group holds stays in the group. A generated name follows who
+    is left, before they are told that the group is not valid any more.
     """
-    with telling_if_invalid(assignment.course_id, Grouping.id == row.id):
+    with telling_if_invalid(viewer.course.id, Grouping.id == row.id):
         _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
-    if row.group_id is not None and not row.alone:
-        of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
-        db.session.execute(delete(GroupMembership).where(*of_group, ~_held_elsewhere([row.id])))
+        if row.group_id is not None and not row.alone:
+            of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
+            db.session.execute(delete(GroupMembership).where(*of_group, ~_held_elsewhere([row.id])))
+            follow_members(viewer, {row.group_id})
 
 
 def _end_seats(grouping_ids: Collection[UUID], *which: ColumnElement[bool]) -> None:

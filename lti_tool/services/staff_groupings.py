@@ -165,7 +165,7 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
     if status is None:
         raise NotFound("member_not_found")
     heir = rules_.successor(held.state, member_id, roles_in(held.row.group_id))
-    unseat(held.assignment, held.row, [member_id])
+    unseat(viewer, held.row, [member_id])
     if held.row.alone:
         held.row.ended_at = now()
     name = names_of([member_id])[member_id]
@@ -173,8 +173,6 @@ def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
         heirs.hand_on(viewer.course.id, viewer.access_id, [heirs.Heir(held.assignment, held.row, heir, name)])
     if held.row.group_id is not None:
         heirs.name_creators(viewer.course.id, viewer.access_id, {held.row.group_id: name})
-    if held.row.group_id is not None and not held.row.alone:
-        follow_members(viewer, {held.row.group_id})
     action = "removed_by_staff" if status in COMMITTED else "invitation_ended_by_staff"
     note_act(viewer, held.row, action, name, member_id)
     tell_about(held.assignment, held.row, [member_id], "removed", person=viewer.name)

@@ -37,8 +37,8 @@ def course_groups(course: str) -> ResponseReturnValue:
     groups = [g for g in site.course_groups(found.id) if term in g.name.casefold()]
     if api.truth(request.args.get("only_own_groups")):
         groups = [g for g in groups if api.caller().id in site.members(g.id)]
-    if request.args.get("collaboration_state") == "non_collaborative":
-        groups = []
+    state = request.args.get("collaboration_state", "collaborative")
+    groups = [g for g in groups if state == "all" or site.sets[g.sets[0]].is_tag == (state == "non_collaborative")]
     groups.sort(key=lambda g: (site.sets[g.sets[0]].name.casefold(), g.sets[0], g.name.casefold(), g.id))
     page, links = api.paged(groups)
     if "users" in api.includes():

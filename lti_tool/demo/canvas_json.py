@@ -120,7 +120,7 @@ def set_json(row: GroupSet, include: set[str] | None = None) -> dict[str, Any]:
         "protected": row.role not in (None, "imported"),
         "allows_multiple_memberships": row.role == "student_organized",
         "is_member": mine,
-        "non_collaborative": False,
+        "non_collaborative": row.is_tag,
         "self_signup_end_at": None,
     }
     if api.may(site.courses[row.course], "read_sis"):
@@ -161,7 +161,7 @@ def group_json(group: Group, include: set[str] | None = None) -> dict[str, Any]:
         "leader": _leader(group),
         "has_submission": group.has_submission,
         "concluded": site.courses[group.course].concluded,
-        "non_collaborative": False,
+        "non_collaborative": group_set.is_tag,
     }
     if api.may(site.courses[group.course], "read_sis"):
         shown["sis_group_id"] = None

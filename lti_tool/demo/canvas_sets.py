@@ -37,7 +37,10 @@ def list_sets(course: str) -> ResponseReturnValue:
     state = request.args.get("collaboration_state", "collaborative")
     if state not in ("collaborative", "non_collaborative", "all"):
         raise CanvasError(400, {"error": "Invalid collaboration_state parameter"})
-    rows = [] if state == "non_collaborative" else sorted(canvas().course_sets(found.id), key=lambda s: s.id)
+    shown = [
+        row for row in canvas().course_sets(found.id) if state == "all" or row.is_tag == (state != "collaborative")
+    ]
+    rows = sorted(shown, key=lambda row: row.id)
     page, links = api.paged(rows)
     include = api.includes("includes")
     return jsonify([set_json(row, include) for row in page]), 200, links

@@ -96,6 +96,7 @@ class GroupSet:
     deleted: bool = False
     description: str = ""
     idnumber: str = ""
+    is_tag: bool = False  # Canvas's differentiation tags: sets that are not for working together
 
 
 @dataclass

@@ -94,7 +94,9 @@ def _move_member(site: Site, values: Values) -> Values:
 
 def _create_set(site: Site, values: Values) -> Values:
     course = site.courses[int(values["course_id"])]
-    return {"set_id": site.add_set(course.id, str(values["name"])).id}
+    row = site.add_set(course.id, str(values["name"]))
+    row.is_tag = bool(values.get("is_tag"))
+    return {"set_id": row.id}
 
 
 def _rename_set(site: Site, values: Values) -> Values:
@@ -163,6 +165,12 @@ def _conclude_course(site: Site, values: Values) -> Values:
     return {"course_id": course.id}
 
 
+def _hand_in(site: Site, values: Values) -> Values:
+    group = _group(site, values)
+    group.has_submission = bool(values.get("done", True))
+    return {"group_id": group.id}
+
+
 def _set_limit(site: Site, values: Values) -> Values:
     group, limit = _group(site, values), values.get("limit")
     group.max_membership = int(limit) if limit else None
@@ -171,6 +179,7 @@ def _set_limit(site: Site, values: Values) -> Values:
 
 ACTIONS: dict[str, Callable[[Site, Values], Values]] = {
     "rename_group": _rename_group,
+    "hand_in": _hand_in,
     "describe_group": _describe_group,
     "delete_group": _delete_group,
     "create_group": _create_group,

@@ -84,6 +84,7 @@ class RemoteGroup:
     name: str
     description: str = ""
     member_ids: tuple[str, ...] = ()
+    has_submission: bool = False  # handed in work as a group: Canvas tells it
 
     def __post_init__(self) -> None:
         """Make the texts fit their columns, as those of RemotePerson."""

@@ -69,7 +69,8 @@ def remote_groups(categories: Iterable[Json], groups: Iterable[Json], members: d
 def remote_group(group: Json, member_ids: Iterable[str]) -> RemoteGroup:
     """Return one group as a value; Canvas gives null for a missing description."""
     name, description = group.get("name") or UNNAMED, group.get("description") or ""
-    return RemoteGroup(str(group["id"]), str(name), str(description), tuple(dict.fromkeys(member_ids)))
+    people, handed_in = tuple(dict.fromkeys(member_ids)), bool(group.get("has_submission"))
+    return RemoteGroup(str(group["id"]), str(name), str(description), people, handed_in)
 
 
 def answered_group(group: Json) -> RemoteGroup | None:

@@ -27,6 +27,7 @@ class Group(Base):
     description: Mapped[str] = mapped_column(Text, default="")
     origin: Mapped[str] = mapped_column(String(8))
     lms_group_id: Mapped[str | None] = mapped_column(String(255))  # origin lms only
+    has_submission: Mapped[bool] = mapped_column(default=False, server_default=false())  # handed in work in the LMS
     created_at: Mapped[datetime]
     # Nobody has none; the column could not be required, because SQLite adds no required column to a table with rows.
     invite_code: Mapped[str] = mapped_column(String(12), default=new_code, nullable=True)

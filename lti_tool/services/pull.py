@@ -12,6 +12,7 @@ from lti_tool.domain.sync import PullPlan, Report, sets_to_store
 from lti_tool.models import Course, SyncRun, db, release, transaction
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.drift import note_drift
+from lti_tool.services.handed_in import note_handed_in
 from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
@@ -111,6 +112,7 @@ def _store(course_id: UUID, remote: RemoteCourse, report: Report, departures_acc
     if remote.groups is not None:
         plan = plan_groups(course_id, remote.groups)
         apply_groups(course_id, plan, report)
+        note_handed_in(course_id, remote.groups)
         note_drift(course_id, remote.groups)
     publication.mark_changed(course_id)
     return _Stored(people, plan)

@@ -16,6 +16,7 @@ from lti_tool.models import GroupSet, SyncRun, release, transaction
 from lti_tool.services import gateways, publication, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.handed_in import note_handed_in
 from lti_tool.services.lms_answers import read_known
 from lti_tool.services.people import hold_roster
 from lti_tool.services.pull_log import log_groups
@@ -77,6 +78,8 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
             # The run outlives the set: it is what says that the set is gone.
             session.execute(update(SyncRun).where(SyncRun.id == run_id).values(group_set_id=None))
         store_plan(course_id, plan, report)
+        if remote:
+            note_handed_in(course_id, remote)
         session.execute(update(GroupSet).where(GroupSet.id == set_id).values(last_updated=now()))
         publication.mark_changed(course_id)
     log_groups(course_id, family, plan)

@@ -58,6 +58,7 @@ class GroupLine:
     members: int
     editable: bool
     formed: Formed | None = None
+    has_submission: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -222,7 +223,8 @@ def read_lines(set_id: UUID, editor: Editor | None) -> list[GroupLine]:
     One query.
     """
     rows = db.session.execute(
-        select(Group.id, Group.name, Group.origin, func.count(GroupMembership.member_id), *formed_columns())
+        select(Group.id, Group.name, Group.origin, func.count(GroupMembership.member_id), Group.has_submission)
+        .add_columns(*formed_columns())
         .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
         .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
         .where(GroupSetEntry.group_set_id == set_id)
@@ -230,9 +232,9 @@ def read_lines(set_id: UUID, editor: Editor | None) -> list[GroupLine]:
         .order_by(GroupSetEntry.position, Group.id)
     )
     lines = []
-    for group_id, name, origin, members, assignment_id, assignment in rows:
+    for group_id, name, origin, members, handed_in, assignment_id, assignment in rows:
         formed = Formed(assignment_id, assignment) if assignment_id else None
-        lines.append(GroupLine(group_id, name, origin, members, _editable(origin, editor, formed), formed))
+        lines.append(GroupLine(group_id, name, origin, members, _editable(origin, editor, formed), formed, handed_in))
     return lines
 
 

@@ -287,6 +287,15 @@ def test_two_groups_of_one_name_stay_two(canvas):
     assert len({g.lms_group_id for g in mondays}) == 2
 
 
+def test_tags_are_no_group_sets_though_people_have_them(canvas):
+    before = canvas.gateway().pull(roster=True, groups=True)
+    tag = canvas.outsider("create_set", name="Needs more time", is_tag=True)["set_id"]
+    group_id = canvas.outsider("create_group", set_id=tag, name="Double time")["group_id"]
+    canvas.demo.hub.sites["canvas"].add_member(group_id, int(canvas.students(1)[0]))
+    after = canvas.gateway().pull(roster=True, groups=True)
+    assert after == before
+
+
 def test_deleted_groups_are_not_in_a_pull_though_people_still_name_them(canvas):
     group_id = str(canvas.gateway().pull(roster=False, groups=True).groups.groups[0].lms_group_id)
     canvas.outsider("delete_group", group_id=group_id)

@@ -188,6 +188,7 @@ def _columns() -> dict[str, tuple[sa.Column, ...]]:
         'browser_session': (
             sa.Column('is_administrator', sa.Boolean(), server_default=sa.false(), nullable=False),
         ),
+        'group': (sa.Column('has_submission', sa.Boolean(), server_default=sa.false(), nullable=False),),
         'group_set': (sa.Column('strangers', sa.Integer(), server_default='0', nullable=False),),
         'publication': (sa.Column('proof_due_at', TIME, nullable=True),),
         'course': (sa.Column('copied_from', sa.Text(), nullable=True),),

@@ -55,7 +55,7 @@ def settings_in(folder: Path, keys_dir: Path, **changes: Any) -> Settings:
         "database_url": f"sqlite:///{folder / 'test.db'}",
         "queue_url": "sqlite:",
         "secret_key": "a secret for tests that is long enough to pass",
-        "log_level": "INFO",  # logs are the process's: one application that wanted less would silence the others'
+        "log_level": "WARNING",
         "allowed_private_hosts": frozenset({"127.0.0.1", "localhost"}),
     }
     return Settings(**{**values, **changes})

@@ -351,6 +351,7 @@ def broken_rules() -> Callable[[Page | Frame], list[str]]:
     assert f"{hashlib.sha256(source.encode()).hexdigest()}  {AXE.name}" in sums, "axe.min.js is not as published"
 
     def find(page: Page | Frame) -> list[str]:
+        page.wait_for_load_state()  # without its style sheet nothing has a size
         page.evaluate(f"() => {{ if (!window.axe) {{ {source} }} }}")
         found = page.evaluate("tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", WCAG)
         return [

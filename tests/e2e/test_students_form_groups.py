@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.conftest import PATIENCE, Tool, Visitor
+from tests.e2e.conftest import COURSE, PATIENCE, Tool, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -63,8 +63,12 @@ def see_groups(teacher: Tool, *words: str) -> None:
 
 def newcomer(new_visitor: Callable[..., Visitor], *name: str) -> Tool:
     visitor = new_visitor()
+    tool = visitor.open_tool("canvas", *name)
+    # From here on time is the test's. Before, a launch passes on from page to page by timers, and with false ones the
+    # driver lost sight of the frame now and then.
+    expect(tool.main.get_by_role("heading", level=1)).to_have_text("Your groups" if name else COURSE["canvas"])
     visitor.context.clock.install()
-    return visitor.open_tool("canvas", *name)
+    return tool
 
 
 def test_optional_and_mandatory_groups(new_visitor: Callable[..., Visitor], broken_rules: Callable) -> None:

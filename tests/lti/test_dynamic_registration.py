@@ -23,6 +23,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from lti_tool import observability
 from lti_tool.demo.config import CANVAS_CUSTOM  # spelled out there once more
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
@@ -623,6 +624,7 @@ def test_neither_the_link_nor_the_token_is_written_to_the_log(
     registrar: Registrar, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    observability.configure("DEBUG")  # a command that another test called may have wanted less
     token = registrar.link()
     registrar.open(token, registration_token="secret-reg-token")
     registrar.press(token, registration_token="secret-reg-token")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from flask import Flask
 from sqlalchemy import func, select
@@ -29,7 +30,7 @@ class ShortDoor(Outbound):
     """Answers as a platform would, without a socket."""
 
     def request(self, method: str, url: str, **how: Any) -> Answer:
-        document = DESCRIBED if method == "GET" else {"client_id": "client"}
+        document = DESCRIBED if method == "GET" else {"client_id": str(uuid4())}
         return Answer(url, 200, {}, json.dumps(document).encode())
 
 

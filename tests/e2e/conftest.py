@@ -154,16 +154,23 @@ class Tool:
         """Wait for words in the page."""
         expect(self.main.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
 
+    def settle(self) -> None:
+        """Wait until the page has its style sheet: nobody sees it before, and a click would go to another place."""
+        (self.at if isinstance(self.at, Page) else self.visitor.tool_frame()).wait_for_load_state()
+
     def go(self, name: str) -> None:
         """Follow a link."""
+        self.settle()
         self.at.get_by_role("link", name=name, exact=True).first.click()
 
     def press(self, name: str) -> None:
         """Press a button."""
+        self.settle()
         self.at.get_by_role("button", name=name, exact=True).first.click()
 
     def tab(self, name: str) -> None:
         """Choose a page of the course."""
+        self.settle()
         self.at.get_by_label("Course", exact=True).get_by_role("link", name=name).click()
 
     def send(self, at: str, path: str, **fields: str) -> str:

@@ -42,7 +42,7 @@ from lti_tool.services.lms_delivery import (
     run_changes,
 )
 from lti_tool.services.tool import Tool
-from lti_tool.services.turns import take_turn
+from lti_tool.services.turns import leave_to_worker, take_turn
 
 __all__ = ["run_changes"]
 OPEN = (WAITING, SENDING, REFUSED)
@@ -117,7 +117,7 @@ def deliver(tool: Tool, viewer: Viewer, set_id: UUID | None) -> list[ChangeView]
     course_id = viewer.course.id
     due = due_changes(course_id, set_id)
     if sum(size_of(from_json(row.kind, row.intent)) for row in due) > MOST_WAITED_FOR:
-        _leave_to_worker(tool, viewer, set_id)
+        leave_to_worker(tool, viewer, "change", set_id)
     elif due:
         run_id = take_turn(course_id, "change", viewer.access_id, set_id)
         run = runs.claim(run_id) if run_id else None
@@ -125,13 +125,6 @@ def deliver(tool: Tool, viewer: Viewer, set_id: UUID | None) -> list[ChangeView]
             with contextlib.suppress(LmsError):
                 run_changes(tool, run, Report())
     return list_of_set(set_id) if set_id else list_open(course_id)
-
-
-def _leave_to_worker(tool: Tool, viewer: Viewer, set_id: UUID | None) -> None:
-    with transaction():
-        run_id = runs.queue_unless_open(viewer.course.id, "change", requested_by=viewer.access_id, group_set_id=set_id)
-    if run_id:  # else the sweep queues one, after the run that is at work
-        tool.ring(run_id)
 
 
 def list_open(course_id: UUID) -> list[ChangeView]:

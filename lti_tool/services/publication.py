@@ -44,7 +44,7 @@ from lti_tool.services.push import run_push
 from lti_tool.services.removal import delete_set, require_none_formed
 from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
-from lti_tool.services.turns import take_turn
+from lti_tool.services.turns import leave_to_worker, take_turn
 
 WORST_FIRST = (REFUSED, WAITING, "sending", "unproven", SENT)
 
@@ -180,7 +180,7 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
             return None
         mark(publication, WAITING, later=FIRST_RETRY)
     if size_of_push(plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id))) > MOST_WAITED_FOR:
-        _leave_to_worker(tool, viewer, set_id)
+        leave_to_worker(tool, viewer, "push", set_id)
         return read_publication(course_id, set_id)
     run_id = take_turn(course_id, "push", viewer.access_id, set_id)
     run = runs.claim(run_id) if run_id else None
@@ -188,13 +188,6 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         with contextlib.suppress(LmsError):  # stored on the publication, which the page shows
             run_push(tool, run, Report())
     return read_publication(course_id, set_id)
-
-
-def _leave_to_worker(tool: Tool, viewer: Viewer, set_id: UUID) -> None:
-    with transaction():
-        run_id = runs.queue_unless_open(viewer.course.id, "push", requested_by=viewer.access_id, group_set_id=set_id)
-    if run_id:  # else the sweep queues one, after the run that is at work
-        tool.ring(run_id)
 
 
 def request_push(tool: Tool, viewer: Viewer) -> UUID:

@@ -30,7 +30,11 @@ def test_a_move_that_is_not_proved_is_said_to_be_checked_and_then_what_it_is(wor
     assert "Canvas has taken it. That everybody has left their old group there is checked" in notice.text
     assert "notice-good" in notice["class"]
     assert not page.select("#not-yet")
-    assert "Being checked" in said(teacher.get("changes"))
+    changes = said(teacher.get("changes"))
+    assert "Being checked" in changes
+    assert (
+        "Canvas has taken every change that was made here. Whether it did all of 1 change is being checked." in changes
+    )
     join(lms, "g1", "u-Anna A")
     doorbell = world.app.extensions["lti_tool_doorbell"]
     with world.app.app_context():

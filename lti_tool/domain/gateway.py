@@ -7,6 +7,7 @@ end or raises, and raises only errors of the LmsError branch.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from lti_tool.domain.descriptions import same_text
@@ -138,8 +139,7 @@ class RemoteGroupSet:
 class RemoteGroups:
     """All group sets and groups of a course: complete, or it was an error.
 
-    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have, or that the group
-    which the last of them left is still there; a re-read does.
+    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have; a re-read does.
     """
 
     group_sets: tuple[RemoteGroupSet, ...] = ()
@@ -201,6 +201,11 @@ class GroupChange:
     description_before: str | None = None
 
     @property
+    def known_ids(self) -> tuple[str, ...]:
+        """Return who was in the group as the LMS last showed it."""
+        return self.known.member_ids if self.known else ()
+
+    @property
     def overwrites(self) -> bool:
         """Say whether a text is replaced that somebody here has seen, so that the LMS's own is to be compared."""
         return None not in (self.name, self.name_before) or None not in (self.description, self.description_before)
@@ -231,6 +236,37 @@ class GroupSetPush:
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
         return bool(self.create or self.change or self.delete)
+
+    @property
+    def arriving(self) -> frozenset[str]:
+        """Return the people (LMS ids) who shall come into a group."""
+        into = [*(new.member_ids for new in self.create), *(change.add for change in self.change)]
+        return frozenset(person for people in into for person in people)
+
+    def moved_by_others(
+        self, places: Mapping[str, Collection[str]], made: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[str, ...]:
+        """Return the people whom others moved, for sending this push would overwrite that; sorted.
+
+        That is who shall come into a group and is, by `places` (LMS group ids by person), in one that this push does
+        not know them to be in. `made`: LMS ids, by name, of the new groups that an earlier try made.
+        """
+        fine: dict[str, set[str]] = {person: set(self.delete) for person in self.arriving}
+        for new in self.create:
+            for person in new.member_ids:
+                fine[person].update({made[new.name]} if new.name in made else ())
+        for change in self.change:
+            for person in {*change.add, *change.remove, *change.known_ids} & fine.keys():
+                fine[person].add(change.lms_group_id)
+        return tuple(sorted(person for person, known in fine.items() if set(places.get(person, ())) - known))
+
+    def taken_out_by_others(self, places: Mapping[str, Collection[str]], told: Collection[str]) -> tuple[str, ...]:
+        """Return who shall come into a group out of a known one, and was taken out of all by others; sorted.
+
+        `told`: the people of whom `places` would say in which groups they are.
+        """
+        known = {person for change in self.change for person in change.known_ids if person not in change.add}
+        return tuple(sorted(p for p in self.arriving & known if p in told and not places.get(p)))
 
 
 def require_free(wanted: Iterable[str], taken: Iterable[str]) -> None:
@@ -317,7 +353,9 @@ class LmsGateway(Protocol):
         A small push may return only the groups it touched (created or changed); the returned groups are what the
         LMS answered, a re-read, or what is known of a group with the changes that an answer proved one by one;
         never what was only asked. People whom the LMS did not take are simply absent. Where a page would have to
-        wait for the proof that people have left, the answer says that it is `unproven`.
+        wait for the proof that people have left, the answer says that it is `unproven`. Where placing people takes
+        them out of other groups, they are looked for first: whom others moved since it was known makes
+        LmsChanged("moved_meanwhile", lms_user_ids=…) before anything is changed. A replay's caller has looked.
         """
 
     def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:

@@ -215,20 +215,8 @@ def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ..
     for group in remote.groups:
         for person in group.member_ids:
             places.setdefault(person, set()).add(group.lms_group_id)
-    made = made_of(intent, remote.groups)
-    allowed: dict[str, set[str]] = {}
-    for new in intent.push.create:
-        for person in new.member_ids:
-            allowed.setdefault(person, set()).update({made[new.name].lms_group_id} if new.name in made else ())
-    for change in intent.push.change:
-        for person in change.add:
-            allowed.setdefault(person, set()).add(change.lms_group_id)
-    for change in intent.push.change:
-        for person in (*change.remove, *(change.known.member_ids if change.known else ())):
-            if person in allowed:
-                allowed[person].add(change.lms_group_id)
-    gone = set(intent.push.delete)
-    return tuple(person for person, fine in allowed.items() if places.get(person, set()) - fine - gone)
+    made = {name: group.lms_group_id for name, group in made_of(intent, remote.groups).items()}
+    return intent.push.moved_by_others(places, made)
 
 
 def taken_out(intent: Intent) -> list[tuple[str, str]]:

@@ -25,11 +25,12 @@ class Placed(Enum):
 def place_one(client: CanvasClient, course_id: str, group_id: str, user_id: str) -> Placed:
     """Put one person into a group and say what became of it (canvas.md section 4).
 
-    Whom Canvas does not take (not in the course, Test Student, section) is refused without an error: the caller's
-    re-read shows it. Raise LmsRefused("right_missing") when it is the token that may not.
+    Whom Canvas does not take (not in the course, Test Student, section) is refused without an error, as is somebody of
+    whom the answer does not tell that they are in: the caller's re-read shows it. Raise LmsRefused("right_missing")
+    when it is the token that may not.
     """
     try:
-        client.add_group_member(group_id, user_id)
+        made = client.add_group_member(group_id, user_id)
     except LmsChanged:
         return Placed.REFUSED  # no such person, or no such group: the re-read tells
     except LmsRefused as error:
@@ -39,7 +40,8 @@ def place_one(client: CanvasClient, course_id: str, group_id: str, user_id: str)
         if error.code != "right_missing" or not _may_manage(client, course_id):
             raise
         return Placed.REFUSED
-    return Placed.IN
+    is_in = str(made.get("group_id")) == group_id and made.get("workflow_state") == "accepted"
+    return Placed.IN if is_in else Placed.REFUSED
 
 
 def _fields(error: LmsRefused) -> list[str]:

@@ -1,7 +1,9 @@
 """Brings a Canvas group set to the wanted state by the cheapest way that its size allows (canvas.md section 8).
 
-Deletes, then renames, then new groups, then people: a new group may bear the name that another one just lost.
-- up to TINY moves and removals: one call for each person; Canvas says clearly when a group is full;
+Before people are moved, one export tells where they are: whom others moved meanwhile is not moved over their heads.
+Then deletes, renames, new groups, people: a new group may bear the name that another one just lost.
+- up to TINY moves and removals: one call for each person, whose answers prove what the export showed to be changed;
+  Canvas says clearly when a group is full;
 - up to WHOLE_GROUPS groups that people join: each is rewritten, and the answer is the proof;
 - more: one CSV of the changed people, which also makes new groups by name, then a re-read of the whole set; but a set
   with a limit or for sections is always written in the other two ways, because an import heeds neither.
@@ -10,7 +12,7 @@ A move needs no removal: Canvas takes people out of the other groups of the set 
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lti_tool.domain.errors import LmsChanged
@@ -37,10 +39,6 @@ class _People:
     remove: dict[str, list[str]] = field(default_factory=dict)
     named: dict[str, list[str]] = field(default_factory=dict)
 
-    @property
-    def steps(self) -> int:
-        return sum(len(ids) for ids in (*self.add.values(), *self.remove.values()))
-
     def placements(self) -> Iterator[canvas_csv.Placement]:
         for group_id, user_ids in self.add.items():
             yield from (canvas_csv.Placement(user_id, group_id=group_id) for user_id in user_ids)
@@ -60,19 +58,22 @@ class CanvasPush:
         self._push = push
         self._progress = progress
         self._touched = dict.fromkeys(change.lms_group_id for change in push.change)
-        # Groups as an answer of Canvas showed them after the last call that concerns them.
+        self._known = {change.lms_group_id: change.known for change in push.change if change.known}
+        # Where everybody was before the first call that changes anything.
+        self._before = canvas_csv.Exported({}, {}, set())
+        # Groups as an answer of Canvas showed them after the last call that concerns them; of those in which people
+        # move after that, the answer is still true of the name and the description.
         self._proved: dict[str, RemoteGroup] = {}
+        self._texts: dict[str, RemoteGroup] = {}
         self._empty: set[str] = set()
-        # Whom Canvas took into a group by a call of their own, and who left one or moved to another.
-        self._placed: dict[str, list[str]] = {}
-        self._left = {change.lms_group_id: change.remove for change in push.change}
-        self._unproven = False
+        # The group into which Canvas took a person by a call of their own; None: out of the one they were in.
+        self._moved: dict[str, str | None] = {}
         self._done = 0
 
     def run(self) -> RemoteGroups:
         """Carry the push out and return what Canvas has afterwards.
 
-        Raise LmsChanged("set_gone", "group_gone", "renamed_meanwhile" or "described_meanwhile"),
+        Raise LmsChanged("set_gone", "group_gone", "moved_meanwhile", "renamed_meanwhile" or "described_meanwhile"),
         LmsRefused("value_refused" or "group_names_taken") before anything is changed, LmsUnavailable("import_failed" or
         "import_not_finished"), and what every call of the client raises.
         """
@@ -81,20 +82,50 @@ class CanvasPush:
         self._require_unrenamed()
         if self._push.create and not self._push.replay:
             self._require_names_free()
+        self._look()
         for group_id in self._push.delete:
             self._client.delete_group(group_id)
         self._rename()
         people = self._plan_people()
         if people.named or (len(people.add) > WHOLE_GROUPS and self._may_import()):
             return self._by_import(people)
-        if people.steps <= TINY:
+        if self._is_tiny:
             self._one_by_one(people)
-            self._prove_by_export()
         else:
             self._rewrite_all(people, people.add | people.remove)
-            self._prove_by_reading()
-        groups = tuple(self._proved.get(one) or self._read(one) for one in self._touched)
-        return RemoteGroups(groups=groups, unproven=self._unproven)
+        self._prove_by_reading()
+        return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
+
+    @cached_property
+    def _is_tiny(self) -> bool:
+        """Say whether there are few calls to make: one for each person who joins a group, or leaves all."""
+        joining = sum(
+            len(set(ids)) for ids in (*(n.member_ids for n in self._push.create), *(c.add for c in self._push.change))
+        )
+        leaving = sum(len(set(change.remove) - self._push.arriving) for change in self._push.change)
+        return joining + leaving <= TINY
+
+    def _look(self) -> None:
+        """Read where people are before any of them is moved; raise LmsChanged("moved_meanwhile" or "group_gone").
+
+        An export names active students only: of others nobody knows by one call where they are.
+        """
+        push, arriving = self._push, self._push.arriving
+        if not ((arriving and not push.replay) or (self._is_tiny and any(c.add or c.remove for c in push.change))):
+            return
+        with self._known_set():
+            self._before = canvas_csv.read(self._client.export_group_category(self._set_id))
+        self._tell(Step.VERIFYING)
+        if push.replay:
+            return
+        places = {user_id: (group_id,) for group_id, ids in self._before.members.items() for user_id in ids}
+        out = push.taken_out_by_others(places, self._before.people)
+        # Whom a deleted group no longer holds, nobody took out.
+        for change in push.change:
+            if change.lms_group_id not in self._before.members and not set(out).isdisjoint(change.known_ids):
+                self._get_group(change.lms_group_id)
+        if moved := (*push.moved_by_others(places), *out):
+            raise LmsChanged("moved_meanwhile", lms_user_ids=moved)
 
     def _require_unrenamed(self) -> None:
         """Read the groups whose texts are replaced and were seen; raise what `require_unmoved_texts` does."""
@@ -156,6 +187,7 @@ class CanvasPush:
                 group = self._client.update_group(change.lms_group_id, change.name, change.description)
             except LmsChanged:
                 raise LmsChanged("group_gone", lms_group_id=change.lms_group_id) from None
+            self._texts[change.lms_group_id] = canvas_sets.remote_group(group, ())
             self._prove(canvas_sets.answered_group(group))
 
     def _plan_people(self) -> _People:
@@ -196,6 +228,7 @@ class CanvasPush:
         group = self._client.create_group(self._set_id, name, description or None)
         group_id = str(group["id"])
         self._empty.add(group_id)
+        self._texts[group_id] = canvas_sets.remote_group(group, ())
         self._prove(canvas_sets.answered_group(group))
         self._tell(Step.PUSHING_GROUPS)
         return group_id
@@ -203,21 +236,28 @@ class CanvasPush:
     # -- the three ways ------------------------------------------------------------------------------------
 
     def _one_by_one(self, people: _People) -> None:
+        """Move people by a call each; the answers prove it, unless Canvas did not take somebody."""
         full: dict[str, list[str]] = {}
+        refused = False
         for group_id, user_ids in people.add.items():
             for user_id in user_ids:
                 placed = place_one(self._client, self._course_id, group_id, user_id)
                 if placed.group_is_full:
                     full.setdefault(group_id, []).append(user_id)
                 elif placed is Placed.IN:
-                    self._placed.setdefault(group_id, []).append(user_id)
+                    self._moved[user_id] = group_id
+                refused = refused or placed is Placed.REFUSED
                 self._tell(Step.PUSHING_MEMBERS)
         for group_id, user_ids in people.remove.items():
             for user_id in user_ids:
                 self._client.remove_group_member(group_id, user_id)
+                self._moved[user_id] = None
                 self._tell(Step.PUSHING_MEMBERS)
         # A swap between full groups: only a rewritten list lets one out before the other comes in.
         self._rewrite_all(_People(add=full), full)
+        if not (full or refused):
+            for group_id in self._unproved():
+                self._prove(self._after_moves(group_id))
 
     def _rewrite_all(self, people: _People, group_ids: Collection[str]) -> None:
         present = self._present(group_ids)
@@ -273,49 +313,23 @@ class CanvasPush:
     def _unproved(self) -> list[str]:
         return [group_id for group_id in self._touched if group_id not in self._proved]
 
-    def _prove_by_export(self) -> None:
-        """Take the touched groups from one export, which is a single call however many they are.
+    def _after_moves(self, group_id: str) -> RemoteGroup | None:
+        """Return a group as the export and the answers since tell it; None when they do not show that it is there.
 
-        It names active students only: whoever else is in a group shows at the next full read. A group without any
-        is missing from it, and is read by itself unless the export tells of all its people that they are out of it.
+        Of people whom the export does not name those count who are known to be in the group.
         """
-        if len(self._unproved()) > MOST_SINGLE_READS:
-            self._prove_by_reading()
-        elif len(self._unproved()) > 1:
-            exported = canvas_csv.read(self._client.export_group_category(self._set_id))
-            self._tell(Step.VERIFYING)
-            for group_id in self._unproved():
-                if group_id in exported.members:
-                    self._prove(self._as_exported(exported, group_id))
-                else:
-                    self._prove(self._emptied(exported, group_id))
-
-    def _emptied(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup | None:
-        """Return a group that its last people left by this push; None for one in which others should still be.
-
-        A group that was deleted meanwhile is missing from the export as well, and a page that moves one person does
-        not wait for a third call: that the group is there is to be proved later.
-        """
-        change = next((c for c in self._push.change if c.lms_group_id == group_id), None)
-        if change is None or change.known is None or change.add or not change.remove:
+        known, texts = self._known.get(group_id), self._texts.get(group_id)
+        held = self._before.members.get(group_id)
+        if held is None and group_id not in self._moved.values():
             return None
-        renamed = change.name is not None or change.description is not None
-        told = exported.people.issuperset(change.known.member_ids)
-        if renamed or not told or not set(change.known.member_ids) <= set(change.remove):
-            return None
-        self._unproven = True
-        return RemoteGroup(group_id, change.known.name, change.known.description)
-
-    def _as_exported(self, exported: canvas_csv.Exported, group_id: str) -> RemoteGroup:
-        """Return a group by an export, which has no descriptions and nobody but active students.
-
-        Of the others those count whom the change knew in the group or Canvas took in by a call of their own.
-        """
-        known = next((c.known for c in self._push.change if c.lms_group_id == group_id and c.known), None)
-        others = [*(known.member_ids if known else ()), *self._placed.get(group_id, ())]
-        unseen = [u for u in others if u not in exported.people and u not in self._left.get(group_id, ())]
-        members = tuple(dict.fromkeys((*exported.members[group_id], *unseen)))
-        return RemoteGroup(group_id, exported.names[group_id], known.description if known else "", members)
+        if texts is None:
+            if known is None:
+                return None
+            texts = replace(known, name=self._before.names.get(group_id, known.name))
+        unseen = [user_id for user_id in known.member_ids if user_id not in self._before.people] if known else []
+        stayed = [u for u in (*(held or ()), *unseen) if self._moved.get(u, group_id) == group_id]
+        came = [user_id for user_id, into in self._moved.items() if into == group_id]
+        return replace(texts, member_ids=tuple(dict.fromkeys((*stayed, *came))))
 
     def _prove_by_reading(self) -> None:
         if len(self._unproved()) > 1:

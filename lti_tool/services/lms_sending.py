@@ -106,7 +106,12 @@ def _change(
     if not sending.is_replay:
         # What a sync brought since the change was asked costs no call to see.
         _require_unmoved(sending, intent, known)
-        answer = gateway.push(lms_set_id, _with_known(intent.push, known), progress)
+        try:
+            answer = gateway.push(lms_set_id, _with_known(intent.push, known), progress)
+        except LmsChanged as error:
+            if error.code != "moved_meanwhile":
+                raise
+            raise _changed_meanwhile(sending.course_id, error.facts["lms_user_ids"]) from None
         return Answer(answer.groups, intent.push.delete, unproven=answer.unproven)
     remote = gateway.read_group_set(lms_set_id)
     _require_unmoved(sending, intent, remote)
@@ -130,9 +135,15 @@ def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:
 
 def _require_unmoved(sending: Sending, intent: ChangeGroups, remote: RemoteGroups) -> None:
     if moved := moved_meanwhile(intent, remote):
-        people = names_of(sending.course_id, moved)
-        release()
-        raise LmsChanged("changed_meanwhile", names=[people.get(one, "?") for one in moved][:10])
+        raise _changed_meanwhile(sending.course_id, moved)
+
+
+def _changed_meanwhile(course_id: UUID, lms_user_ids: object) -> LmsChanged:
+    """Return the error that names the people whom others moved."""
+    moved = lms_user_ids if isinstance(lms_user_ids, tuple) else ()
+    people = names_of(course_id, moved)
+    release()
+    return LmsChanged("changed_meanwhile", names=[people.get(one, "?") for one in moved][:10])
 
 
 def not_placed(intent: Intent, answer: Answer) -> list[tuple[str, str]]:

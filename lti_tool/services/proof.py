@@ -1,9 +1,8 @@
 """Proves what a page had to take at an LMS's word: that everybody whom it was told to take out of a group has left.
 
 Moodle answers a removal from a group that it hides from the tool as it answers any other, and does nothing; the call
-that would tell does not fit into what a page may wait for. Nor does the call that tells a Canvas group which its last
-people left from one that was deleted meanwhile. So such a change is kept as unproven, and a worker reads its set again
-within a minute: then it is proved, or what is not as it was asked is shown.
+that would tell does not fit into what a page may wait for. So such a change is kept as unproven, and a worker reads its
+set again within a minute: then it is proved, or what is not as it was asked is shown.
 """
 
 from collections.abc import Callable, Sequence

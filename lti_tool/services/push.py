@@ -22,7 +22,7 @@ from lti_tool.domain.gateway import (
 )
 from lti_tool.domain.lms_changes import NOTHING_SENT, SEEN_TEXTS, retry_wait
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
-from lti_tool.models import GroupSet, Publication, SyncRun, db, release, transaction
+from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
@@ -146,7 +146,7 @@ def _push(
 ) -> None:
     _look_again(gateway, course_id, set_id, was_tried=was_tried)
     is_new = get_publication(set_id).lms_group_set_id is None
-    with _kept_texts(set_id):
+    with _kept_theirs(set_id):
         lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
     mirror = read_mirror(set_id)
@@ -154,7 +154,7 @@ def _push(
     answer, drifted = RemoteGroups(), 0
     if push:
         release()
-        with _kept_texts(set_id):
+        with _kept_theirs(set_id):
             answer = gateway.push(lms_set_id, replace(push, replay=replay), progress)
         if is_new and not answer.group_sets:  # no page waits for a whole set: what others did meanwhile shows at once
             answer = gateway.read_group_set(lms_set_id)
@@ -185,12 +185,12 @@ def _push(
 
 
 @contextmanager
-def _kept_texts(set_id: UUID) -> Iterator[None]:
-    """Turn a new text that would overwrite one which others gave in the LMS into drift, which a person decides."""
+def _kept_theirs(set_id: UUID) -> Iterator[None]:
+    """Turn what would overwrite a text, or a move, of others in the LMS into drift, which a person decides."""
     try:
         yield
     except LmsChanged as error:
-        if error.code not in SEEN_TEXTS:
+        if error.code != "moved_meanwhile" and error.code not in SEEN_TEXTS:
             raise
         with transaction():
             publication = get_publication(set_id)
@@ -201,13 +201,14 @@ def _kept_texts(set_id: UUID) -> Iterator[None]:
 def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> None:
     """Re-read the mirror before a push when it may not be as it is known; a usual push spares this.
 
-    That is when others were found to have changed it, and when the last push broke off: what of that arrived, nobody
-    told us. Raise LmsChanged("drifted") when a push would overwrite what others changed: a person decides first.
+    That is when others were found to have changed it, when the last push broke off (what of that arrived, nobody told
+    us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted") when a push would
+    overwrite what others changed: a person decides first.
     """
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
     mirror = read_mirror(set_id)
-    in_doubt = publication.drift or (was_tried and mirror)
+    in_doubt = publication.drift or (was_tried and mirror) or _deletes(set_id, mirror)
     if lms_set_id is None or not in_doubt:
         return
     release()
@@ -220,6 +221,12 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
         store_found(get_publication(set_id), items)
     if conflicts := sum(item.conflict for item in items):
         raise LmsChanged("drifted", count=conflicts)
+
+
+def _deletes(set_id: UUID, mirror: Sequence[MirroredState]) -> bool:
+    """Say whether a push deletes groups of the mirror: ours are gone, or in the set no more."""
+    ours = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    return bool({state.group_id for state in mirror} - set(db.session.scalars(ours)))
 
 
 def _ensure_set(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, replay: bool) -> str:
@@ -286,6 +293,8 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
             return
         if error.code in ("drifted", *NOTHING_SENT):
             publication.attempts -= 1  # so nothing is in doubt
+        if error.code == "group_gone":
+            publication.drift = max(publication.drift, 1)  # others deleted it: a person decides
         code, facts = runs.describe(error)
         if error.retryable:
             mark(publication, WAITING, code, facts, later=retry_wait(publication.attempts, randbelow(1001) / 1000))

@@ -174,6 +174,21 @@ def test_a_person_whom_somebody_moved_to_a_third_group_is_not_moved_again():
     assert not moved_meanwhile(move("a", "1", "2"), out)  # taken out only: nothing is overwritten
 
 
+@pytest.mark.parametrize(
+    ("places", "told", "out"),
+    [
+        ({"a": ("1",)}, "a", ()),  # as it is known
+        ({"a": ("2",)}, "a", ()),  # there already
+        ({}, "a", ("a",)),
+        ({}, "b", ()),  # nobody would tell where a is
+    ],
+)
+def test_whom_others_took_out_of_their_group_is_told_of_those_who_shall_come_into_another(places, told, out):
+    assert move("a", "1", "2").push.taken_out_by_others(places, told) == out
+    stays = GroupSetPush(change=(GroupChange("1", known=RemoteGroup("1", "G", "", ("a",)), remove=("a",)),))
+    assert stays.taken_out_by_others(places, told) == ()
+
+
 @pytest.mark.parametrize("found", ["Old", "Ours", "Theirs"])
 def test_a_name_that_nobody_here_has_seen_is_not_overwritten_until_somebody_has(found):
     rename = ChangeGroups(GroupSetPush(change=(GroupChange("1", "Ours", name_before="Old"), GroupChange("2"))), ("1",))

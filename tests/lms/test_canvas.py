@@ -555,10 +555,11 @@ def test_the_test_student_is_nobody_even_when_canvas_lists_them():
 
 
 def test_a_token_that_may_not_place_people_is_told_apart_from_a_stranger(canvas):
-    group = next(s for s in canvas.state()["group_sets"] if s["name"] == "Project teams")["groups"][0]
-    gateway = canvas.gateway(token=f"demo-user-{canvas.students(8)[7]}")
+    teams = next(s for s in canvas.state()["group_sets"] if s["name"] == "Project teams")
+    gateway, group = canvas.gateway(token=f"demo-user-{canvas.students(8)[7]}"), teams["groups"][0]
+    join = GroupChange(str(group["id"]), None, (canvas.students(9)[8],))
     with pytest.raises(LmsRefused, match="right_missing"):
-        gateway.push("1", GroupSetPush(change=(GroupChange(str(group["id"]), None, (canvas.students(9)[8],)),)))
+        gateway.push(str(teams["id"]), GroupSetPush(change=(join,)))
     with pytest.raises(LmsRefused, match="right_missing"):
         gateway.create_group_set("Mine")
     assert canvas.members(str(group["id"])) == {str(member) for member in group["members"]}
@@ -920,3 +921,93 @@ def test_a_course_that_has_ended_is_told_apart_from_a_missing_right(canvas):
         with pytest.raises(LmsRefused, match="right_missing"):
             gateway.push(set_id, GroupSetPush(change=(change,)))
     assert canvas.members(made.lms_group_id) == set()
+
+
+@pytest.fixture
+def trio(canvas):
+    """A set of three groups, the first with two people, the second with one, as they are known."""
+    gateway, people = canvas.gateway(), canvas.students(3)
+    set_id = gateway.create_group_set("Trio")
+    new = (NewGroup("A", "", tuple(people[:2])), NewGroup("B", "About B", (people[2],)), NewGroup("C"))
+    gateway.push(set_id, GroupSetPush(create=new))
+    return gateway, set_id, {group.name: group for group in gateway.read_group_set(set_id).groups}, people
+
+
+def moving(known, person, source="A", target="B"):
+    out = GroupChange(known[source].lms_group_id, None, (), (person,), known[source])
+    return GroupSetPush(change=(out, GroupChange(known[target].lms_group_id, None, (person,), (), known[target])))
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("how", ["moved", "taken out", "moved, of many"])
+def test_whom_others_moved_is_not_moved_over_their_heads(canvas, trio, how):
+    gateway, set_id, known, people = trio
+    first = known["A"].lms_group_id
+    canvas.outsider("remove_member", group_id=int(first), user_id=int(people[0]))
+    if how != "taken out":
+        canvas.outsider("add_member", group_id=int(known["C"].lms_group_id), user_id=int(people[0]))
+    push = moving(known, people[0])
+    if how == "moved, of many":
+        push = replace(push, create=(NewGroup("D", "", tuple(canvas.students(9)[3:])),))
+    push = replace(push, change=(*push.change, GroupChange(known["C"].lms_group_id, "Renamed", known=known["C"])))
+    theirs = canvas.state()["group_sets"]
+    before = gateway.calls
+    with pytest.raises(LmsChanged, match="moved_meanwhile") as caught:
+        gateway.push(set_id, push)
+    assert caught.value.facts["lms_user_ids"] == (people[0],)
+    assert gateway.calls - before == (1 if how != "moved, of many" else 2)  # names of new groups are looked up too
+    assert canvas.state()["group_sets"] == theirs
+    gateway.push(set_id, replace(push, replay=True))  # whoever sends it again has looked
+    assert canvas.members(known["B"].lms_group_id) == {people[0], people[2]}
+
+
+@pytest.mark.shows("PUSH-40")
+def test_whom_a_deleted_group_held_nobody_took_out(canvas, trio):
+    gateway, set_id, known, people = trio
+    canvas.outsider("delete_group", group_id=int(known["B"].lms_group_id))
+    with pytest.raises(LmsChanged, match="group_gone") as caught:
+        gateway.push(set_id, moving(known, people[2], "B", "A"))
+    assert caught.value.facts["lms_group_id"] == known["B"].lms_group_id
+    assert canvas.members(known["A"].lms_group_id) == set(people[:2])
+
+
+def test_the_answers_prove_what_the_export_showed_and_two_calls_are_enough(canvas, trio):
+    gateway, set_id, known, people = trio
+    stranger = canvas.students(4)[3]
+    canvas.outsider("add_member", group_id=int(known["B"].lms_group_id), user_id=int(stranger))
+    for push in (
+        moving(known, people[0]),
+        moving(known, people[1], "A", "C"),  # the last one of A, into an empty group
+        GroupSetPush(change=(GroupChange(known["B"].lms_group_id, None, (), (people[2],), known["B"]),)),
+    ):
+        before = gateway.calls
+        answer = gateway.push(set_id, push)
+        assert gateway.calls - before == 2
+        there = {g.lms_group_id: g for g in gateway.read_group_set(set_id).groups}
+        assert {g.lms_group_id: (g.name, g.description, set(g.member_ids)) for g in answer.groups} == {
+            c.lms_group_id: (
+                there[c.lms_group_id].name,
+                there[c.lms_group_id].description,
+                canvas.members(c.lms_group_id),
+            )
+            for c in push.change
+        }
+        known = {group.name: group for group in there.values()}
+
+
+def test_an_answer_that_does_not_tell_that_somebody_is_in_proves_nothing(canvas, trio, monkeypatch):
+    gateway, set_id, known, people = trio
+    monkeypatch.setattr(CanvasClient, "add_group_member", lambda *_: {"id": 1, "workflow_state": "requested"})
+    answer = gateway.push(set_id, moving(known, people[0]))
+    assert {g.name: set(g.member_ids) for g in answer.groups} == {"A": set(people[:2]), "B": {people[2]}}
+
+
+def test_a_group_that_is_renamed_while_people_join_keeps_its_new_name(canvas, trio):
+    gateway, set_id, known, people = trio
+    push = moving(known, people[0])
+    renamed = replace(push.change[1], name="Bees", description="About bees")
+    (answered,) = (
+        g for g in gateway.push(set_id, GroupSetPush(change=(push.change[0], renamed))).groups if g.name != "A"
+    )
+    assert (answered.name, answered.description) == ("Bees", "About bees")
+    assert set(answered.member_ids) == canvas.members(answered.lms_group_id) == {people[0], people[2]}

@@ -287,8 +287,8 @@ def test_two_groups_swap_their_names(filled):
 
 def test_a_replayed_push_doubles_nothing(site):
     gateway, students = site.gateway(), site.students(16)
-    set_id = gateway.create_group_set("Our set")
     for count in (2, 8):
+        set_id = gateway.create_group_set(f"Our {count}")
         new = tuple(NewGroup(f"{count}-{i}", "", tuple(students[i * 2 : i * 2 + 2])) for i in range(count))
         first = by_name(gateway.push(set_id, GroupSetPush(create=new)))
         again = by_name(gateway.push(set_id, GroupSetPush(create=new, replay=True)))
@@ -335,7 +335,8 @@ def test_people_whom_the_lms_does_not_take_are_absent(filled):
     stranger = site.stranger()
     answer = gateway.push(set_id, GroupSetPush(change=(GroupChange(one, None, (stranger, students[6]), ()),)))
     assert set(answer.groups[0].member_ids) == {*students[:3], students[6]}
-    many = GroupSetPush(change=(GroupChange(two, None, (stranger, *students[:3], *students[6:9]), ()),))
+    join = GroupChange(two, None, (stranger, *students[:3], *students[6:9]), ())
+    many = GroupSetPush(change=(GroupChange(one, None, (), (*students[:3], students[6])), join))
     answer = {group.lms_group_id: set(group.member_ids) for group in gateway.push(set_id, many).groups}
     assert stranger not in answer[two]
     assert {*students[:3], *students[6:9]} <= answer[two]

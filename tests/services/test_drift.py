@@ -9,6 +9,7 @@ from lti_tool.domain.drift import Choice
 from lti_tool.domain.errors import Conflict, LmsUnavailable
 from lti_tool.services import drift, drift_choices, group_sets, groups, publication, runs
 from lti_tool.services.mirror import find_publication
+from tests.services.connected import prove
 from tests.services.published import fill, in_lms, in_store, publish, state_of
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -192,6 +193,61 @@ def test_a_known_conflict_is_never_overwritten_by_a_push(
     require_equal(published)
     if choice == "ours":
         assert in_store(published, published.set_id) == mine
+
+
+def conflict_filled(c: Any) -> None:
+    person = lms_group(c, "crew-1")["members"][0]
+    target, source = (lms_group(c, name)["id"] for name in ("crew-2", "crew-1"))
+    c.outsider("move_member", user_id=person, group_id=target, from_group_id=source)
+    groups.delete_group(c.viewer, c.set_id, card(c, "crew-2").row.id)
+
+
+MOVES = (conflict_moved, conflict_removed)
+UNSEEN = [
+    pytest.param(flavour, change, id=f"{flavour}-{change.__name__}")
+    for change in (*CONFLICTS, conflict_filled)
+    for flavour in ("canvas", "moodle")
+    if flavour == "canvas" or change not in MOVES  # in Moodle nobody is taken out of another group by our move
+]
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("choice", ["ours", "theirs"])
+@pytest.mark.parametrize(("flavour", "change"), UNSEEN)
+def test_a_conflict_that_nobody_has_seen_is_shown_before_a_push_overwrites_it(
+    published: Any, change: Callable[[Any], None], choice: str
+) -> None:
+    change(published)
+    theirs, mine = published.state()["group_sets"], in_store(published, published.set_id)
+    view = publication.push_after_change(published.tool, published.viewer, published.set_id)
+    assert view is not None
+    assert (view.state, view.drift > 0) == ("refused", True)
+    assert published.state()["group_sets"] == theirs
+    assert in_store(published, published.set_id) == mine
+    found = check(published)
+    assert True in [item.conflict for item in found.open_items]
+    settle(published, choice, found)
+    require_equal(published)
+    if choice == "ours":
+        assert in_store(published, published.set_id) == mine
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("flavour", ["moodle"])
+def test_a_move_of_others_outlives_ours_in_moodle_and_both_are_shown(published: Any) -> None:
+    person = str(lms_group(published, "crew-1")["members"][0])
+    move_person(published)
+    move_here(published, person, "crew-2")
+    publication.push_after_change(published.tool, published.viewer, published.set_id)
+    held = in_lms(published, NAME)
+    assert held is not None
+    assert person in held["crew-2"] & held["crew-3"]
+    prove(published)
+    assert publication.read_publication(published.course_id, published.set_id).drift == 1
+    found = check(published)
+    assert [(item.kind, item.lms_user_id) for item in found.open_items] == [("person_doubled", person)]
+    settle(published, "ours", found)
+    require_equal(published)
 
 
 def test_a_group_that_is_taken_over_brings_its_description(published: Any) -> None:

@@ -121,7 +121,7 @@ class WriteThrough(Work):
     meddled = "Projects"
 
     def __post_init__(self) -> None:
-        self.set_id = open_set(self.classroom)
+        self.set_id = open_set(self.classroom, 4)  # others may delete a group before each turn
 
     def do(self) -> None:
         edit_all(self.classroom, self.set_id, next(self.turns), self._arrive)

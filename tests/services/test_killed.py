@@ -184,8 +184,8 @@ def test_killed_while_canvas_works_an_import_off(
 ) -> None:
     run_id = new_publication(classroom, 0)
     classroom.lms.faults({"import_delay_ms": 800})
-    # A set, its groups, its options, the file: the fifth call asks how far it is.
-    let_it_die(classroom, killer, run_id, 5, is_done_first=is_done_first)
+    # A set, its groups, where people are, its options, the file: the sixth call asks how far it is.
+    let_it_die(classroom, killer, run_id, 6, is_done_first=is_done_first)
     assert classroom.lms.calls()["canvas"]["by_path"]["POST /api/v1/group_categories/:id/import"] == 1
     findings.append(recover(classroom))
 

@@ -35,12 +35,18 @@ def words(app: Flask) -> Any:
 
 @pytest.mark.parametrize("code", [*raised_codes(), "no_session", "unexpected", "http_404", "http_405", "http_413"])
 def test_every_code_has_a_sentence(words: Any, code: str) -> None:
-    assert code in words.ERRORS, f"templates/messages.html has no sentence for {code}"
+    assert code in words.ERRORS, f"templates/words has no sentence for {code}"
     title, text = words.error_title(code, {}, "Canvas"), words.error_text(code, {}, "Canvas")
     assert title[0].isupper()
     assert not title.endswith(".")
     assert text.rstrip().endswith((".", "?"))
     assert "%" not in title + text
+
+
+def test_every_sentence_stands_in_one_place_and_is_found_there(app: Flask, words: Any) -> None:
+    parts = [name for name in app.jinja_env.list_templates() if name.startswith("words/errors_")]
+    codes = [code for name in parts for code in app.jinja_env.get_template(name).module.ERRORS]  # type: ignore[attr-defined]
+    assert sorted(codes) == sorted(words.ERRORS)
 
 
 @pytest.mark.parametrize("connection", sorted(LMS_CONNECTIONS))

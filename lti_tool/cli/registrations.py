@@ -16,6 +16,7 @@ from lti_tool.models import Deployment, Registration
 from lti_tool.services import deployments as placements
 from lti_tool.services import oauth_clients, registration_links, registrations, revocation, tokens
 from lti_tool.services.manual_registration import manual_fields
+from lti_tool.services.registration_edits import change_registration
 from lti_tool.services.registration_links import ListedLink
 from lti_tool.services.tool import Tool
 
@@ -94,12 +95,18 @@ def show(registration_id: UUID, as_json: bool) -> None:
 def update(
     registration_id: UUID, as_json: bool, accept_deployments: str | None, manages_all: str | None, **fields: str | None
 ) -> None:
-    """Change what is given, for example the client id that Canvas handed out."""
+    """Change what is given, for example the client id that Canvas handed out.
+
+    Another host of the LMS's own address makes the tool forget the tokens and keys that were stored for the old one.
+    """
     with opened() as tool:
         registrations.set_rules(
             registration_id, accepts_deployments=_yes(accept_deployments), manages_all=_yes(manages_all)
         )
-        _print_registration(tool, registrations.update_registration(registration_id, **fields), as_json)
+        given = {name: text for name, text in fields.items() if text is not None}
+        if change_registration(tool, registration_id, given):
+            click.echo("Tokens and keys were stored for the former host and are forgotten: store them again.", err=True)
+        _print_registration(tool, registrations.get_registration(registration_id), as_json)
 
 
 @registration.command()

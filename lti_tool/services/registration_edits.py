@@ -1,4 +1,4 @@
-"""Changes to a registration that administrators make on pages, held to what a platform may say about itself."""
+"""Changes to a registration: those that administrators make on pages are held to what a platform may say of itself."""
 
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -27,15 +27,19 @@ def editable_fields(who: Administrator) -> tuple[str, ...]:
 
 
 def edit_registration(tool: Tool, who: Administrator, registration_id: UUID, values: dict[str, str]) -> bool:
+    """Change a registration as somebody may; raise Forbidden("forbidden_all_registrations"), else as below."""
+    if not set(values) <= set(editable_fields(who)):
+        raise Forbidden("forbidden_all_registrations")
+    return change_registration(tool, registration_id, values)
+
+
+def change_registration(tool: Tool, registration_id: UUID, values: dict[str, str]) -> bool:
     """Change a registration; what is empty becomes unknown. Say whether stored access was forgotten.
 
     A token goes only to the host that it was stored for: when the LMS's own address names another one, the service
-    token, the developer key and what people lent are forgotten; the latter is ended there. Raise NotFound, Forbidden
-    ("forbidden_all_registrations"), RuleViolation("name_required" | "issuer_required" | "url_invalid") or as
-    `read_hosts`.
+    token, the developer key and what people lent are forgotten; the latter is ended there. Raise NotFound,
+    RuleViolation("name_required" | "issuer_required" | "url_invalid") or as `read_hosts`.
     """
-    if not set(values) <= set(editable_fields(who)):
-        raise Forbidden("forbidden_all_registrations")
     cleaned = {name: text.strip() for name, text in values.items()}
     if "name" in cleaned:  # others read it too, in their list of all
         cleaned["name"] = clean(cleaned["name"])

@@ -104,27 +104,6 @@ def _deployment(registration_id: UUID, lms_deployment_id: str) -> Deployment:
     )
 
 
-def update_registration(registration_id: UUID, **fields: str | None) -> Registration:
-    """Change what is given (name, issuer, client_id, addresses).
-
-    Raise NotFound, RuleViolation("issuer_required" | "url_invalid") or as `read_hosts`.
-    """
-    values = {key: value for key, value in fields.items() if value is not None}
-    if "issuer" in values and not values["issuer"].strip():
-        raise RuleViolation("issuer_required")
-    require_urls(values)
-    if "other_hosts" in values:
-        values["other_hosts"] = read_hosts(values["other_hosts"])
-    with transaction() as session:
-        registration = session.get(Registration, registration_id)
-        if registration is None:
-            raise NotFound("registration_not_found")
-        for field, value in values.items():
-            setattr(registration, field, value)
-    forget_registrations()
-    return registration
-
-
 def set_rules(
     registration_id: UUID, *, accepts_deployments: bool | None = None, manages_all: bool | None = None
 ) -> None:

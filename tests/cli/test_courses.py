@@ -185,7 +185,9 @@ def test_an_lms_that_fails_is_one_line_and_leaves_the_store_alone(
 @pytest.mark.usefixtures("no_waiting")
 def test_an_lms_that_is_down_is_one_line(taught: Any, free_port: Callable[[], int]) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    taught.tool.ok("registration", "update", taught.registration_id, "--lms-url", nowhere)
+    said = taught.tool.ok("registration", "update", taught.registration_id, "--lms-url", nowhere)
+    assert "stored for the former host and are forgotten" in said.err
+    taught.tool.ok("token", "set", taught.registration_id, stdin="another token\n")
     ran = taught.tool.run("sync", taught.course_id, "--json")
     assert ran.status == 1
     assert check_report(ran)["errors"][0]["code"] == "lms_unreachable"

@@ -22,7 +22,8 @@ from lti_tool.outbound import is_public
 from lti_tool.services import runs
 from lti_tool.services.gateways import open_advantage
 from lti_tool.services.pull import run_pull
-from lti_tool.services.registrations import add_registration, hosts_of, remove_registration, update_registration
+from lti_tool.services.registration_edits import change_registration
+from lti_tool.services.registrations import add_registration, hosts_of, remove_registration
 from tests.lti.conftest import KeyServer
 
 C = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -113,7 +114,7 @@ def test_service_url_exfiltration_a_launch_opens_and_its_roster_waits_until_an_a
             "service_elsewhere",
             thief.url("").removeprefix("http://"),
         )
-        update_registration(school.registration_id, other_hosts=members)
+        change_registration(app.extensions["lti_tool"], school.registration_id, {"other_hosts": members})
         found = open_advantage(app.extensions["lti_tool"], session.get_one(Registration, school.registration_id))
         found._tokens._sign = lambda claims: "an.asser.tion"
         assert thief.asked == []

@@ -6,13 +6,13 @@ Whatever their number, they cost the same number of queries.
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import select, tuple_
 
 from lti_tool.domain.formation import Status
 from lti_tool.domain.groups import Origin
 from lti_tool.domain.system_sets import individual_group_id
 from lti_tool.models import Assignment, Group, Grouping, GroupMembership, GroupSetEntry, db, transaction
-from lti_tool.services import history, notices
+from lti_tool.services import heirs, history, notices
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_fillable
 from lti_tool.services.group_sets import active_students
@@ -21,7 +21,7 @@ from lti_tool.services.groupings import committed_of
 from lti_tool.services.local_groups import append_groups
 from lti_tool.services.notices import Told
 from lti_tool.services.people import names_of
-from lti_tool.services.seats import Place, add_groupings, seat_all
+from lti_tool.services.seats import Place, add_groupings, held_elsewhere, seat_all
 from lti_tool.services.staff_groupings import Done, changes_of, end_each, lock_for_staff
 from lti_tool.services.system_sets import ensure_system_group_sets
 
@@ -71,8 +71,9 @@ def end_all(viewer: Viewer, assignment: Assignment) -> list[UUID]:
 def seat_again(viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Group, Sequence[UUID]]]) -> None:
     """Make groupings of groups that exist, with exactly these people in each, in the caller's transaction.
 
-    The groups come into the assignment's set if they are not there, and hold these people afterwards; groups of the
-    roster are left to the roster. The first of each is the inviter. Everybody is told, and it stands in their history.
+    The groups come into the assignment's set if they are not there, and hold these people afterwards, beside whom
+    groupings of other assignments hold there; groups of the roster are left to the roster. The first of each is the
+    inviter. Everybody is told, and it stands in their history.
     """
     local = [(group, people) for group, people in teams if group.origin != Origin.SYSTEM]
     alone = [(group, people) for group, people in teams if group.origin == Origin.SYSTEM]
@@ -80,7 +81,7 @@ def seat_again(viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Gro
         groups = [group for group, _ in local]
         require_fillable(assignment, groups)
         _bring_into_set(assignment.group_set_id, [group.id for group in groups])
-        _keep_only({(group.id, member_id) for group, people in local for member_id in people})
+        _keep_only(viewer, {(group.id, member_id) for group, people in local for member_id in people})
     places: list[Place] = []
     told, names = [], names_of([who for _, people in teams for who in people])
     for kind, some in ((False, local), (True, alone)):
@@ -103,11 +104,13 @@ def _bring_into_set(set_id: UUID, group_ids: Sequence[UUID]) -> None:
     append_groups(set_id, [group_id for group_id in group_ids if group_id not in there])
 
 
-def _keep_only(pairs: set[tuple[UUID, UUID]]) -> None:
-    """Take everybody out of these groups who is not in one of the pairs (group, member)."""
+def _keep_only(viewer: Viewer, pairs: set[tuple[UUID, UUID]]) -> None:
+    """Take everybody out of these groups who is in none of the pairs (group, member), and whom no grouping holds."""
     in_groups = GroupMembership.group_id.in_({group_id for group_id, _ in pairs})
-    rows = db.session.execute(select(GroupMembership.group_id, GroupMembership.member_id).where(in_groups))
+    rows = db.session.execute(
+        select(GroupMembership.group_id, GroupMembership.member_id).where(in_groups, ~held_elsewhere([]))
+    )
     leaving = [(group_id, member_id) for group_id, member_id in rows if (group_id, member_id) not in pairs]
     if leaving:
         of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
-        db.session.execute(delete(GroupMembership).where(of_pair.in_(leaving)))
+        heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_(leaving))

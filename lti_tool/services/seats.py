@@ -214,7 +214,7 @@ def unseat(viewer: Viewer, row: Grouping, member_ids: Collection[UUID]) -> None:
         _end_seats([row.id], GroupingMembership.member_id.in_(member_ids))
         if row.group_id is not None and not row.alone:
             of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
-            db.session.execute(delete(GroupMembership).where(*of_group, ~_held_elsewhere([row.id])))
+            db.session.execute(delete(GroupMembership).where(*of_group, ~held_elsewhere([row.id])))
             follow_members(viewer, {row.group_id})
 
 
@@ -229,14 +229,14 @@ def unseated(group_ids: Collection[UUID]) -> list[tuple[UUID, UUID, str]]:
     rows = db.session.execute(
         select(GroupMembership.group_id, GroupMembership.member_id, RosterMember.name)
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)
-        .where(GroupMembership.group_id.in_(group_ids), ~_held_elsewhere([]))
+        .where(GroupMembership.group_id.in_(group_ids), ~held_elsewhere([]))
         .where(RosterMember.enrollment_type == EnrollmentType.STUDENT)
         .order_by(GroupMembership.position)
     )
     return [(group_id, member_id, name) for group_id, member_id, name in rows]
 
 
-def _held_elsewhere(besides: Collection[UUID]) -> Exists:
+def held_elsewhere(besides: Collection[UUID]) -> Exists:
     """Return the condition on a GroupMembership that a live grouping other than these holds the member for good."""
     return (
         exists()
@@ -278,7 +278,7 @@ def end_groupings(course_id: UUID, actor_id: UUID | None, rows: Sequence[Groupin
             .correlate(GroupMembership)
         )
         of_used = GroupMembership.group_id.in_(used)
-        heirs.leave(course_id, actor_id, of_used, was_there, ~_held_elsewhere(ids))
+        heirs.leave(course_id, actor_id, of_used, was_there, ~held_elsewhere(ids))
     gone = [group_id for group_id in groups if group_id not in used]
     if gone:
         db.session.execute(delete(Group).where(Group.id.in_(gone), Group.origin == Origin.LOCAL))

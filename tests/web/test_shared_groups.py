@@ -63,6 +63,17 @@ def test_who_is_in_the_group_by_one_assignment_comes_into_the_other_by_its_code(
     assert course.people() == {"k": {"Ana", "Bo"}}
 
 
+def test_a_clone_leaves_in_the_group_whom_another_assignment_holds_there(world: World) -> None:
+    course = Shared(world, k=("Ana",))
+    course.invite(course.ana, course.second["k"], "Bo")
+    course.accept(course.bo, course.second["k"])
+    third = course.assignment("A3", group_set_id=world.group_set("A3 groups"))
+    cloned = course.clone(third)
+    assert course.statuses(cloned["k"]) == course.statuses(course.first["k"]) == {"Ana": "inviter"}
+    assert course.statuses(course.second["k"]) == {"Ana": "inviter", "Bo": "accepted"}
+    assert course.people() == {"k": {"Ana", "Bo"}}
+
+
 def test_a_groups_limit_counts_those_whom_another_assignment_let_in(world: World) -> None:
     course = Shared(world, k=("Ana",))
     limit(course, 2)

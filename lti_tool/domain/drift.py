@@ -12,7 +12,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from lti_tool.domain.descriptions import plain, same_text
-from lti_tool.domain.gateway import RemoteGroup
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.domain.sync import MirroredState, WantedGroup
 
 Place = str  # a group by its LMS id; one of ours that the LMS does not have yet by NEW and our id

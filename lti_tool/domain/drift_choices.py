@@ -6,7 +6,7 @@ from uuid import UUID
 
 from lti_tool.domain.descriptions import same_text
 from lti_tool.domain.drift import NEW, NOWHERE, Choice, DriftItem, DriftKind, Place, Sides, with_people
-from lti_tool.domain.gateway import RemoteGroup
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.domain.sync import MirroredState
 
 Choices = Mapping[str, Choice]  # by the key of the item; what is not in it stays undecided

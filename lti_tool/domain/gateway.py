@@ -1,18 +1,17 @@
-"""What the tool needs of an LMS: one protocol, and the values that cross it, the same for every LMS.
+"""What the tool needs of an LMS: one protocol, with its steps, rights and preconditions, the same for every LMS.
 
 Ids here are the LMS's own, always text. Every method finishes its calls before it returns, reads lists to their
 end or raises, and raises only errors of the LmsError branch.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Protocol
 
-from lti_tool.domain.descriptions import same_text
-from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
-from lti_tool.domain.roster import RemoteRoster, storable
+from lti_tool.domain.errors import LmsError
+from lti_tool.domain.group_push import GroupSetPush
+from lti_tool.domain.remote import NO_OPTIONS, RemoteCourse, RemoteGroups, SetOptions
 
 
 class Step(StrEnum):
@@ -78,89 +77,6 @@ class Precondition:
 
 
 @dataclass(frozen=True)
-class RemoteGroup:
-    """A group of the LMS with the LMS user ids of all its members, staff and inactive people too."""
-
-    lms_group_id: str
-    name: str
-    description: str = ""
-    member_ids: tuple[str, ...] = ()
-    has_submission: bool = False  # handed in work as a group: Canvas tells it
-
-    def __post_init__(self) -> None:
-        """Make the texts fit their columns, as those of RemotePerson."""
-        object.__setattr__(self, "name", storable(self.name))
-        object.__setattr__(self, "description", self.description.replace("\0", ""))
-
-
-MOST_NAMED = 10  # names of groups in an error
-OPTIONS = ("self_signup", "auto_leader", "group_limit")
-
-
-@dataclass(frozen=True)
-class SetOptions:
-    """What a set lets its students do; None leaves an option as it is, `off` names those that are switched off.
-
-    `self_signup`: enabled or restricted (people of one section only); `auto_leader`: first or random; `group_limit`:
-    most people in a group, two or more.
-    """
-
-    self_signup: str | None = None
-    auto_leader: str | None = None
-    group_limit: int | None = None
-    off: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything to set or to switch off."""
-        return bool(self.off or self.self_signup or self.auto_leader or self.group_limit is not None)
-
-
-NO_OPTIONS = SetOptions()
-
-
-@dataclass(frozen=True)
-class RemoteGroupSet:
-    """A group set of the LMS and its groups in the LMS's order; on Moodle a group may be in several sets.
-
-    `options`: as the LMS has them (None in it: switched off); None where the LMS has no such thing, or did not say.
-    """
-
-    lms_group_set_id: str
-    name: str
-    group_ids: tuple[str, ...] = ()
-    options: SetOptions | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        """Make the name fit its column."""
-        object.__setattr__(self, "name", storable(self.name))
-
-
-@dataclass(frozen=True)
-class RemoteGroups:
-    """All group sets and groups of a course: complete, or it was an error.
-
-    `unproven`: of people who were to leave a group, the LMS's answer does not prove that they have; a re-read does.
-    """
-
-    group_sets: tuple[RemoteGroupSet, ...] = ()
-    groups: tuple[RemoteGroup, ...] = ()
-    unproven: bool = False
-
-    @property
-    def empty_ids(self) -> frozenset[str]:
-        """Return the LMS ids of the groups that nobody is in."""
-        return frozenset(group.lms_group_id for group in self.groups if not group.member_ids)
-
-
-@dataclass(frozen=True)
-class RemoteCourse:
-    """What one pull fetched; None for the half that was not asked for."""
-
-    roster: RemoteRoster | None = None
-    groups: RemoteGroups | None = None
-
-
-@dataclass(frozen=True)
 class NameClashes:
     """Which names of a set that is to be made the LMS has given away already."""
 
@@ -170,119 +86,6 @@ class NameClashes:
     def __bool__(self) -> bool:
         """Say whether any name clashes."""
         return self.set_name or bool(self.group_names)
-
-
-@dataclass(frozen=True)
-class NewGroup:
-    """A group to make in an LMS set, with its first members (LMS user ids); the name is unique in the set."""
-
-    name: str
-    description: str = ""
-    member_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GroupChange:
-    """How one group of an LMS set is to differ: a new name or description (None = as it is), people in and out.
-
-    `known`: the group as the LMS last showed it, with those members whom we know of; it spares a re-read where the
-    LMS's answers prove the change. `name_before`: what the group was called when somebody asked for its new name; the
-    LMS's name is read first, and one that is neither stops the push before anything is changed. `description_before`:
-    the same of the description, of which only the text counts: an LMS gives it back in a form of its own.
-    """
-
-    lms_group_id: str
-    name: str | None = None
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-    known: RemoteGroup | None = None
-    description: str | None = None
-    name_before: str | None = None
-    description_before: str | None = None
-
-    @property
-    def known_ids(self) -> tuple[str, ...]:
-        """Return who was in the group as the LMS last showed it."""
-        return self.known.member_ids if self.known else ()
-
-    @property
-    def overwrites(self) -> bool:
-        """Say whether a text is replaced that somebody here has seen, so that the LMS's own is to be compared."""
-        return None not in (self.name, self.name_before) or None not in (self.description, self.description_before)
-
-    def require_unmoved_texts(self, found: RemoteGroup) -> None:
-        """Raise LmsChanged("renamed_meanwhile" or "described_meanwhile") as `require_unrenamed` does."""
-        require_unrenamed(found.name, self.name_before, self.name)
-        before, wanted = self.description_before, self.description
-        if before is None or wanted is None:
-            return
-        if not (same_text(found.description, before) or same_text(found.description, wanted)):
-            raise LmsChanged("described_meanwhile", before=before, found=found.description, wanted=wanted)
-
-
-@dataclass(frozen=True)
-class GroupSetPush:
-    """Everything that brings one LMS set to the wanted state; the final state is known before the first call.
-
-    `replay`: an earlier try may have arrived, so a group of a new one's name is the one that it made. On a first try it
-    is somebody else's: then LmsRefused("group_names_taken"), before anything is changed (ruling C18).
-    """
-
-    create: tuple[NewGroup, ...] = ()
-    change: tuple[GroupChange, ...] = ()
-    delete: tuple[str, ...] = ()
-    replay: bool = False
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything to do."""
-        return bool(self.create or self.change or self.delete)
-
-    @property
-    def arriving(self) -> frozenset[str]:
-        """Return the people (LMS ids) who shall come into a group."""
-        into = [*(new.member_ids for new in self.create), *(change.add for change in self.change)]
-        return frozenset(person for people in into for person in people)
-
-    def moved_by_others(
-        self, places: Mapping[str, Collection[str]], made: Mapping[str, str] = MappingProxyType({})
-    ) -> tuple[str, ...]:
-        """Return the people whom others moved, for sending this push would overwrite that; sorted.
-
-        That is who shall come into a group and is, by `places` (LMS group ids by person), in one that this push does
-        not know them to be in. `made`: LMS ids, by name, of the new groups that an earlier try made.
-        """
-        fine: dict[str, set[str]] = {person: set(self.delete) for person in self.arriving}
-        for new in self.create:
-            for person in new.member_ids:
-                fine[person].update({made[new.name]} if new.name in made else ())
-        for change in self.change:
-            for person in {*change.add, *change.remove, *change.known_ids} & fine.keys():
-                fine[person].add(change.lms_group_id)
-        return tuple(sorted(person for person, known in fine.items() if set(places.get(person, ())) - known))
-
-    def taken_out_by_others(self, places: Mapping[str, Collection[str]], told: Collection[str]) -> tuple[str, ...]:
-        """Return who shall come into a group out of a known one, and was taken out of all by others; sorted.
-
-        `told`: the people of whom `places` would say in which groups they are.
-        """
-        known = {person for change in self.change for person in change.known_ids if person not in change.add}
-        return tuple(sorted(p for p in self.arriving & known if p in told and not places.get(p)))
-
-
-def require_free(wanted: Iterable[str], taken: Iterable[str]) -> None:
-    """Raise LmsRefused("group_names_taken", names=…, count=…) when others have groups of these names."""
-    if doubles := sorted(set(wanted) & set(taken)):
-        raise LmsRefused("group_names_taken", names=doubles[:MOST_NAMED], count=len(doubles))
-
-
-def require_unrenamed(found: str, before: str | None, wanted: str | None) -> None:
-    """Raise LmsChanged("renamed_meanwhile") when a new name would overwrite one that nobody here has seen.
-
-    `found`: the LMS's name now; `before`: the one that was known when somebody asked for `wanted` (None: any will do).
-    """
-    found = storable(found)
-    if wanted is not None and before is not None and found not in (before, wanted):
-        raise LmsChanged("renamed_meanwhile", before=before, found=found, wanted=wanted)
 
 
 class LmsGateway(Protocol):

@@ -12,17 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.gateway import (
-    NO_OPTIONS,
-    OPTIONS,
-    GroupChange,
-    GroupSetPush,
-    NewGroup,
-    RemoteGroup,
-    RemoteGroups,
-    RemoteGroupSet,
-    SetOptions,
-)
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
+from lti_tool.domain.remote import NO_OPTIONS, OPTIONS, RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 
 # What stops a change that would overwrite a text of others, and where a change says which text was seen.
 SEEN_TEXTS = {"renamed_meanwhile": "name_before", "described_meanwhile": "description_before"}

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
-from lti_tool.domain.gateway import GroupChange, RemoteGroup
+from lti_tool.domain.group_push import GroupChange
+from lti_tool.domain.remote import RemoteGroup
 
 
 def plan_memberships(

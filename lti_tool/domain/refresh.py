@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lti_tool.domain.gateway import RemoteGroups
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PullPlan, plan_pull
 
 

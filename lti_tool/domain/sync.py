@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 from lti_tool.domain.named_changes import NamedChanges
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
 
 # Moodle has groups outside every set; they are shown in one of their own instead of being lost.
 UNGROUPED_SET_ID = "-"

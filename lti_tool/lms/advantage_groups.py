@@ -7,19 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import (
-    Capabilities,
-    GroupSetPush,
-    Precondition,
-    Progress,
-    RemoteCourse,
-    RemoteGroup,
-    RemoteGroups,
-    RemoteGroupSet,
-    Right,
-    Step,
-    no_progress,
-)
+from lti_tool.domain.gateway import Capabilities, Precondition, Progress, Right, Step, no_progress
+from lti_tool.domain.group_push import GroupSetPush
+from lti_tool.domain.remote import RemoteCourse, RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.lms.advantage import NRPS, Advantage, Json, Service, told
 from lti_tool.lms.advantage_people import roster as roster_of
 from lti_tool.lms.paging import in_parallel

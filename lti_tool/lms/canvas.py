@@ -4,20 +4,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import (
-    NO_OPTIONS,
-    Capabilities,
-    GroupSetPush,
-    NameClashes,
-    Precondition,
-    Progress,
-    RemoteCourse,
-    RemoteGroups,
-    Right,
-    SetOptions,
-    Step,
-    no_progress,
-)
+from lti_tool.domain.gateway import Capabilities, NameClashes, Precondition, Progress, Right, Step, no_progress
+from lti_tool.domain.group_push import GroupSetPush
+from lti_tool.domain.remote import NO_OPTIONS, RemoteCourse, RemoteGroups, SetOptions
 from lti_tool.lms import canvas_assign, canvas_people, canvas_roster, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json
 from lti_tool.lms.canvas_http import CanvasHttp, ServiceAccess, Token

@@ -1,7 +1,8 @@
 """Lets Canvas itself spread the students who are in no group of a set (canvas.md 2.7)."""
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import Progress, RemoteGroups, Step
+from lti_tool.domain.gateway import Progress, Step
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.lms import canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json
 from lti_tool.lms.canvas_import import wait_for

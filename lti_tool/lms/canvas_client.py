@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import require_unrenamed
+from lti_tool.domain.group_push import require_unrenamed
 from lti_tool.lms.canvas_errors import require_success
 from lti_tool.lms.http import Form, LmsHttp, Params, Repeat, is_page
 from lti_tool.lms.paging import OnPage, ignore_pages, numbered_pages, reader

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lti_tool.domain.errors import LmsUnavailable
-from lti_tool.domain.gateway import RemoteGroups
+from lti_tool.domain.remote import RemoteGroups
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class Exported:
     members: dict[str, list[str]]
     names: dict[str, str]
     people: set[str]
+
+
+NOTHING = Exported({}, {}, set())
 
 
 def write(placements: Iterable[Placement]) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import RemoteGroup
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.lms import canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient
 

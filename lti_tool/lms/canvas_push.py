@@ -12,15 +12,18 @@ A move needs no removal: Canvas takes people out of the other groups of the set 
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from lti_tool.domain.errors import LmsChanged
-from lti_tool.domain.gateway import GroupSetPush, Progress, RemoteGroup, RemoteGroups, Step, require_free
+from lti_tool.domain.gateway import Progress, Step
+from lti_tool.domain.group_push import GroupSetPush, require_free
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups
 from lti_tool.lms import canvas_csv, canvas_sets
 from lti_tool.lms.canvas_client import CanvasClient, Json, require_group_name
 from lti_tool.lms.canvas_import import run_import
 from lti_tool.lms.canvas_members import Placed, place_one, rewrite
+from lti_tool.lms.canvas_moves import Moves
 
 TINY = 5
 WHOLE_GROUPS = 15
@@ -59,15 +62,12 @@ class CanvasPush:
         self._progress = progress
         self._touched = dict.fromkeys(change.lms_group_id for change in push.change)
         self._known = {change.lms_group_id: change.known for change in push.change if change.known}
-        # Where everybody was before the first call that changes anything.
-        self._before = canvas_csv.Exported({}, {}, set())
+        self._moves = Moves(canvas_csv.NOTHING)
         # Groups as an answer of Canvas showed them after the last call that concerns them; of those in which people
         # move after that, the answer is still true of the name and the description.
         self._proved: dict[str, RemoteGroup] = {}
         self._texts: dict[str, RemoteGroup] = {}
         self._empty: set[str] = set()
-        # The group into which Canvas took a person by a call of their own; None: out of the one they were in.
-        self._moved: dict[str, str | None] = {}
         self._done = 0
 
     def run(self) -> RemoteGroups:
@@ -106,26 +106,16 @@ class CanvasPush:
         return joining + leaving <= TINY
 
     def _look(self) -> None:
-        """Read where people are before any of them is moved; raise LmsChanged("moved_meanwhile" or "group_gone").
-
-        An export names active students only: of others nobody knows by one call where they are.
-        """
-        push, arriving = self._push, self._push.arriving
-        if not ((arriving and not push.replay) or (self._is_tiny and any(c.add or c.remove for c in push.change))):
+        """Read where people are before any of them is moved; raise as `Moves.require_unmoved` does, or "group_gone"."""
+        push = self._push
+        moves_people = any(change.add or change.remove for change in push.change)
+        if not ((push.arriving and not push.replay) or (self._is_tiny and moves_people)):
             return
         with self._known_set():
-            self._before = canvas_csv.read(self._client.export_group_category(self._set_id))
+            self._moves = Moves(canvas_csv.read(self._client.export_group_category(self._set_id)))
         self._tell(Step.VERIFYING)
-        if push.replay:
-            return
-        places = {user_id: (group_id,) for group_id, ids in self._before.members.items() for user_id in ids}
-        out = push.taken_out_by_others(places, self._before.people)
-        # Whom a deleted group no longer holds, nobody took out.
-        for change in push.change:
-            if change.lms_group_id not in self._before.members and not set(out).isdisjoint(change.known_ids):
-                self._get_group(change.lms_group_id)
-        if moved := (*push.moved_by_others(places), *out):
-            raise LmsChanged("moved_meanwhile", lms_user_ids=moved)
+        if not push.replay:
+            self._moves.require_unmoved(push, self._get_group)
 
     def _require_unrenamed(self) -> None:
         """Read the groups whose texts are replaced and were seen; raise what `require_unmoved_texts` does."""
@@ -245,19 +235,20 @@ class CanvasPush:
                 if placed.group_is_full:
                     full.setdefault(group_id, []).append(user_id)
                 elif placed is Placed.IN:
-                    self._moved[user_id] = group_id
+                    self._moves.put(user_id, group_id)
                 refused = refused or placed is Placed.REFUSED
                 self._tell(Step.PUSHING_MEMBERS)
         for group_id, user_ids in people.remove.items():
             for user_id in user_ids:
                 self._client.remove_group_member(group_id, user_id)
-                self._moved[user_id] = None
+                self._moves.put(user_id, None)
                 self._tell(Step.PUSHING_MEMBERS)
         # A swap between full groups: only a rewritten list lets one out before the other comes in.
         self._rewrite_all(_People(add=full), full)
         if not (full or refused):
             for group_id in self._unproved():
-                self._prove(self._after_moves(group_id))
+                known, answered = self._known.get(group_id), self._texts.get(group_id)
+                self._prove(self._moves.group_after(group_id, known, answered))
 
     def _rewrite_all(self, people: _People, group_ids: Collection[str]) -> None:
         present = self._present(group_ids)
@@ -312,24 +303,6 @@ class CanvasPush:
 
     def _unproved(self) -> list[str]:
         return [group_id for group_id in self._touched if group_id not in self._proved]
-
-    def _after_moves(self, group_id: str) -> RemoteGroup | None:
-        """Return a group as the export and the answers since tell it; None when they do not show that it is there.
-
-        Of people whom the export does not name those count who are known to be in the group.
-        """
-        known, texts = self._known.get(group_id), self._texts.get(group_id)
-        held = self._before.members.get(group_id)
-        if held is None and group_id not in self._moved.values():
-            return None
-        if texts is None:
-            if known is None:
-                return None
-            texts = replace(known, name=self._before.names.get(group_id, known.name))
-        unseen = [user_id for user_id in known.member_ids if user_id not in self._before.people] if known else []
-        stayed = [u for u in (*(held or ()), *unseen) if self._moved.get(u, group_id) == group_id]
-        came = [user_id for user_id, into in self._moved.items() if into == group_id]
-        return replace(texts, member_ids=tuple(dict.fromkeys((*stayed, *came))))
 
     def _prove_by_reading(self) -> None:
         if len(self._unproved()) > 1:

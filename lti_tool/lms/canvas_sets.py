@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 from lti_tool.lms import canvas_csv
 from lti_tool.lms.canvas_client import UNNAMED_SET, CanvasClient, Json
 from lti_tool.lms.canvas_people import is_real, require_keys

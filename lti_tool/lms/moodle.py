@@ -4,21 +4,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import (
-    NO_OPTIONS,
-    Capabilities,
-    GroupSetPush,
-    NameClashes,
-    Precondition,
-    Progress,
-    RemoteCourse,
-    RemoteGroups,
-    Right,
-    SetOptions,
-    Step,
-    no_progress,
-    require_unrenamed,
-)
+from lti_tool.domain.gateway import Capabilities, NameClashes, Precondition, Progress, Right, Step, no_progress
+from lti_tool.domain.group_push import GroupSetPush, require_unrenamed
+from lti_tool.domain.remote import NO_OPTIONS, RemoteCourse, RemoteGroups, SetOptions
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lms import moodle_people, moodle_rights, moodle_roster, moodle_sets
 from lti_tool.lms.http import LmsHttp

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from lti_tool.domain.errors import LmsRefused
-from lti_tool.domain.gateway import MOST_NAMED, require_free
+from lti_tool.domain.group_push import MOST_NAMED, require_free
 
 LONGEST_NAME = 254
 # Moodle takes "a < b" but sees a tag wherever a character follows the sign (moodle.md 2.3).

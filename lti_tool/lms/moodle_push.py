@@ -9,16 +9,9 @@ from dataclasses import replace
 from uuid import uuid4
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import (
-    GroupChange,
-    GroupSetPush,
-    NewGroup,
-    Progress,
-    RemoteGroup,
-    RemoteGroups,
-    Step,
-    require_free,
-)
+from lti_tool.domain.gateway import Progress, Step
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup, require_free
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups
 from lti_tool.lms import moodle_sets
 from lti_tool.lms.moodle_client import MEMBERS_PER_CALL, Json, MoodleClient, portions
 from lti_tool.lms.moodle_names import checked, ordered_renames

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lti_tool.domain.errors import LmsRefused
-from lti_tool.domain.gateway import Precondition, RemoteGroups
+from lti_tool.domain.gateway import Precondition
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lms.presence import require_most
 

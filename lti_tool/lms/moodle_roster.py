@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import Progress, RemoteGroups, Step
+from lti_tool.domain.gateway import Progress, Step
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lms.moodle_client import Json, MoodleClient
 from lti_tool.lms.presence import require_most

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused
-from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.lms.moodle_client import Json, MoodleClient
 from lti_tool.lms.paging import in_parallel
 

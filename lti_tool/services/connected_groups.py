@@ -10,10 +10,11 @@ from uuid import UUID
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroup
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 from lti_tool.domain.groups import clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.lms_changes import ChangeGroups
 from lti_tool.domain.naming import free_name, generated_name
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.models import Group, RosterMember, transaction
 from lti_tool.services import groups, lms_changes
 from lti_tool.services.access import Viewer

@@ -7,9 +7,9 @@ from sqlalchemy.orm import aliased
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.gateway import NO_OPTIONS, SetOptions
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, clean_name, require_free_name
 from lti_tool.domain.lms_changes import AssignUnassigned, CreateSet, DeleteSet, EditSet, require_options
+from lti_tool.domain.remote import NO_OPTIONS, SetOptions
 from lti_tool.models import Course, Group, GroupSet, GroupSetEntry, db, transaction
 from lti_tool.services import lms_changes
 from lti_tool.services.access import Viewer

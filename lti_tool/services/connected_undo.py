@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, RemoteGroups
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 from lti_tool.domain.groups import LMS_CONNECTIONS
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.undo import SetState, UndoPlan, from_json, moved_since, plan_undo
 from lti_tool.models import GroupSetEntry, RosterMember, UndoStep, db, release, transaction
 from lti_tool.services import gateways, undo

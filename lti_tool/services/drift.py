@@ -10,7 +10,7 @@ from sqlalchemy import select
 from lti_tool.domain.clock import now
 from lti_tool.domain.drift import Choice, DriftItem, DriftKind, Sides, compare, decidable, own_part
 from lti_tool.domain.errors import LmsChanged, NotFound
-from lti_tool.domain.gateway import RemoteGroups
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction

@@ -11,7 +11,7 @@ from lti_tool.domain import allocation
 from lti_tool.domain.allocation import SizeRule
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
-from lti_tool.domain.gateway import GroupSetPush, NewGroup
+from lti_tool.domain.group_push import GroupSetPush, NewGroup
 from lti_tool.domain.groups import LMS_CONNECTIONS, clean_name, numbered_names
 from lti_tool.domain.naming import normalize_group_name
 from lti_tool.models import GroupSet, RosterMember, db, transaction

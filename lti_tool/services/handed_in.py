@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from lti_tool.domain.gateway import RemoteGroups
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.models import Group, MirroredGroup, db
 
 

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.gateway import RemoteGroup, RemoteGroups
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Course, Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services.group_codes import insert_groups

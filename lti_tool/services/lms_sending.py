@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from lti_tool.domain.errors import LmsChanged, LmsError
-from lti_tool.domain.gateway import GroupSetPush, LmsGateway, Progress, RemoteGroup, RemoteGroups
+from lti_tool.domain.gateway import LmsGateway, Progress
+from lti_tool.domain.group_push import GroupSetPush
 from lti_tool.domain.lms_changes import (
     AssignUnassigned,
     ChangeGroups,
@@ -16,6 +17,7 @@ from lti_tool.domain.lms_changes import (
     left_of,
     moved_meanwhile,
 )
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups
 from lti_tool.models import GroupSet, db, release
 from lti_tool.services.lms_answers import Answer, names_of, read_known
 from lti_tool.services.push import create_lms_set

@@ -14,8 +14,9 @@ from sqlalchemy import select, union
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import Progress, RemoteGroups, Step, no_progress
+from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.lms_changes import from_json, still_there, taken_out
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, LmsChange, Publication, SyncRun, db, release, transaction
 from lti_tool.services import drift, gateways, history, runs, strangers

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import Progress, RemoteCourse, RemoteGroups, Right, Step, no_progress
+from lti_tool.domain.gateway import Progress, Right, Step, no_progress
+from lti_tool.domain.remote import RemoteCourse, RemoteGroups
 from lti_tool.domain.roster import RemoteRoster, with_managers
 from lti_tool.domain.sync import PullPlan, Report, sets_to_store
 from lti_tool.models import Course, SyncRun, db, release, transaction

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.gateway import RemoteGroups
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Origin, lms_connection
 from lti_tool.domain.pull_names import count_memberships, find_places, name_changes
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
 from lti_tool.models import (

@@ -11,16 +11,10 @@ from sqlalchemy import select
 from lti_tool.domain.clock import now
 from lti_tool.domain.drift import compare
 from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
-from lti_tool.domain.gateway import (
-    NO_OPTIONS,
-    GroupSetPush,
-    LmsGateway,
-    Progress,
-    RemoteGroups,
-    SetOptions,
-    no_progress,
-)
+from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
+from lti_tool.domain.group_push import GroupSetPush
 from lti_tool.domain.lms_changes import NOTHING_SENT, SEEN_TEXTS, retry_wait
+from lti_tool.domain.remote import NO_OPTIONS, RemoteGroups, SetOptions
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers

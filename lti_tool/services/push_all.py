@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.errors import LmsChanged, LmsError
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, LmsGateway, Progress, no_progress
+from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
+from lti_tool.domain.group_push import GroupChange, GroupSetPush
 from lti_tool.domain.groups import LMS_CONNECTIONS
 from lti_tool.domain.push_all import plan_memberships
 from lti_tool.domain.roster import MemberStatus

@@ -8,9 +8,10 @@ from sqlalchemy import update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsChanged, LmsError, RuleViolation
-from lti_tool.domain.gateway import LmsGateway, Progress, RemoteGroups, Step, no_progress
+from lti_tool.domain.gateway import LmsGateway, Progress, Step, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection
 from lti_tool.domain.refresh import plan_refresh
+from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.sync import UNGROUPED_SET_ID, PullPlan, Report
 from lti_tool.models import GroupSet, SyncRun, release, transaction
 from lti_tool.services import gateways, publication, runs

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from lti_tool.domain.gateway import RemoteGroup
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.domain.sync import PullPlan, Report
 from lti_tool.models import GroupSet, RosterMember, db
 

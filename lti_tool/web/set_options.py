@@ -5,7 +5,7 @@ from typing import Any
 from wtforms import BooleanField, SelectField, StringField
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.gateway import OPTIONS, SetOptions
+from lti_tool.domain.remote import OPTIONS, SetOptions
 from lti_tool.web.forms import GroupSetForm
 
 SIGNUPS = ("", "off", "enabled", "restricted")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lti_tool.domain.descriptions import same_text
 from lti_tool.domain.drift import Choice, DriftKind, Sides, compare, own_part
 from lti_tool.domain.drift_choices import all_of, base_after, offered, our_id, take
-from lti_tool.domain.gateway import RemoteGroup
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
 
 SPACE = UUID(int=7)

@@ -7,16 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lti_tool.domain.errors import LmsChanged, RuleViolation
-from lti_tool.domain.gateway import (
-    GroupChange,
-    GroupSetPush,
-    NewGroup,
-    RemoteGroup,
-    RemoteGroups,
-    RemoteGroupSet,
-    SetOptions,
-    require_unrenamed,
-)
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup, require_unrenamed
 from lti_tool.domain.lms_changes import (
     FIRST_RETRY,
     LAST_RETRY,
@@ -37,6 +28,7 @@ from lti_tool.domain.lms_changes import (
     to_json,
     with_seen_text,
 )
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 
 PEOPLE = tuple("abcdefgh")
 GROUPS = ("1", "2", "3")

@@ -2,10 +2,10 @@
 
 from uuid import uuid4
 
-from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.domain.named_changes import NAMED, NamedChanges
 from lti_tool.domain.pull_names import Place, count_memberships, find_places, name_changes
 from lti_tool.domain.refresh import plan_refresh
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, plan_pull
 
 ANA, BO, CEM = uuid4(), uuid4(), uuid4()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_tool.domain.gateway import RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.domain.sync import (
     UNGROUPED_SET_ID,
     KnownGroup,

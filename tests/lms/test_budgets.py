@@ -2,7 +2,7 @@
 
 import pytest
 
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 
 FULL_PULL = {"canvas": 26, "moodle": 12}
 PUBLISH = {"canvas": 15, "moodle": 25}

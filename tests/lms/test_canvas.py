@@ -12,7 +12,9 @@ import pytest
 from lti_tool.demo import canvas_api, canvas_groups, canvas_json
 from lti_tool.demo.model import Token
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions
+from lti_tool.domain.gateway import Right
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
+from lti_tool.domain.remote import SetOptions
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms import canvas_csv, canvas_import, canvas_oauth, canvas_people, canvas_sets

@@ -8,7 +8,7 @@ import requests
 import structlog
 
 from lti_tool.domain.errors import LmsUnavailable
-from lti_tool.domain.gateway import GroupSetPush, NewGroup
+from lti_tool.domain.group_push import GroupSetPush, NewGroup
 from lti_tool.lms.canvas_client import CanvasClient
 from lti_tool.lms.http import LmsHttp, Repeat
 from lti_tool.lms.lanes import PLACES, lane_of

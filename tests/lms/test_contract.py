@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right, SetOptions, Step
+from lti_tool.domain.gateway import Right, Step
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
+from lti_tool.domain.remote import SetOptions
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms import canvas_client, moodle_client
 

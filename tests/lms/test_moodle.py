@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
-from lti_tool.domain.gateway import GroupChange, GroupSetPush, NewGroup, Right
+from lti_tool.domain.gateway import Right
+from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.lms import moodle_names, moodle_people

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from lti_tool.domain.errors import Conflict, RuleViolation
-from lti_tool.domain.gateway import SetOptions
+from lti_tool.domain.remote import SetOptions
 from lti_tool.domain.sync import Report
 from lti_tool.models import AskedRight, LmsChange, RosterMember, SyncRun, db, transaction
 from lti_tool.services import connected_groups, connected_sets, group_sets, lms_changes, lms_delivery, runs

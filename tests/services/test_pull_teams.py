@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
-from lti_tool.domain.gateway import GroupSetPush, NewGroup, Step
+from lti_tool.domain.gateway import Step
+from lti_tool.domain.group_push import GroupSetPush, NewGroup
 from lti_tool.domain.sync import Report
 from lti_tool.models import Group, SyncRun, db
 from lti_tool.observability import configure

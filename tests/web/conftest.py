@@ -19,19 +19,9 @@ from werkzeug.test import TestResponse
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsChanged, LmsError
-from lti_tool.domain.gateway import (
-    NO_OPTIONS,
-    Capabilities,
-    GroupSetPush,
-    NameClashes,
-    RemoteCourse,
-    RemoteGroup,
-    RemoteGroups,
-    RemoteGroupSet,
-    Right,
-    SetOptions,
-    require_unrenamed,
-)
+from lti_tool.domain.gateway import Capabilities, NameClashes, Right
+from lti_tool.domain.group_push import GroupSetPush, require_unrenamed
+from lti_tool.domain.remote import NO_OPTIONS, RemoteCourse, RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
 from lti_tool.domain.roster import RemoteRoster
 from lti_tool.lti.session import SESSION_COOKIE
 from lti_tool.lti.state import digest

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from lti_tool.domain.gateway import RemoteGroup
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.models import Group, db
 from tests.web.conftest import PlayedLms, World
 

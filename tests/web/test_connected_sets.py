@@ -8,7 +8,7 @@ from flask import Flask
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsUnavailable
-from lti_tool.domain.gateway import RemoteGroup, SetOptions
+from lti_tool.domain.remote import RemoteGroup, SetOptions
 from lti_tool.models import Group, GroupSet, LmsChange, Publication, db
 from tests.web.conftest import Browser, PlayedLms, World
 from tests.web.connected import open_labs

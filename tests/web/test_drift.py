@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lti_tool.domain.errors import LmsUnavailable
-from lti_tool.domain.gateway import NameClashes, RemoteGroup
+from lti_tool.domain.gateway import NameClashes
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.models import Group, GroupSet, HistoryEntry, Registration, db
 
 

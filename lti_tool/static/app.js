@@ -276,12 +276,16 @@
   const course = location.pathname.match(/^\/courses\/[^/]+/);
   const tabs = course && "BroadcastChannel" in window ? new BroadcastChannel(course[0]) : null;
 
+  function isChanged(field) {
+    if (!field.matches("select")) return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+    const chosen = [...field.options].findIndex((one) => one.defaultSelected);
+    return field.selectedIndex !== Math.max(chosen, 0);
+  }
+
   function isBusy(main) {
     if (main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
     if (main.querySelector("#error-summary, [data-focus]")) return true;
-    return [...main.querySelectorAll("input, textarea")].some(
-      (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
-    );
+    return [...main.querySelectorAll("input, textarea, select")].some(isChanged);
   }
 
   function tellTabs() {
@@ -295,6 +299,15 @@
       htmx.ajax("GET", location.href, { target: "#main", swap: "innerMorph show:none" });
     });
   }
+
+  // Parts that follow their fields: what was chosen there before anybody listened, or what the browser gave back, counts.
+  window.addEventListener("load", () => {
+    setTimeout(() => {
+      for (const field of document.querySelectorAll("[hx-trigger*='input delay'] :is(input, select, textarea)")) {
+        if (isChanged(field)) field.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    });
+  });
 
   prepare();
   tellTabs();

@@ -235,6 +235,21 @@ def with_seen_text(intent: Intent, code: str, before: str, found: str) -> Intent
     return replace(intent, push=replace(intent.push, change=tuple(change)))
 
 
+def with_seen_places(intent: Intent, present: RemoteGroups) -> Intent:
+    """Return an intent whose asker has seen where people are now, and wants them in their new groups all the same."""
+    if not isinstance(intent, ChangeGroups):
+        return intent
+    changes = {change.lms_group_id: change for change in intent.push.change}
+    for group in present.groups:
+        change = changes.get(group.lms_group_id, GroupChange(group.lms_group_id))
+        leaving = tuple(p for p in group.member_ids if p in intent.push.arriving and p not in change.add)
+        if leaving or group.lms_group_id in changes:
+            out = tuple(dict.fromkeys((*change.remove, *leaving)))
+            changes[group.lms_group_id] = replace(change, remove=out, known=group)
+    kept = (change for group_id, change in changes.items() if group_id not in intent.push.delete)
+    return replace(intent, push=replace(intent.push, change=tuple(kept)))
+
+
 def overlap(one: Intent, other: Intent) -> bool:
     """Say whether two intents for the same set concern the same thing, so that the second must wait for the first."""
     if isinstance(one, ReadAgain) or isinstance(other, ReadAgain):

@@ -25,12 +25,14 @@ from lti_tool.domain.lms_changes import (
     overlap,
     size_of,
     to_json,
+    with_seen_places,
     with_seen_text,
 )
 from lti_tool.domain.sync import Report
 from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
 from lti_tool.services import history, runs
 from lti_tool.services.access import Viewer
+from lti_tool.services.lms_answers import read_known
 from lti_tool.services.lms_delivery import (
     DISCARDED,
     REFUSED,
@@ -176,7 +178,8 @@ def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:
 def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
     """Try a change again now and return how it stands; raise NotFound, Conflict("change_not_open").
 
-    Who retries a new name that was held back has read which name others gave meanwhile, and means to overwrite it.
+    Who retries a new name that was held back has read which name others gave meanwhile, and means to overwrite it; who
+    retries a move has seen where others put the people.
     """
     with transaction():
         row = _ending(viewer, change_id)
@@ -184,6 +187,8 @@ def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
         if row.error_code in SEEN_TEXTS:
             seen, intent = json.loads(row.error_facts), from_json(row.kind, row.intent)
             row.intent = to_json(with_seen_text(intent, row.error_code, seen["before"], seen["found"]))
+        elif row.error_code == "changed_meanwhile" and set_id:
+            row.intent = to_json(with_seen_places(from_json(row.kind, row.intent), read_known(set_id)))
         row.state, row.retry_at, row.finished_at = WAITING, now(), None
         history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)
     deliver(tool, viewer, set_id)

@@ -26,6 +26,7 @@ from lti_tool.domain.lms_changes import (
     retry_wait,
     size_of,
     to_json,
+    with_seen_places,
     with_seen_text,
 )
 from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet, SetOptions
@@ -164,6 +165,24 @@ def test_a_person_whom_somebody_moved_to_a_third_group_is_not_moved_again():
     assert moved_meanwhile(move("a", "1", "2"), there) == ("a",)
     out = RemoteGroups((), (RemoteGroup("1", "G1"), RemoteGroup("2", "G2")))
     assert not moved_meanwhile(move("a", "1", "2"), out)  # taken out only: nothing is overwritten
+
+
+@given(intents(), st.booleans(), st.lists(st.sampled_from([None, *GROUPS]), min_size=8, max_size=8))
+def test_who_has_seen_where_others_put_people_moves_them_all_the_same(given_intent, exclusive, places):
+    before, intent = given_intent
+    theirs = [
+        replace(g, member_ids=tuple(p for p, g2 in zip(PEOPLE, places, strict=True) if g2 == g.lms_group_id))
+        for g in before
+    ]
+    there = World(theirs, exclusive)
+    seen = with_seen_places(intent, there.remote())
+    assert not moved_meanwhile(seen, there.remote())
+    assert seen.push.arriving == intent.push.arriving
+    for step in there.steps(seen.push):
+        there.do(step)
+    wanted = {p: {c.lms_group_id} for c in intent.push.change for p in c.add}
+    wanted |= {p: {f"new {new.name}"} for new in intent.push.create for p in new.member_ids}
+    assert {p: {g.lms_group_id for g in there.remote().groups if p in g.member_ids} for p in wanted} == wanted
 
 
 @pytest.mark.parametrize(

@@ -328,8 +328,11 @@ def test_people_whom_the_lms_does_not_take_are_named_and_the_rest_is_stored(clas
     assert in_store(classroom)["Projects"] == in_lms(classroom)["Projects"]
 
 
+@pytest.mark.parametrize("means_it", [False, True])
 @pytest.mark.parametrize("what", ["moved", "renamed"])
-def test_what_somebody_else_changed_meanwhile_is_not_overwritten(classroom: Any, what: str) -> None:
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten_unless_somebody_means_it(
+    classroom: Any, what: str, means_it: bool
+) -> None:
     set_id = open_set(classroom)
     page = classroom.read_set(set_id)
     person, (first, second, third) = page.cards[0].members[0], (card.row for card in page.cards)
@@ -356,10 +359,42 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(classroom: Any,
     )
     assert in_lms(classroom) == after
     assert_agree(classroom)
+    if means_it:
+        assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state in ("sent", "unproven")
+        work_off(classroom)
+        held = in_lms(classroom)["Projects"]
+        where = {name for name, people in held.values() if person.lms_user_id in people}
+        assert where == {"Project 2"} if what == "moved" else "Ours" in {name for name, _ in held.values()}
+        assert_agree(classroom)
+        return
     lms_changes.discard(classroom.viewer, row.id)
     assert lms_changes.see_change(classroom.course_id, row.id).state == "discarded"
     work_off(classroom)
     assert lms_changes.list_open(classroom.course_id) == []
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("flavour", ["canvas"])  # in Moodle our move takes nobody out of the group of others
+@pytest.mark.parametrize("how", ["moved", "taken out"])
+def test_whom_others_moved_unseen_is_not_moved_over_their_heads_until_somebody_means_it(
+    classroom: Any, how: str
+) -> None:
+    set_id = open_set(classroom)
+    page = classroom.read_set(set_id)
+    person, (first, second, third) = page.cards[0].members[0], (card.row for card in page.cards)
+    classroom.outsider("remove_member", group_id=int(first.lms_group_id), user_id=int(person.lms_user_id))
+    if how == "moved":
+        classroom.outsider("add_member", group_id=int(third.lms_group_id), user_id=int(person.lms_user_id))
+    theirs = in_lms(classroom)
+    asked = edits_of(classroom.course_id, set_id).assign(classroom.viewer, set_id, {person.id: second.id})
+    assert deliver(classroom, asked, set_id) == "refused"
+    row = row_of(asked)
+    assert (row.error_code, person.name in facts_of(row)) == ("changed_meanwhile", True)
+    assert in_lms(classroom) == theirs
+    assert_agree(classroom)  # theirs is shown here now
+    assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"
+    assert person.lms_user_id in in_lms(classroom)["Projects"][str(second.lms_group_id)][1]
+    assert_agree(classroom)
 
 
 @pytest.mark.parametrize("what", ["group", "set"])

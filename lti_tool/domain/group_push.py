@@ -41,6 +41,11 @@ class GroupChange:
     description_before: str | None = None
 
     @property
+    def changes(self) -> bool:
+        """Say whether the group is to differ at all."""
+        return bool(self.add or self.remove) or not (self.name is None and self.description is None)
+
+    @property
     def known_ids(self) -> tuple[str, ...]:
         """Return who was in the group as the LMS last showed it."""
         return self.known.member_ids if self.known else ()
@@ -65,13 +70,15 @@ class GroupSetPush:
     """Everything that brings one LMS set to the wanted state; the final state is known before the first call.
 
     `replay`: an earlier try may have arrived, so a group of a new one's name is the one that it made. On a first try it
-    is somebody else's: then LmsRefused("group_names_taken"), before anything is changed (ruling C18).
+    is somebody else's: then LmsRefused("group_names_taken"), before anything is changed (ruling C18). `seen`: the
+    caller has just read where people are, and means it.
     """
 
     create: tuple[NewGroup, ...] = ()
     change: tuple[GroupChange, ...] = ()
     delete: tuple[str, ...] = ()
     replay: bool = False
+    seen: bool = False
 
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
@@ -91,12 +98,22 @@ class GroupSetPush:
         That is who shall come into a group and is, by `places` (LMS group ids by person), in one that this push does
         not know them to be in. `made`: LMS ids, by name, of the new groups that an earlier try made.
         """
-        fine: dict[str, set[str]] = {person: set(self.delete) for person in self.arriving}
+        return self._elsewhere(self.arriving, places, made)
+
+    def led_away_by_others(self, places: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+        """Return who shall leave a group and was moved by others to one that this push does not know; sorted."""
+        leaving = {person for change in self.change for person in change.remove}
+        return self._elsewhere(leaving - self.arriving, places, {})
+
+    def _elsewhere(
+        self, people: Collection[str], places: Mapping[str, Collection[str]], made: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        fine: dict[str, set[str]] = {person: set(self.delete) for person in people}
         for new in self.create:
-            for person in new.member_ids:
+            for person in fine.keys() & set(new.member_ids):
                 fine[person].update({made[new.name]} if new.name in made else ())
         for change in self.change:
-            for person in {*change.add, *change.remove, *change.known_ids} & fine.keys():
+            for person in fine.keys() & {*change.add, *change.remove, *change.known_ids}:
                 fine[person].add(change.lms_group_id)
         return tuple(sorted(person for person, known in fine.items() if set(places.get(person, ())) - known))
 
@@ -105,7 +122,7 @@ class GroupSetPush:
 
         `told`: the people of whom `places` would say in which groups they are.
         """
-        known = {person for change in self.change for person in change.known_ids if person not in change.add}
+        known = {p for c in self.change for p in (*c.known_ids, *c.remove) if p not in c.add}
         return tuple(sorted(p for p in self.arriving & known if p in told and not places.get(p)))
 
 

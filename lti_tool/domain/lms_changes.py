@@ -18,7 +18,7 @@ from lti_tool.domain.remote import NO_OPTIONS, OPTIONS, RemoteGroup, RemoteGroup
 # What stops a change that would overwrite a text of others, and where a change says which text was seen.
 SEEN_TEXTS = {"renamed_meanwhile": "name_before", "described_meanwhile": "description_before"}
 # Refusals that come before anything was changed in the LMS: the next try is no replay.
-NOTHING_SENT = ("set_name_taken", "group_names_taken")
+NOTHING_SENT = ("set_name_taken", "group_names_taken", "changed_meanwhile")
 FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=1)
 # A page does not wait for a change of more people than this.
@@ -188,7 +188,7 @@ def _left_of_change(wanted: GroupChange, present: RemoteGroup | None) -> GroupCh
         remove=tuple(person for person in wanted.remove if person in present.member_ids),
         known=present,
     )
-    return left if left.name is not None or left.description is not None or left.add or left.remove else None
+    return left if left.changes else None
 
 
 def _without(people: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
@@ -240,13 +240,15 @@ def with_seen_places(intent: Intent, present: RemoteGroups) -> Intent:
     if not isinstance(intent, ChangeGroups):
         return intent
     changes = {change.lms_group_id: change for change in intent.push.change}
+    made = made_of(intent, present.groups)
+    at_home = {made[new.name].lms_group_id: new.member_ids for new in intent.push.create if new.name in made}
     for group in present.groups:
         change = changes.get(group.lms_group_id, GroupChange(group.lms_group_id))
-        leaving = tuple(p for p in group.member_ids if p in intent.push.arriving and p not in change.add)
-        if leaving or group.lms_group_id in changes:
-            out = tuple(dict.fromkeys((*change.remove, *leaving)))
-            changes[group.lms_group_id] = replace(change, remove=out, known=group)
-    kept = (change for group_id, change in changes.items() if group_id not in intent.push.delete)
+        stays = {*change.add, *at_home.get(group.lms_group_id, ())}
+        leaving = tuple(p for p in group.member_ids if p in intent.push.arriving and p not in stays)
+        out = tuple(p for p in group.member_ids if p in leaving or p in change.remove)
+        changes[group.lms_group_id] = replace(change, remove=out, known=group)
+    kept = (c for group_id, c in changes.items() if group_id not in intent.push.delete and c.changes)
     return replace(intent, push=replace(intent.push, change=tuple(kept)))
 
 

@@ -25,3 +25,15 @@ def plan_memberships(
         if add or remove:
             changes.append(GroupChange(group.lms_group_id, None, add, remove, there))
     return changes
+
+
+def parts_of(changes: Iterable[GroupChange]) -> list[list[GroupChange]]:
+    """Return the changes in parts that have nobody in common, each in its order."""
+    parts: list[tuple[set[str], list[GroupChange]]] = []
+    for change in changes:
+        people, some = {*change.add, *change.remove}, [change]
+        apart = [part for part in parts if not part[0] & people]
+        for others, earlier in reversed([part for part in parts if part[0] & people]):
+            people, some = people | others, [*earlier, *some]
+        parts = [*apart, (people, some)]
+    return [some for _, some in parts]

@@ -17,24 +17,31 @@ class Moves:
 
     def __init__(self, before: Exported) -> None:
         self._before = before
+        self._places = {user_id: (group_id,) for group_id, ids in before.members.items() for user_id in ids}
         self._moved: dict[str, str | None] = {}
 
     def require_unmoved(self, push: GroupSetPush, require_group: Callable[[str], object]) -> None:
-        """Raise LmsChanged("moved_meanwhile", lms_user_ids=…) for whom others moved, or took out of their group.
+        """Raise LmsChanged("moved_meanwhile", places=…) for whom others moved, or took out of their group.
 
         Whom a deleted group no longer holds, nobody took out: `require_group` raises for one that is gone.
         """
-        places = {user_id: (group_id,) for group_id, ids in self._before.members.items() for user_id in ids}
-        out = push.taken_out_by_others(places, self._before.people)
+        out = push.taken_out_by_others(self._places, self._before.people)
         for change in push.change:
             if change.lms_group_id not in self._before.members and not set(out).isdisjoint(change.known_ids):
                 require_group(change.lms_group_id)
-        if moved := (*push.moved_by_others(places), *out):
-            raise LmsChanged("moved_meanwhile", lms_user_ids=moved)
+        moved = (*push.moved_by_others(self._places), *push.led_away_by_others(self._places), *out)
+        if moved:
+            names = {u: tuple(self._before.names[group_id] for group_id in self._places.get(u, ())) for u in moved}
+            raise LmsChanged("moved_meanwhile", places=names)
 
-    def put(self, user_id: str, group_id: str | None) -> None:
-        """Note that Canvas took a person into a group, and so out of any other one; None: out of theirs."""
+    def join(self, user_id: str, group_id: str) -> None:
+        """Note that Canvas took a person into a group, and so out of any other one."""
         self._moved[user_id] = group_id
+
+    def leave(self, user_id: str, group_id: str) -> None:
+        """Note that a person is out of a group; who was in another one, by the export, still is."""
+        if group_id in self._places.get(user_id, (group_id,)):
+            self._moved[user_id] = None
 
     def group_after(self, group_id: str, known: RemoteGroup | None, answered: RemoteGroup | None) -> RemoteGroup | None:
         """Return a group with its people of now; None when nothing shows that it is there, or how it is called.

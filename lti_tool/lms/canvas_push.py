@@ -108,13 +108,13 @@ class CanvasPush:
     def _look(self) -> None:
         """Read where people are before any of them is moved; raise as `Moves.require_unmoved` does, or "group_gone"."""
         push = self._push
-        moves_people = any(change.add or change.remove for change in push.change)
-        if not ((push.arriving and not push.replay) or (self._is_tiny and moves_people)):
+        is_known = push.replay or push.seen
+        if not (push.arriving or any(change.remove for change in push.change)) or (is_known and not self._is_tiny):
             return
         with self._known_set():
             self._moves = Moves(canvas_csv.read(self._client.export_group_category(self._set_id)))
         self._tell(Step.VERIFYING)
-        if not push.replay:
+        if not is_known:
             self._moves.require_unmoved(push, self._get_group)
 
     def _require_unrenamed(self) -> None:
@@ -235,13 +235,13 @@ class CanvasPush:
                 if placed.group_is_full:
                     full.setdefault(group_id, []).append(user_id)
                 elif placed is Placed.IN:
-                    self._moves.put(user_id, group_id)
+                    self._moves.join(user_id, group_id)
                 refused = refused or placed is Placed.REFUSED
                 self._tell(Step.PUSHING_MEMBERS)
         for group_id, user_ids in people.remove.items():
             for user_id in user_ids:
                 self._client.remove_group_member(group_id, user_id)
-                self._moves.put(user_id, None)
+                self._moves.leave(user_id, group_id)
                 self._tell(Step.PUSHING_MEMBERS)
         # A swap between full groups: only a rewritten list lets one out before the other comes in.
         self._rewrite_all(_People(add=full), full)

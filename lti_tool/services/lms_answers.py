@@ -51,6 +51,18 @@ def read_known(set_id: UUID) -> RemoteGroups:
     return RemoteGroups(groups=tuple(RemoteGroup(i, n, d, tuple(p)) for i, (n, d, p) in groups.items()))
 
 
+def read_active(course_id: UUID, lms_user_ids: Collection[str] | None = None) -> dict[str, UUID]:
+    """Return the members by LMS id who may be in groups because they are active: of these accounts, or all of them."""
+    active = select(RosterMember.lms_user_id, RosterMember.id).where(
+        RosterMember.course_id == course_id,
+        RosterMember.lms_user_id.is_not(None),
+        RosterMember.status == MemberStatus.ACTIVE,
+    )
+    if lms_user_ids is not None:
+        active = active.where(RosterMember.lms_user_id.in_(lms_user_ids))
+    return {str(lms_user_id): member_id for lms_user_id, member_id in db.session.execute(active)}
+
+
 def names_of(course_id: UUID, lms_user_ids: Collection[str]) -> dict[str, str]:
     """Return the names of people by their LMS id."""
     if not lms_user_ids:
@@ -141,12 +153,7 @@ def _store_entries(set_id: UUID, group_ids: Iterable[UUID]) -> None:
 
 def _store_members(course_id: UUID, wanted: Mapping[UUID, Sequence[str]]) -> None:
     """Make those people of each group its members whom the roster knows and who are active."""
-    active = select(RosterMember.lms_user_id, RosterMember.id).where(
-        RosterMember.course_id == course_id,
-        RosterMember.lms_user_id.is_not(None),
-        RosterMember.status == MemberStatus.ACTIVE,
-    )
-    people = {str(lms_user_id): member_id for lms_user_id, member_id in db.session.execute(active)}
+    people = read_active(course_id)
     present: dict[UUID, set[UUID]] = {}
     in_groups = GroupMembership.group_id.in_(list(wanted))
     for group_id, member_id in db.session.execute(

@@ -1,6 +1,6 @@
 """Brings one change to the LMS: sends it, or after an unanswered try only what a re-read shows to be left of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from lti_tool.domain.lms_changes import (
 )
 from lti_tool.domain.remote import RemoteGroup, RemoteGroups
 from lti_tool.models import GroupSet, db, release
-from lti_tool.services.lms_answers import Answer, names_of, read_known
+from lti_tool.services.lms_answers import Answer, names_of, read_active, read_known
 from lti_tool.services.push import create_lms_set
 
 
@@ -108,12 +108,13 @@ def _change(
     if not sending.is_replay:
         # What a sync brought since the change was asked costs no call to see.
         _require_unmoved(sending, intent, known)
+        _require_unfilled(gateway, sending, intent, known)
         try:
             answer = gateway.push(lms_set_id, _with_known(intent.push, known), progress)
         except LmsChanged as error:
             if error.code != "moved_meanwhile":
                 raise
-            raise _changed_meanwhile(sending.course_id, error.facts["lms_user_ids"]) from None
+            raise _changed_meanwhile(sending.course_id, error.facts["places"]) from None
         return Answer(answer.groups, intent.push.delete, unproven=answer.unproven)
     remote = gateway.read_group_set(lms_set_id)
     _require_unmoved(sending, intent, remote)
@@ -137,15 +138,39 @@ def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:
 
 def _require_unmoved(sending: Sending, intent: ChangeGroups, remote: RemoteGroups) -> None:
     if moved := moved_meanwhile(intent, remote):
-        raise _changed_meanwhile(sending.course_id, moved)
+        raise _changed_meanwhile(sending.course_id, _places_of(moved, remote))
 
 
-def _changed_meanwhile(course_id: UUID, lms_user_ids: object) -> LmsChanged:
-    """Return the error that names the people whom others moved."""
-    moved = lms_user_ids if isinstance(lms_user_ids, tuple) else ()
+def _require_unfilled(gateway: LmsGateway, sending: Sending, intent: ChangeGroups, known: RemoteGroups) -> None:
+    """Read the set before groups of it are deleted: people whom others put into them would lose their place untold."""
+    if not intent.push.delete:
+        return
+    remote = gateway.read_group_set(sending.lms_set_id or "", known.empty_ids)
+    held = {(group.lms_group_id, person) for group in known.groups for person in group.member_ids}
+    newcomers = [
+        person
+        for group in remote.groups
+        if group.lms_group_id in intent.push.delete
+        for person in group.member_ids
+        if (group.lms_group_id, person) not in held
+    ]
+    newcomers = list(read_active(sending.course_id, newcomers)) if newcomers else []
+    release()
+    if newcomers:
+        raise _changed_meanwhile(sending.course_id, _places_of(newcomers, remote))
+
+
+def _places_of(people: Collection[str], remote: RemoteGroups) -> dict[str, list[str]]:
+    return {person: [group.name for group in remote.groups if person in group.member_ids] for person in people}
+
+
+def _changed_meanwhile(course_id: UUID, places: object) -> LmsChanged:
+    """Return the error that names the people whom others moved, with the groups in which they are now."""
+    moved = places if isinstance(places, dict) else {}
     people = names_of(course_id, moved)
     release()
-    return LmsChanged("changed_meanwhile", names=[people.get(one, "?") for one in moved][:10])
+    told = [f"{people.get(one, '?')} → {', '.join(groups) or '–'}" for one, groups in moved.items()]
+    return LmsChanged("changed_meanwhile", names=told[:10])
 
 
 def not_placed(intent: Intent, answer: Answer) -> list[tuple[str, str]]:

@@ -40,6 +40,12 @@ class Wanted:
     names: dict[str, str]  # LMS user id → person's name
     without_account: Sequence[tuple[str, str]]  # (group, person)
 
+    @property
+    def doubled(self) -> list[str]:
+        """Return the names of the people who are in two groups or more, which no LMS can show in one set."""
+        held = Counter(person for group in self.groups for person in group.member_ids)
+        return sorted(self.names[person] for person, count in held.items() if count > 1)
+
 
 @dataclass(frozen=True)
 class Difference:

@@ -138,18 +138,20 @@ def _push(
     was_tried: bool,
     replay: bool,
 ) -> None:
-    _look_again(gateway, course_id, set_id, was_tried=was_tried)
+    has_looked = _look_again(gateway, course_id, set_id, was_tried=was_tried)
     is_new = get_publication(set_id).lms_group_set_id is None
     with _kept_theirs(set_id):
         lms_set_id = _ensure_set(gateway, course_id, set_id, replay=was_tried)
     wanted = read_wanted(course_id, set_id)
+    if wanted.doubled:  # another set that shares groups may have put them there
+        raise LmsRefused("people_in_two_groups", people=wanted.doubled[:10])
     mirror = read_mirror(set_id)
     push = plan_push(wanted.groups, mirror)
     answer, drifted = RemoteGroups(), 0
     if push:
         release()
         with _kept_theirs(set_id):
-            answer = gateway.push(lms_set_id, replace(push, replay=replay), progress)
+            answer = gateway.push(lms_set_id, replace(push, replay=replay, seen=has_looked), progress)
         if is_new and not answer.group_sets:  # no page waits for a whole set: what others did meanwhile shows at once
             answer = gateway.read_group_set(lms_set_id)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
@@ -192,8 +194,8 @@ def _kept_theirs(set_id: UUID) -> Iterator[None]:
         raise LmsChanged("drifted", count=1) from None
 
 
-def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> None:
-    """Re-read the mirror before a push when it may not be as it is known; a usual push spares this.
+def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> bool:
+    """Re-read the mirror before a push when it may not be as it is known, and say so; a usual push spares this.
 
     That is when others were found to have changed it, when the last push broke off (what of that arrived, nobody told
     us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted") when a push would
@@ -204,7 +206,7 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
     mirror = read_mirror(set_id)
     in_doubt = publication.drift or (was_tried and mirror) or _deletes(set_id, mirror)
     if lms_set_id is None or not in_doubt:
-        return
+        return False
     release()
     found = gateway.read_group_set(lms_set_id)
     with transaction():
@@ -215,6 +217,7 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
         store_found(get_publication(set_id), items)
     if conflicts := sum(item.conflict for item in items):
         raise LmsChanged("drifted", count=conflicts)
+    return True
 
 
 def _deletes(set_id: UUID, mirror: Sequence[MirroredState]) -> bool:
@@ -285,7 +288,7 @@ def _store_failure(set_id: UUID, error: LmsError) -> None:
         publication = find_publication(set_id)
         if publication is None or not runs.is_own():
             return
-        if error.code in ("drifted", *NOTHING_SENT):
+        if error.code in ("drifted", "people_in_two_groups", *NOTHING_SENT):
             publication.attempts -= 1  # so nothing is in doubt
         if error.code == "group_gone":
             publication.drift = max(publication.drift, 1)  # others deleted it: a person decides

@@ -10,14 +10,13 @@ from lti_tool.domain.errors import LmsChanged, LmsError
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.group_push import GroupChange, GroupSetPush
 from lti_tool.domain.groups import LMS_CONNECTIONS
-from lti_tool.domain.push_all import plan_memberships
-from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.push_all import parts_of, plan_memberships
 from lti_tool.domain.sync import Report
-from lti_tool.models import GroupSet, RosterMember, SyncRun, db, release, transaction
+from lti_tool.models import GroupSet, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs
 from lti_tool.services.asked_rights import right_of
 from lti_tool.services.group_sets import is_set_of_lms
-from lti_tool.services.lms_answers import Answer, read_known, store_answer
+from lti_tool.services.lms_answers import Answer, read_active, read_known, store_answer
 from lti_tool.services.mirror import published_set_ids
 from lti_tool.services.push import preview_push, push_sets
 from lti_tool.services.rights import heed_refusal
@@ -90,13 +89,7 @@ def preview_push_all(tool: Tool, course_id: UUID) -> Report:
 
 
 def _plan(gateway: LmsGateway, course_id: UUID, set_id: UUID, lms_set_id: str) -> tuple[list[GroupChange], list[str]]:
-    known = read_known(set_id)
-    active = select(RosterMember.lms_user_id).where(
-        RosterMember.course_id == course_id,
-        RosterMember.lms_user_id.is_not(None),
-        RosterMember.status == MemberStatus.ACTIVE,
-    )
-    people = {str(one) for one in db.session.scalars(active)}
+    known, people = read_known(set_id), read_active(course_id)
     release()
     remote = gateway.read_group_set(lms_set_id, known.empty_ids)
     present = {group.lms_group_id for group in remote.groups}
@@ -117,15 +110,19 @@ class _SetPush:
     progress: Progress
 
     def run(self) -> LmsError | None:
-        """Push the set; after all groups together failed each by itself, so that the report says which does not go."""
+        """Push the set; after all groups together failed in parts, so that the report says which do not go.
+
+        Groups between which people move stay together, for a half of it would leave these in none.
+        """
         try:
             changes, gone = _plan(self.gateway, self.course_id, self.set_id, self.lms_set_id)
         except LmsError as error:
             return self._tell([""], error)
         first_error = self._tell(gone, LmsChanged("group_gone")) if gone else None
-        failed = self._send(changes, last=len(changes) == 1) if changes else None
-        if failed and len(changes) > 1:
-            failures = [self._send([change], last=True) for change in changes]
+        parts = parts_of(changes)
+        failed = self._send(changes, last=len(parts) == 1) if changes else None
+        if failed and len(parts) > 1:
+            failures = [self._send(part, last=True) for part in parts]
             failed = next((failure for failure in failures if failure), None)
         return first_error or failed
 
@@ -133,7 +130,7 @@ class _SetPush:
         """Send some groups and store the answer; a failure is told when it is the `last` try."""
         names = [change.known.name if change.known else change.lms_group_id for change in changes]
         try:
-            answer = self.gateway.push(self.lms_set_id, GroupSetPush(change=tuple(changes)), self.progress)
+            answer = self.gateway.push(self.lms_set_id, GroupSetPush(change=tuple(changes), seen=True), self.progress)
             if answer.unproven:  # no page waits for this
                 answer = self.gateway.read_group_set(self.lms_set_id)
         except LmsError as error:

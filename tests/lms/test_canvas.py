@@ -499,7 +499,7 @@ def test_taking_many_out_of_many_groups_reads_the_set_once(canvas):
     answer = gateway.push(set_id, GroupSetPush(change=out))
     assert [g.member_ids for g in answer.groups] == [()] * 9
     assert canvas.by_path()["PUT /api/v1/groups/:id"] == 9
-    assert canvas.calls() == 11
+    assert canvas.calls() == 9 + 2 + 1  # a call for each, the set, and where everybody is before
 
 
 @pytest.mark.parametrize(
@@ -783,10 +783,10 @@ def test_the_scopes_that_are_asked_for_are_enough_for_all_that_the_tool_does(can
     set_id = gateway.create_group_set("Set")
     gateway.edit_group_set(set_id, "Renamed")
     new = tuple(NewGroup(f"G {n}", "", (students[n],)) for n in range(17))
-    made = gateway.push(set_id, GroupSetPush(create=(*new, NewGroup("Empty")))).groups
-    one, two = (group.lms_group_id for group in made[:2])
+    made = {g.name: g.lms_group_id for g in gateway.push(set_id, GroupSetPush(create=(*new, NewGroup("Empty")))).groups}
+    one, two = made["G 0"], made["G 1"]
     move = (GroupChange(one, None, (), (students[0],)), GroupChange(two, "Other", (students[17],)))
-    assert len(gateway.push(set_id, GroupSetPush(change=move, delete=(made[2].lms_group_id,))).groups) == 2
+    assert len(gateway.push(set_id, GroupSetPush(change=move, delete=(made["G 2"],))).groups) == 2
     assert gateway.assign_unassigned(set_id).groups
     gateway.delete_group_set(set_id, ())
 
@@ -956,11 +956,33 @@ def test_whom_others_moved_is_not_moved_over_their_heads(canvas, trio, how):
     before = gateway.calls
     with pytest.raises(LmsChanged, match="moved_meanwhile") as caught:
         gateway.push(set_id, push)
-    assert caught.value.facts["lms_user_ids"] == (people[0],)
+    assert caught.value.facts["places"] == {people[0]: ("C",) if how != "taken out" else ()}
     assert gateway.calls - before == (1 if how != "moved, of many" else 2)  # names of new groups are looked up too
     assert canvas.state()["group_sets"] == theirs
     gateway.push(set_id, replace(push, replay=True))  # whoever sends it again has looked
     assert canvas.members(known["B"].lms_group_id) == {people[0], people[2]}
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("joins", [False, True])
+def test_whom_others_moved_is_not_taken_for_one_who_left(canvas, trio, joins):
+    gateway, set_id, known, people = trio
+    first, second = (known[name].lms_group_id for name in ("A", "B"))
+    canvas.outsider("remove_member", group_id=int(first), user_id=int(people[0]))
+    canvas.outsider("add_member", group_id=int(second), user_id=int(people[0]))
+    push = GroupSetPush(change=(GroupChange(first, None, (), (people[0],), known["A"]),))
+    if joins:
+        new = canvas.students(4)[3]
+        push = replace(push, change=(*push.change, GroupChange(second, None, (new,), (), known["B"])))
+    if not joins:
+        with pytest.raises(LmsChanged, match="moved_meanwhile") as caught:
+            gateway.push(set_id, push)
+        assert caught.value.facts["places"] == {people[0]: ("B",)}
+    answer = gateway.push(set_id, replace(push, seen=True))
+    assert {g.lms_group_id: set(g.member_ids) for g in answer.groups} == {
+        change.lms_group_id: canvas.members(change.lms_group_id) for change in push.change
+    }
+    assert people[0] in canvas.members(second)
 
 
 @pytest.mark.shows("PUSH-40")

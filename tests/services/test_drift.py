@@ -7,6 +7,7 @@ import pytest
 
 from lti_tool.domain.drift import Choice
 from lti_tool.domain.errors import Conflict, LmsUnavailable
+from lti_tool.models import GroupMembership, transaction
 from lti_tool.services import drift, drift_choices, group_sets, groups, publication, runs
 from lti_tool.services.mirror import find_publication
 from tests.services.connected import prove
@@ -195,6 +196,13 @@ def test_a_known_conflict_is_never_overwritten_by_a_push(
         assert in_store(published, published.set_id) == mine
 
 
+def conflict_led_away(c: Any) -> None:
+    person = str(lms_group(c, "crew-1")["members"][0])
+    move_person(c)
+    member = next(s.id for s in c.students() if s.lms_user_id == person)
+    groups.remove_member(c.viewer, c.set_id, card(c, "crew-1").row.id, member)
+
+
 def conflict_filled(c: Any) -> None:
     person = lms_group(c, "crew-1")["members"][0]
     target, source = (lms_group(c, name)["id"] for name in ("crew-2", "crew-1"))
@@ -202,10 +210,10 @@ def conflict_filled(c: Any) -> None:
     groups.delete_group(c.viewer, c.set_id, card(c, "crew-2").row.id)
 
 
-MOVES = (conflict_moved, conflict_removed)
+MOVES = (conflict_moved, conflict_removed, conflict_led_away)
 UNSEEN = [
     pytest.param(flavour, change, id=f"{flavour}-{change.__name__}")
-    for change in (*CONFLICTS, conflict_filled)
+    for change in (*CONFLICTS, conflict_led_away, conflict_filled)
     for flavour in ("canvas", "moodle")
     if flavour == "canvas" or change not in MOVES  # in Moodle nobody is taken out of another group by our move
 ]
@@ -230,6 +238,24 @@ def test_a_conflict_that_nobody_has_seen_is_shown_before_a_push_overwrites_it(
     require_equal(published)
     if choice == "ours":
         assert in_store(published, published.set_id) == mine
+
+
+@pytest.mark.shows("PUSH-40")
+def test_who_is_in_two_groups_here_is_named_and_no_difference_of_others(published: Any) -> None:
+    person = card(published, "crew-1").members[0]
+    groups.assign(published.viewer, published.set_id, {person.id: card(published, "crew-3").row.id})
+    with transaction() as session:  # as a set that shares the group may have done
+        append = GroupMembership(group_id=card(published, "crew-1").row.id, member_id=person.id, position=99)
+        session.add(append)
+    theirs = in_lms(published, NAME)
+    view = publication.push_after_change(published.tool, published.viewer, published.set_id)
+    assert view is not None
+    assert (view.state, view.error_code, view.drift) == ("refused", "people_in_two_groups", 0)
+    assert person.name in view.error_facts["people"]
+    assert in_lms(published, NAME) == theirs
+    groups.remove_member(published.viewer, published.set_id, card(published, "crew-1").row.id, person.id)
+    publication.push_after_change(published.tool, published.viewer, published.set_id)
+    require_equal(published)
 
 
 @pytest.mark.shows("PUSH-40")

@@ -1,5 +1,6 @@
 """Write-through: a set of the LMS is changed there first, and the store takes what the LMS answered."""
 
+import itertools
 import json
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from lti_tool.models import AskedRight, LmsChange, RosterMember, SyncRun, db, tr
 from lti_tool.services import connected_groups, connected_sets, group_sets, lms_changes, lms_delivery, runs
 from lti_tool.services.set_edits import edits_of
 from tests.services.connected import allow_writing, assert_agree, deliver, find_set, in_lms, in_store, open_set
+from tests.services.faulted import at_call
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -395,6 +397,77 @@ def test_whom_others_moved_unseen_is_not_moved_over_their_heads_until_somebody_m
     assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"
     assert person.lms_user_id in in_lms(classroom)["Projects"][str(second.lms_group_id)][1]
     assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("flavour", ["canvas"])
+def test_whom_others_moved_is_not_said_to_be_in_no_group_because_we_took_them_out(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    person, (first, second, _) = move_unseen(classroom, set_id, 0, 1)
+    asked = edits_of(classroom.course_id, set_id).remove_member(classroom.viewer, set_id, first.id, person.id)
+    assert deliver(classroom, asked, set_id) == "refused"
+    row = row_of(asked)
+    assert (row.error_code, f"{person.name} → {second.name}" in facts_of(row)) == ("changed_meanwhile", True)
+    assert_agree(classroom)
+    assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"  # out of the first they are
+    assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40")
+def test_a_group_into_which_others_moved_somebody_is_deleted_only_when_somebody_has_seen_that(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    person, (_, _, third) = move_unseen(classroom, set_id, 0, 2)
+    theirs, name, lms_group_id = in_lms(classroom), third.name, str(third.lms_group_id)
+    asked = edits_of(classroom.course_id, set_id).delete_group(classroom.viewer, set_id, third.id)
+    assert deliver(classroom, asked, set_id) == "refused"
+    row = row_of(asked)
+    assert (row.error_code, f"{person.name} → {name}" in facts_of(row)) == ("changed_meanwhile", True)
+    assert in_lms(classroom) == theirs
+    assert_agree(classroom)
+    assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state in ("sent", "unproven")
+    assert lms_group_id not in in_lms(classroom)["Projects"]
+    assert_agree(classroom)
+
+
+def move_unseen(classroom: Any, set_id: UUID, old: int, new: int) -> tuple[Any, list[Any]]:
+    """Let others move the first person of a group of the LMS; return the person and the set's groups, as known here."""
+    page = classroom.read_set(set_id)
+    person, rows = page.cards[old].members[0], [card.row for card in page.cards]
+    user_id = int(person.lms_user_id)
+    classroom.outsider("remove_member", group_id=int(rows[old].lms_group_id), user_id=user_id)
+    classroom.outsider("add_member", group_id=int(rows[new].lms_group_id), user_id=user_id)
+    return person, rows
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("flavour", ["canvas"])
+def test_a_retry_takes_nobody_out_of_the_group_that_the_change_itself_made(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    page = classroom.read_set(set_id)
+    people, third = page.cards[0].members[:2], page.cards[2].row
+    edits = edits_of(classroom.course_id, set_id)
+    asked = edits.create_group_of(classroom.viewer, set_id, "Mixed", [person.id for person in people])
+    placed = itertools.count()
+    with at_call(classroom.lms, lambda _, environ: joins(environ) and next(placed) == 1, lambda: fail_on(classroom)):
+        assert deliver(classroom, asked, set_id) == "waiting"
+    classroom.lms.faults({"error_next": 0})
+    user_id = int(people[1].lms_user_id)
+    classroom.outsider("remove_member", group_id=int(page.cards[0].row.lms_group_id), user_id=user_id)
+    classroom.outsider("add_member", group_id=int(third.lms_group_id), user_id=user_id)
+    assert deliver(classroom, asked, set_id) == "refused"
+    assert row_of(asked).error_code == "changed_meanwhile"
+    assert lms_changes.retry(classroom.tool, classroom.viewer, row_of(asked).id).state == "sent"
+    made = next(members for name, members in in_lms(classroom)["Projects"].values() if name == "Mixed")
+    assert made == {person.lms_user_id for person in people}
+    assert_agree(classroom)
+
+
+def joins(environ: dict[str, Any]) -> bool:
+    return bool(environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].endswith("/memberships"))
+
+
+def fail_on(classroom: Any) -> None:
+    classroom.lms.faults({"error_next": 999})
 
 
 @pytest.mark.parametrize("what", ["group", "set"])

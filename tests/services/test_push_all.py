@@ -1,5 +1,6 @@
 """Pushing everything: every group of the LMS's sets gets the store's people, and the report tells of each."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import GroupMembership, transaction
 from lti_tool.services import asked_rights, push_all, runs
 from tests.services.connected import assert_agree, in_lms, in_store, open_set
+from tests.services.faulted import at_call
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -60,6 +62,34 @@ def test_one_group_that_fails_does_not_stop_the_rest(classroom: Any) -> None:
     told = {row["group"]: row.get("code") for row in report.pushed_groups}
     assert told == {first.name: None, third.name: "group_gone"}
     assert in_lms(classroom)["Projects"][first.lms_group_id][1] == set()
+
+
+@pytest.mark.shows("PUSH-24")
+@pytest.mark.parametrize("flavour", ["canvas"])
+def test_nobody_is_left_in_no_group_when_only_parts_go(classroom: Any) -> None:
+    set_id = open_set(classroom, 4)
+    cards = classroom.read_set(set_id).cards
+    first, second, _, fourth = (card.row for card in cards)
+    one, two = (int(member.lms_user_id) for member in cards[0].members[:2])
+    theirs = classroom.outsider("create_group", set_id=int(cards_set(classroom, set_id)), name="Theirs")["group_id"]
+    for person, group_id in ((one, int(second.lms_group_id)), (two, theirs)):
+        classroom.outsider("remove_member", group_id=int(first.lms_group_id), user_id=person)
+        classroom.outsider("add_member", group_id=group_id, user_id=person)
+    classroom.outsider("add_member", group_id=int(fourth.lms_group_id), user_id=int(cards[2].members[0].lms_user_id))
+    wanted = in_store(classroom)["Projects"]
+    fails_first = itertools.count()
+    is_change = lambda _, environ: environ["REQUEST_METHOD"] == "POST" and next(fails_first) == 0  # noqa: E731
+    with at_call(classroom.lms, is_change, lambda: classroom.lms.faults({"scope_next": 1})):
+        report = push(classroom)
+    held = in_lms(classroom)["Projects"]
+    assert {key: held[key] for key in wanted} == wanted
+    assert report.errors == []
+    classroom.pull()
+    assert_agree(classroom)
+
+
+def cards_set(classroom: Any, set_id: Any) -> str:
+    return str(classroom.read_set(set_id).row.lms_group_set_id)
 
 
 def test_sets_that_may_not_be_written_are_left_alone(classroom: Any) -> None:

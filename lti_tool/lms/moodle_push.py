@@ -215,18 +215,17 @@ class MoodlePush:
         """Raise LmsRefused("groups_hidden") when Moodle's null for people who shall leave means nothing.
 
         From a group that is hidden from the token Moodle takes nobody out and answers null all the same (moodle.md
-        2.2); of a group that it lists, null is the truth. So one more call proves a push that only takes people out.
-        A move is two calls already, one in and one out, and no function of Moodle does both or tells more: a page
-        waits for no third call, so the answer to a move is not proved. Whoever stores it has it proved later.
+        2.2); of a group that it lists, null is the truth, and one more call tells that for a push that only takes
+        people out. A move is two calls already, one in and one out, and no function of Moodle does both or tells
+        more: a page waits for no third call. Nor does any answer tell that others put somebody who leaves into another
+        group. So where people leave, the answer is not all of the truth: whoever stores it has it proved later.
         """
         changes = self._push.change
         left = [change.lms_group_id for change in changes if change.remove]
-        if left and any(change.add for change in changes):
-            return False
-        if left:
+        if left and not any(change.add for change in changes):
             moodle_sets.require_visible(self._client, self._course_id, left)
             self._tell(Step.VERIFYING)
-        return True
+        return not left
 
     def _tell(self, step: Step) -> None:
         self._done += 1

@@ -62,6 +62,45 @@ def test_a_move_is_unproven_until_the_worker_has_looked(classroom: Any) -> None:
     assert_agree(classroom)
 
 
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_who_was_taken_out_and_whom_others_moved_is_shown_where_they_are_within_a_minute(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    first, second = classroom.read_set(set_id).cards[:2]
+    person = move_unseen(classroom, first, second)
+    edits = edits_of(classroom.course_id, set_id)
+    (asked,) = edits.remove_member(classroom.viewer, set_id, first.row.id, first.members[0].id).asked
+    lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    assert change(asked).state == "unproven"
+    prove(classroom)
+    assert change(asked).state == "sent"
+    assert places(classroom, set_id, person) == [1]
+    assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_who_was_taken_out_of_a_published_group_and_whom_others_moved_is_a_difference(classroom: Any) -> None:
+    set_id = local.fill(classroom)
+    local.publish(classroom, set_id)
+    first, second = classroom.read_set(set_id).cards[:2]
+    there = {g["name"]: g for s in classroom.state()["group_sets"] if s["name"] == "Lab teams" for g in s["groups"]}
+    person = int(first.members[0].lms_user_id)
+    ids = (there[card.row.name]["id"] for card in (first, second))
+    for action, group_id in zip(("remove_member", "add_member"), ids, strict=True):
+        classroom.outsider(action, group_id=group_id, user_id=person)
+    groups.remove_member(classroom.viewer, set_id, first.row.id, first.members[0].id)
+    publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    prove(classroom)
+    assert publication.read_publication(classroom.course_id, set_id).drift == 1
+
+
+def move_unseen(classroom: Any, old: Any, new: Any) -> str:
+    """Let others move the first person of a group of the LMS into another one; return the person's LMS id."""
+    person = str(old.members[0].lms_user_id)
+    for action, card in (("remove_member", old), ("add_member", new)):
+        classroom.outsider(action, group_id=int(card.row.lms_group_id), user_id=int(person))
+    return person
+
+
 def test_who_was_moved_and_moved_back_did_leave_all_the_same(classroom: Any) -> None:
     set_id = open_set(classroom)
     cards = classroom.read_set(set_id).cards

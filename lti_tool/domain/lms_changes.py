@@ -268,6 +268,19 @@ def overlap(one: Intent, other: Intent) -> bool:
     return True
 
 
+def replaces(newer: Intent, older: Intent) -> bool:
+    """Say whether a newer intent decides all that an older one of the set would, so that nobody can mean both.
+
+    That is a newer place for everybody whom the older one only moves; or its undo, which names whom it had moved.
+    """
+    if not (isinstance(newer, ChangeGroups) and isinstance(older, ChangeGroups)):
+        return False
+    a, b = _Touched.by(newer.push), _Touched.by(older.push)
+    if newer.what == "undone":
+        return bool(older.what and a.people & b.people)
+    return bool(b.people) and b.people <= a.people and not (b.named or b.names or b.gone)
+
+
 @dataclass(frozen=True)
 class _Touched:
     people: frozenset[str]

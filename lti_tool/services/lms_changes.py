@@ -23,6 +23,7 @@ from lti_tool.domain.lms_changes import (
     ReadAgain,
     from_json,
     overlap,
+    replaces,
     size_of,
     to_json,
     with_seen_places,
@@ -84,12 +85,17 @@ class ChangeView:
 def note(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Intent) -> UUID:
     """Write down what somebody asked for, inside the caller's transaction, and return the row's id.
 
-    Raise Conflict("change_waiting") when an earlier change of the same things has not arrived yet.
+    A refused change in whose stead it comes is given up, so that no retry undoes the newer one. Raise
+    Conflict("change_waiting") when an earlier change of the same things has not arrived yet.
     """
-    on_way = select(LmsChange).where(LmsChange.course_id == viewer.course.id, LmsChange.state.in_((WAITING, SENDING)))
-    for row in db.session.scalars(on_way.where(LmsChange.group_set_id == set_id)):
-        if overlap(from_json(row.kind, row.intent), intent):
+    is_open = select(LmsChange).where(LmsChange.course_id == viewer.course.id, LmsChange.state.in_(OPEN))
+    for row in db.session.scalars(is_open.where(LmsChange.group_set_id == set_id)):
+        earlier = from_json(row.kind, row.intent)
+        if row.state != REFUSED and overlap(earlier, intent):
             raise Conflict("change_waiting", about=row.about)
+        if row.state == REFUSED and replaces(intent, earlier):
+            row.state, row.retry_at, row.finished_at = DISCARDED, None, now()
+            history.note(viewer.course.id, viewer.access_id, "lms_change_replaced", row.about, set_id)
     return _add(viewer, kind, set_id, about, intent)
 
 

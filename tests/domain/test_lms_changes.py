@@ -22,6 +22,7 @@ from lti_tool.domain.lms_changes import (
     left_of,
     moved_meanwhile,
     overlap,
+    replaces,
     require_options,
     retry_wait,
     size_of,
@@ -198,6 +199,20 @@ def test_whom_others_took_out_of_their_group_is_told_of_those_who_shall_come_int
     assert move("a", "1", "2").push.taken_out_by_others(places, told) == out
     stays = GroupSetPush(change=(GroupChange("1", known=RemoteGroup("1", "G", "", ("a",)), remove=("a",)),))
     assert stays.taken_out_by_others(places, told) == ()
+
+
+def test_what_a_newer_change_replaces():
+    several = ChangeGroups(GroupSetPush(change=(GroupChange("2", add=("a", "b")),)), what="assign", count=2)
+    undone = ChangeGroups(GroupSetPush(change=(GroupChange("2", remove=("a",)),)), what="undone")
+    rename = ChangeGroups(GroupSetPush(change=(GroupChange("2", "Ours", add=("a",)),)))
+    assert replaces(move("a", "1", "3"), move("a", "1", "2"))
+    assert replaces(several, move("a", "1", "2"))
+    assert not replaces(move("a", "1", "2"), several), "b still waits for a decision"
+    assert not replaces(move("b", "1", "2"), move("a", "1", "2"))
+    assert not replaces(move("a", "1", "3"), rename)
+    assert replaces(undone, several)
+    assert not replaces(undone, move("a", "1", "2")), "no bulk change, so it was not what is undone"
+    assert not replaces(DeleteSet(), several)
 
 
 @pytest.mark.parametrize("found", ["Old", "Ours", "Theirs"])

@@ -15,7 +15,7 @@ from lti_tool.models import AskedRight, LmsChange, RosterMember, SyncRun, db, tr
 from lti_tool.services import connected_groups, connected_sets, group_sets, lms_changes, lms_delivery, runs
 from lti_tool.services.set_edits import edits_of
 from tests.services.connected import allow_writing, assert_agree, deliver, find_set, in_lms, in_store, open_set
-from tests.services.faulted import at_call
+from tests.services.faulted import at_call, calm
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -410,6 +410,27 @@ def test_whom_others_moved_is_not_said_to_be_in_no_group_because_we_took_them_ou
     assert (row.error_code, f"{person.name} → {second.name}" in facts_of(row)) == ("changed_meanwhile", True)
     assert_agree(classroom)
     assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"  # out of the first they are
+    assert_agree(classroom)
+
+
+def test_a_newer_place_for_the_same_person_ends_a_refused_move(classroom: Any) -> None:
+    set_id = open_set(classroom, 4)
+    person, (_, second, third, _) = move_unseen(classroom, set_id, 0, 2)
+    edits = edits_of(classroom.course_id, set_id)
+    classroom.pull("roster")
+    refused = edits.assign(classroom.viewer, set_id, {person.id: second.id})
+    classroom.lms.faults({"forbid_next": 99} if classroom.flavour == "moodle" else {"scope_next": 99})
+    assert deliver(classroom, refused, set_id) == "refused"
+    calm(classroom)
+    allow_writing(classroom)
+    other = next(s for s in classroom.students() if s.id != person.id)
+    for who, state in ((other, "refused"), (person, "discarded")):
+        newer = edits.assign(classroom.viewer, set_id, {who.id: third.id})
+        assert row_of(refused).state == state
+        deliver(classroom, newer, set_id)
+    with pytest.raises(Conflict, match="change_not_open"):
+        lms_changes.retry(classroom.tool, classroom.viewer, row_of(refused).id)
+    classroom.pull()
     assert_agree(classroom)
 
 

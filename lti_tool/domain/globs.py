@@ -1,13 +1,16 @@
 """Patterns over group names: a restricted glob, checked with readable reasons and matched in linear time (seed 003)."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from lti_tool.domain.errors import RuleViolation
 
 PATTERN_LENGTH = 255
+FEW_SETS = 16  # for more, seeing where each of them fits would take longer than comparing
 EXTENDED = frozenset("@!+?*")  # before an opening bracket they begin what other globs know, and this one does not
 
 
@@ -53,36 +56,64 @@ class Text:
         return name.find(self.text, start, end)
 
 
-class _Masks(dict[str, int]):
-    """For each character the sets that have it, as bits; worked out when it is first met."""
+class _Bits(dict[int, str]):
+    """For each character, by its number, "1" where it is in the set; worked out when it is first met."""
 
-    def __init__(self, sets: tuple[CharSet, ...]) -> None:
+    def __init__(self, allowed: CharSet) -> None:
         super().__init__()
-        self.sets = sets
+        self.allowed = allowed
 
-    def __missing__(self, character: str) -> int:
-        self[character] = mask = sum(1 << n for n, allowed in enumerate(self.sets) if character in allowed)
-        return mask
+    def __missing__(self, number: int) -> str:
+        self[number] = bit = "1" if chr(number) in self.allowed else "0"
+        return bit
 
 
 class Places:
-    """A segment with places that several characters fit, found by shift-and: one step for each character of a name."""
+    """A segment with places that several characters fit, found at all places of a name at once.
+
+    A number has a bit for each place of the name: one step for each place of the segment, and for each of its
+    different sets one to see where it fits.
+    """
 
     def __init__(self, sets: tuple[CharSet, ...]) -> None:
         self.length = len(sets)
-        self.masks = _Masks(sets)
+        offsets: dict[CharSet, list[int]] = {}
+        for offset, allowed in enumerate(sets):
+            if allowed != ANY:
+                offsets.setdefault(allowed, []).append(offset)
+        self.fitting = [(_Bits(allowed), held) for allowed, held in offsets.items()]
 
     def find(self, name: str, start: int, end: int) -> int:
-        """Return the first place where every character fits its set, -1 for none.
+        """Return the first place where every character fits its set, -1 for none."""
+        text = name[start:end]
+        size = len(text)
+        if size < self.length:
+            return -1
+        # The first place is the highest bit; the lowest ones are too near to the end.
+        begins = (1 << size) - (1 << (self.length - 1))
+        for bits, offsets in self.fitting:
+            stands = int(text.translate(bits), 2)
+            for offset in offsets:
+                begins &= stands << offset
+            if not begins:
+                return -1
+        return start + size - begins.bit_length()
 
-        Bit n of `begun` says that the first n + 1 sets fit the characters up to here.
-        """
-        masks, last, begun = self.masks, 1 << (self.length - 1), 0
-        for place, character in enumerate(name[start:end], start + 1):
-            begun = (begun << 1 | 1) & masks[character]
-            if begun & last:
-                return place - self.length
-        return -1
+
+class ManySets:
+    """The same for patterns with many different sets: compared set by set at each place in turn.
+
+    The regular expression has one length and no choices, so it never tries a second way.
+    """
+
+    def __init__(self, sets: tuple[CharSet, ...]) -> None:
+        self.length = len(sets)
+        self.compiled = re.compile("".join(map(_expression, sets)), re.DOTALL)
+
+    def find(self, name: str, start: int, end: int) -> int:
+        """Return the first place where every character fits its set, -1 for none."""
+        found = self.compiled.search(name, start, end)
+        return found.start() if found else -1
 
 
 @dataclass(frozen=True)
@@ -95,7 +126,8 @@ class Glob:
         """Say whether the whole name fits, letter case and all.
 
         No step is ever taken back: a star may swallow as little as it can, so the first place where the next
-        segment fits is as good as any later one. The work grows with the name's length and never explodes.
+        segment fits is as good as any later one. The work grows with the name's length times a segment's, at most,
+        and never explodes.
         """
         first, *between = self.segments
         if not between:
@@ -153,19 +185,17 @@ class _Reader:
         self.at = 0
 
     def read(self) -> Glob:
-        segments: list[Segment] = []
-        held: list[str | CharSet] = []
+        parts: list[list[str | CharSet]] = [[]]
         while self.at < len(self.pattern):
             if self.pattern[self.at] == "*":
                 self._refuse_extended()
                 if self._next() == "*":
                     raise self._wrong("pattern_double_star")
-                segments.append(_segment(held))
-                held = []
+                parts.append([])
                 self.at += 1
             else:
-                held.append(self._place())
-        return Glob((*segments, _segment(held)))
+                parts[-1].append(self._place())
+        return Glob(_segments(_gathered(parts)))
 
     def _place(self) -> str | CharSet:
         self._refuse_extended()
@@ -231,7 +261,31 @@ class _Reader:
         return RuleViolation(code, position=1 + (self.at if place is None else place), **facts)
 
 
-def _segment(held: list[str | CharSet]) -> Segment:
-    if all(isinstance(part, str) for part in held):
-        return Text("".join(part for part in held if isinstance(part, str)))
-    return Places(tuple(CharSet(((part, part),)) if isinstance(part, str) else part for part in held))
+def _gathered(parts: list[list[str | CharSet]]) -> list[list[str | CharSet]]:
+    """Return the parts between stars with each `?` that follows a star before it: fewer searches."""
+    for before, part in reversed(list(pairwise(parts))):
+        while part and part[0] == ANY:
+            before.append(part.pop(0))
+    return [part for place, part in enumerate(parts) if part or place in (0, len(parts) - 1)]
+
+
+def _segments(parts: list[list[str | CharSet]]) -> tuple[Segment, ...]:
+    different = sum(len(set(part) - {ANY}) for part in parts if _has_sets(part))
+    kind = Places if different <= FEW_SETS else ManySets
+    return tuple(kind(tuple(map(_set, part))) if _has_sets(part) else Text("".join(map(str, part))) for part in parts)
+
+
+def _has_sets(part: list[str | CharSet]) -> bool:
+    return any(isinstance(token, CharSet) for token in part)
+
+
+def _set(token: str | CharSet) -> CharSet:
+    return CharSet(((token, token),)) if isinstance(token, str) else token
+
+
+def _expression(allowed: CharSet) -> str:
+    """Return a set as a regular expression of one character."""
+    if allowed == ANY:
+        return "."
+    ranges = (re.escape(low) + (f"-{re.escape(high)}" if low < high else "") for low, high in allowed.ranges)
+    return f"[{'^' if allowed.negated else ''}{''.join(ranges)}]"

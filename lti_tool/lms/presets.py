@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from lti_tool.domain.presets import CSV, Preset, PresetFile, Team, fitting, verbatim
+from lti_tool.domain.presets import CSV, LeftOut, Preset, PresetFile, Team, fitting, split, verbatim
 from lti_tool.domain.tables import harmless
+from lti_tool.lms.names import refused_names
 
 
 def canvas_groups(_: str, teams: Sequence[Team]) -> PresetFile:
@@ -30,10 +31,21 @@ def canvas_groups(_: str, teams: Sequence[Team]) -> PresetFile:
 def moodle_groups(set_name: str, teams: Sequence[Team]) -> PresetFile:
     """Return the file by which Moodle makes groups in a grouping (Participants, Groups, Import groups).
 
-    Moodle's import takes no people. It reads names to the letter, so they stand as they are.
+    Moodle's import takes no people. It reads names to the letter, but trims them, and with some databases "team" is
+    "Team": of such names the first is in the file. A grouping whose name it refuses is named, its groups stand in none.
     """
+    named, left_out = split(teams, lambda name: not refused_names("moodle", name, ()), "moodle_name")
+    groups: dict[str, Team] = {}
+    for team in named:
+        if groups.setdefault(team.name.strip().casefold(), team) is not team:
+            left_out.append(LeftOut("moodle_alike", team.name))
+    grouping = set_name.strip()
+    if refused_names("moodle", grouping, ()):
+        grouping = ""
+        left_out.append(LeftOut("moodle_grouping", set_name))
     header = ("groupname", "description", "groupingname")
-    return PresetFile(verbatim([header, *((team.name, team.description, set_name) for team in teams)]))
+    rows = [(team.name.strip(), team.description, grouping) for team in groups.values()]
+    return PresetFile(verbatim([header, *rows]), tuple(left_out))
 
 
 LMS_PRESETS: Mapping[str, Preset] = {

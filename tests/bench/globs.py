@@ -1,6 +1,7 @@
 """Milliseconds of hostile patterns, the kind that takes a matcher with second thoughts for ever."""
 
 import json
+import string
 import time
 from pathlib import Path
 
@@ -13,9 +14,24 @@ JOBS = (
     ("*a*a*a*a*a*b", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
     ("*a*a*a*a*a*b", COURSE, "one name of 5,000 letters", LIMIT_MS),
     ("*a*a*a*a*a*b*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
-    # Every letter is looked at by itself: the slowest kind, to watch.
-    ("*?b*", LONGEST, "2,000 names of 255 letters", None),
-    ("*" + "[ab]" * 62 + "?b*", COURSE, "one name of 5,000 letters", None),
+    # Those whose places fit several characters, the slowest kind.
+    ("*?b*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*a?c*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*" + "[ab]" * 30 + "c*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*" + "[ab]" * 62 + "c*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*" + "a?" * 125 + "c*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*" + "a?" * 63 + "c*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*" + "?" * 200 + "[!a]*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*?" * 100 + "[!a]*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*[ab]" * 50 + "*c*", LONGEST, "2,000 names of 255 letters", LIMIT_MS),
+    ("*" + "[ab]" * 62 + "?b*", COURSE, "one name of 5,000 letters", LIMIT_MS),
+    # More different sets, all of which fit, than any course has a use for: to watch.
+    (
+        "*" + "".join(f"[a{other}]" for other in string.ascii_letters[1:]) + "[!a]*",
+        LONGEST,
+        "2,000 names of 255 letters",
+        None,
+    ),
 )
 
 

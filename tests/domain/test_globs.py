@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.globs import PATTERN_LENGTH, CharSet, Places, Text, compile_glob, matching, validate
+from lti_tool.domain.globs import PATTERN_LENGTH, CharSet, ManySets, Places, Text, compile_glob, matching, validate
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,59 @@ def test_it_agrees_with_the_definition(tokens: list[str | CharSet | None], name:
     assert compile_glob(written(meant, star)).matches(name) is naive(meant, name, star)
 
 
+# So many that a pattern with most of them is matched the other way.
+KINDS = tuple(CharSet((("a", "b"), (other, other))) for other in "cdefghijklmnopqrstuvwxyz")
+
+
+def every_way(tokens: list[str | CharSet], name: str, star: str) -> bool:
+    """Match by all ways at once: how much of the name each token can have come to."""
+    ways = {0}
+    for token in tokens:
+        if token is star:
+            ways = set(range(min(ways), len(name) + 1)) if ways else ways
+        else:
+            ways = {
+                way + 1
+                for way in ways
+                if way < len(name) and (name[way] == token if isinstance(token, str) else name[way] in token)
+            }
+    return len(name) in ways
+
+
+@pytest.mark.shows("MODEL-94", "MODEL-95", "MODEL-96", "MODEL-97", "MODEL-101")
+@settings(max_examples=500)
+@given(
+    st.lists(
+        st.sampled_from(
+            [None, None, *KINDS, CharSet(negated=True), "a", CharSet((("a", "b"),)), CharSet((("a", "a"),), True)]
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    st.text("ab", max_size=60),
+)
+def test_long_patterns_agree_with_all_ways_at_once(tokens: list[str | CharSet | None], name: str) -> None:
+    star = "star"
+    single = [t for n, t in enumerate(tokens) if not (t is None and n and tokens[n - 1] is None)]
+    meant: list[str | CharSet] = [star if t is None else t for t in single]
+    assert compile_glob(written(meant, star)).matches(name) is every_way(meant, name, star)
+
+
+@given(
+    st.lists(TOKENS.filter(lambda token: isinstance(token, CharSet)), min_size=1, max_size=6).map(tuple),
+    st.text("abc]^-\né", max_size=30),
+    st.integers(0, 10),
+    st.integers(0, 30),
+)
+def test_a_segment_is_found_in_both_ways_alike(sets: tuple[CharSet, ...], name: str, start: int, end: int) -> None:
+    fits = (
+        place
+        for place in range(start, min(end, len(name)) - len(sets) + 1)
+        if all(character in allowed for character, allowed in zip(name[place:], sets, strict=False))
+    )
+    assert Places(sets).find(name, start, end) == ManySets(sets).find(name, start, end) == next(fits, -1)
+
+
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_every_text_is_a_pattern_or_refused_with_a_code(pattern: str, name: str) -> None:
     error = validate(pattern)
@@ -150,7 +203,7 @@ def test_every_text_is_a_pattern_or_refused_with_a_code(pattern: str, name: str)
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many characters each search passed over."""
     passed: list[int] = []
-    for kind in (Text, Places):
+    for kind in (Text, Places, ManySets):
 
         def find(self: Any, name: str, start: int, end: int, original: Any = kind.find) -> int:
             place = original(self, name, start, end)
@@ -163,13 +216,28 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.shows("MODEL-101")
 @pytest.mark.parametrize(
-    "pattern", ["*a*a*a*a*a*b", "*?a*?a*?a*?a*?a*b*", "*" + "[ab]*" * 50 + "b*", "*" + "?" * 200 + "b*", "*[ab]" * 50]
+    "pattern",
+    [
+        "*a*a*a*a*a*b",
+        "*?a*?a*?a*?a*?a*b*",
+        "*" + "[ab]*" * 50 + "b*",
+        "*" + "?" * 200 + "b*",
+        "*[ab]" * 50,
+        "*" + "".join(f"[a{other}]" for other in "bcdefghijklmnopqrstuvwxyz") + "*",
+    ],
 )
 @pytest.mark.parametrize("length", [255, 5000])
 def test_a_hostile_pattern_passes_each_character_only_so_often(pattern: str, length: int, steps: list[int]) -> None:
     compile_glob(pattern).matches("a" * length)
     # Each character once, and the first and the last segment.
     assert sum(steps) <= length + 2 * len(pattern)
+
+
+@pytest.mark.shows("MODEL-101")
+@pytest.mark.parametrize("pattern", ["*?" * 100 + "[!a]*", "*" + "?" * 200 + "[!a]*", "*?a*?*?*?"])
+def test_single_characters_between_stars_cost_no_search_each(pattern: str, steps: list[int]) -> None:
+    compile_glob(pattern).matches("a" * 255)
+    assert len(steps) <= 2
 
 
 def test_a_segment_is_found_where_it_first_stands() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -58,9 +59,16 @@ def test_teammates_has_students_with_the_section_that_their_team_shares() -> Non
 
 
 def test_no_cell_for_a_spreadsheet_is_a_formula() -> None:
-    evil = Person("=HYPERLINK(1)", "-x@x.example", "eve", "13")
-    assert "'=HYPERLINK(1)" in teammates("", [Team("+1", (evil,))]).body.decode("utf-8-sig")
-    assert ",'-x@x.example," in teammates("", [Team("+1", (evil,))]).body.decode("utf-8-sig")
+    evil = Person("=HYPERLINK(1)", "-x@x.example", "eve", "13", sections=("@SUM(1)",))
+    minus = Person("Min Us", "-x@x.example", sections=("@SUM(1)",))
+    # TEAMMATES would refuse them with the apostrophe that makes them harmless.
+    file = teammates("", [Team("+1", (ANA,)), Team("1", (evil, minus, replace(BO, sections=("@SUM(1)",))))])
+    assert rows(file.body)[1:] == [["SUM(1) 1", "1", "Bo Ek", "bo@x.example", ""]]
+    assert [(left.reason, left.person or left.group) for left in file.left_out] == [
+        ("teammates_person", "=HYPERLINK(1)"),
+        ("teammates_email", "Min Us"),
+        ("teammates_team", "+1"),
+    ]
     # Canvas ignores the person's name and must find the group's as it is.
     assert rows(canvas_groups("", [Team("+1", (evil,))]).body)[1] == ["'=HYPERLINK(1)", "13", "", "+1"]
 
@@ -87,6 +95,68 @@ def test_no_section_of_teammates_is_too_large(size: int) -> None:
 def test_a_team_larger_than_a_section_is_named() -> None:
     crowd = Team("Crowd", tuple(Person(f"P{n}", f"p{n}@x.example") for n in range(101)))
     assert teammates("", [crowd]).left_out == (LeftOut("team_too_large", "Crowd"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("Team 1", True),
+        ("Équipe", True),
+        ("李", True),
+        ("9", True),
+        ("x" * 60, True),
+        ("x" * 61, False),
+        ("=Team", False),
+        ("_x", False),
+        ("(a)", False),
+        ("a|b", False),
+        ("50%", False),
+        ("ann@x.example", False),
+        ("ann@x", True),
+        ("ann @x.example", True),
+    ],
+)
+def test_teammates_gets_teams_by_the_names_that_it_takes_only(name: str, taken: bool) -> None:
+    file = teammates("", [Team(name, (ANA,))])
+    assert [row[1] for row in rows(file.body)[1:]] == [name] * taken
+    assert file.left_out == (() if taken else (LeftOut("teammates_team", name),))
+
+
+@pytest.mark.parametrize(
+    ("name", "email", "reason"),
+    [
+        ("Eve | x", "eve@x.example", "teammates_person"),
+        ("e" * 101, "eve@x.example", "teammates_person"),
+        ("e" * 100, "o'eve+1@x-y.example", None),
+        ("Eve", "eve@localhost", "teammates_email"),
+        ("Eve", "eve..x@x.example", "teammates_email"),
+        ("Eve", f"{'e' * 250}@x.example", "teammates_email"),
+    ],
+)
+def test_teammates_gets_people_that_it_takes_only(name: str, email: str, reason: str | None) -> None:
+    file = teammates("", [Team("T", (ANA, Person(name, email)))])
+    assert [row[2:4] for row in rows(file.body)[2:]] == ([] if reason else [[name, email]])
+    assert file.left_out == ((LeftOut(reason, "T", name),) if reason else ())
+
+
+def test_teams_that_teammates_would_take_for_one_are_named() -> None:
+    file = teammates("", [Team("Team 1", (ANA,)), Team(" Team  1", (BO,))])
+    assert file.left_out == (LeftOut("name_twice", " Team  1"),)
+
+
+def test_sections_stay_apart_when_teammates_takes_only_a_part_of_their_names() -> None:
+    long = "Introduction to programming for everybody, in the hall of the "
+    sections = (f"{long}North", f"{long}South", "100% online", "|")
+    file = teammates(
+        "",
+        [
+            Team(f"T{n}", (Person(f"P{n}", f"p{n}@x.example", sections=(section,)),))
+            for n, section in enumerate(sections)
+        ],
+    )
+    found = [row[0] for row in rows(file.body)[1:]]
+    assert found == [f"{long[:58]} 1", f"{long[:58]} 2", "100 online 1", "Section 1"]
+    assert not file.left_out
 
 
 def test_repobee_has_one_team_in_a_line() -> None:
@@ -117,6 +187,23 @@ def test_moodle_has_every_group_of_the_set() -> None:
     )
 
 
+def test_moodle_gets_names_that_it_takes_and_can_tell_apart() -> None:
+    names = ["n" * 255, "n" * 254, "Team", "TEAM ", "a<b", "a < b "]
+    file = moodle_groups("Labs ", [Team(name) for name in names])
+    assert rows(file.body)[1:] == [[name, "", "Labs"] for name in ("n" * 254, "Team", "a < b")]
+    assert file.left_out == (
+        LeftOut("moodle_name", "n" * 255),
+        LeftOut("moodle_name", "a<b"),
+        LeftOut("moodle_alike", "TEAM "),
+    )
+
+
+def test_groups_of_a_set_whose_name_moodle_refuses_stand_in_no_grouping() -> None:
+    file = moodle_groups("s" * 255, [Team("Team")])
+    assert rows(file.body)[1:] == [["Team", "", ""]]
+    assert file.left_out == (LeftOut("moodle_grouping", "s" * 255),)
+
+
 def test_markus_has_names_and_user_names_without_a_header() -> None:
     file = markus("", [Team("Team 1", (ANA, BO)), Team("Équipe", (BO,)), Team("x" * 31, (BO,))])
     assert file.body.decode() == "Team 1,ana-l,boek\r\n"
@@ -141,7 +228,9 @@ def test_everybody_is_in_the_file_or_named(found: list[Team]) -> None:
         file = build("", found)
         written = len(rows(file.body)) - 1
         named = sum(left.person is not None for left in file.left_out)
-        groups = {left.group for left in file.left_out if left.reason in ("name_twice", "team_too_large")}
+        groups = {
+            left.group for left in file.left_out if left.reason in ("name_twice", "team_too_large", "teammates_team")
+        }
         in_groups = sum(len(team.people) for team in found if team.name in groups)
         assert people - in_groups <= written + named <= people
     file = repobee("", found)

@@ -61,6 +61,28 @@ def test_a_file_that_would_lack_somebody_says_so_first(filled: Any) -> None:
         assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
+def test_names_that_teammates_refuses_are_named_before_the_download(filled: Any) -> None:
+    eve = filled.member("Eve | x")
+    set_id = filled.group_set("Evil", {"=Team|1": [filled.ana], "Lab": [filled.bo, eve], "L" * 80: [filled.ana]})
+    teacher = filled.browser()
+    page = teacher.get(f"group-sets/{set_id}/export/teammates")
+    listed = [" ".join(row.text.split()) for row in page.select("main li")]
+    assert sorted(listed) == sorted(["=Team|1", "L" * 80, "Eve | x Lab"])
+    answer = teacher.client.get(page.select_one("main a.primary")["href"]).data.decode("utf-8-sig")
+    assert answer.splitlines()[1:] == [",Lab,Bo Ek,bo@students.example,"]
+
+
+def test_names_that_moodle_refuses_are_named_before_the_download(app: Any, world: Any) -> None:
+    course = type(world)(app).open_course(family="moodle")
+    set_id = course.group_set("Labs", {"n" * 255: [], "Team": [], "TEAM ": []})
+    teacher = course.browser()
+    page = teacher.get(f"group-sets/{set_id}/export/moodle")
+    assert "Moodle’s import takes no people" in page.main.text
+    assert [" ".join(row.text.split()) for row in page.select("main li")] == ["TEAM", "n" * 255]
+    answer = teacher.client.get(page.select_one("main a.primary")["href"]).data.decode()
+    assert answer.splitlines()[1:] == ["Team,,Labs"]
+
+
 def test_a_git_user_name_known_to_be_wrong_is_not_written(filled: Any) -> None:
     rename(filled, filled.bo, git_username_status="invalid")
     answer = filled.browser().get(f"{filled.path}/repobee")

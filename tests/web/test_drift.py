@@ -132,6 +132,20 @@ def test_a_conflict_stops_the_push_and_leads_to_the_page(published: Any) -> None
     assert "Changed on both sides. Here it was renamed to “ours”." in said(page)
 
 
+def test_a_set_that_was_held_back_does_not_claim_where_people_are_and_has_one_way_to_decide(published: Any) -> None:
+    teacher = published.browser()
+    change(published, "Team 1", member_ids=())
+    change(published, "Team 2", member_ids=("u-Bo O'Hara & Söhne", "u-Ana López"))
+    teacher.get(f"{published.path}/drift")
+    page = teacher.follow(f"{published.path}/groups/{published.names['Team 1']}/members/{published.ana}/remove")
+    panel = page.select_one(".panel")
+    assert "Nothing was sent: it would overwrite what somebody changed in Canvas." in panel.text
+    assert "“Team 1”" not in panel.text
+    assert not panel.select("details")
+    assert [a.text.strip() for a in panel.select("a[href$='/drift']")] == ["Decide about the differences"]
+    assert "Ana López was moved from “Team 1” to “Team 2”." in said(teacher.get(f"{published.path}/drift"))
+
+
 def test_without_drift_the_page_says_so(published: Any) -> None:
     page = published.browser().get(f"{published.path}/drift")
     assert "Nobody changed this group set in Canvas" in said(page)

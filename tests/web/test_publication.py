@@ -129,7 +129,10 @@ def test_people_whom_the_lms_does_not_take_are_named(published: Any, lms: Any) -
     page = published.browser().follow(
         f"{published.path}/groups/{published.names['Team 2']}/members", member_id=str(published.bo)
     )
-    assert "Canvas did not put these people into their groups: Bo Ek." in page.select_one(".panel").text
+    told = page.select_one(".panel").text
+    assert "Canvas did not put these people into their groups: Bo Ek." in told
+    assert "Either the group is full there, or they are not active in the course there." in told
+    assert "Make room in the group or refresh people, then try again." in told
 
 
 def test_all_published_sets_are_pushed_as_one_run(published: Any) -> None:

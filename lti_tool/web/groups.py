@@ -9,8 +9,9 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_sets, groups
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.set_edits import edits_of
-from lti_tool.services.set_page import read_group_page, read_move, read_namesakes, read_shown_set
+from lti_tool.services.set_page import read_group_page, read_move, read_shown_set
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import (
     AddGroupsForm,

@@ -68,6 +68,8 @@ class DriftItem:
     conflict: bool = False
     choices: frozenset[Choice] = BOTH
     group_name: str = ""
+    came: tuple[tuple[str, tuple[str, ...]], ...] = ()  # who was put into it, and the groups that they were known in
+    described: bool = False  # its description is another one
 
     @property
     def key(self) -> str:
@@ -139,6 +141,10 @@ class Sides:
             return found.name
         names = {state.lms_group_id: state.name for state in self.base}
         return names.get(place) or next((g.name for g in self.ours if f"{NEW}{g.id}" == place), place)
+
+    def group_names(self, places: Iterable[Place]) -> tuple[str, ...]:
+        """Return what these groups are called, by their names."""
+        return tuple(sorted(map(self.group_name, places)))
 
     def moved_by_them(self, person: str) -> tuple[frozenset[Place], frozenset[Place]]:
         """Return the groups that they put a person into and took a person out of, less what we did alike.
@@ -219,11 +225,12 @@ def _of_groups(sides: Sides) -> Iterator[DriftItem]:
             changed = wanted != (state.name, state.description, state.member_ids)
             yield DriftItem(DriftKind.GROUP_GONE, lms_id, "", (state.name,), (ours.name,), conflict=changed)
         elif remote is not None and ours is None:
-            newcomers = [
-                p for p in remote.member_ids if p in sides.known and lms_id not in sides.base_places.get(p, ())
-            ]
-            if newcomers or remote.name != state.name or not _reads_as(remote, state.description):
-                yield _with_its_people(sides, DriftKind.GROUP_CHANGED, remote, (state.name,), conflict=True)
+            came = [p for p in remote.member_ids if p in sides.known and lms_id not in sides.base_places.get(p, ())]
+            described = not _reads_as(remote, state.description)
+            if came or remote.name != state.name or described:
+                item = _with_its_people(sides, DriftKind.GROUP_CHANGED, remote, (state.name,), conflict=True)
+                known_in = tuple((p, sides.group_names(sides.base_places.get(p, NOWHERE))) for p in came)
+                yield replace(item, came=known_in, described=described)
         elif remote is not None and ours is not None:
             yield from _of_texts(state, ours, remote)
     held = {state.lms_group_id for state in sides.base}
@@ -273,7 +280,7 @@ def _of_people(sides: Sides) -> Iterator[DriftItem]:
         base, ours, theirs = (
             places.get(person, NOWHERE) for places in (sides.base_places, sides.our_places, sides.their_places)
         )
-        was, here, there = (tuple(sorted(map(sides.group_name, places))) for places in (base, ours, theirs))
+        was, here, there = map(sides.group_names, (base, ours, theirs))
         known = person in sides.known
         if not known and not base:
             yield DriftItem(DriftKind.STRANGER_ADDED, "", person, was, here, there, choices=frozenset())

@@ -150,15 +150,17 @@ def require_start(rules: Rules, at: datetime, *, committed: bool, alone: bool) -
 
 
 def require_inviting(rules: Rules, at: datetime, state: State, member_id: UUID) -> None:
-    """Raise RuleViolation unless somebody may invite at all: in time, and not alone; Forbidden for all but the inviter.
+    """Raise RuleViolation unless somebody may invite at all: in time, not alone, and while there is room.
 
-    FORM-15, FORM-46.
+    Forbidden for all but the inviter (FORM-15, FORM-40, FORM-46).
     """
     _require_students_form(rules)
     _require_before(rules.last_start_at, at)
     _require_inviter(state, member_id)
     if state.alone:
         raise RuleViolation("works_alone")
+    if rules.maximum is not None and state.counted >= rules.maximum:
+        raise RuleViolation("invite_full")
 
 
 def refusal_of_invitation(

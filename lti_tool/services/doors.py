@@ -92,7 +92,10 @@ def _come_in(held: HeldGroup, door: _Door) -> Entry:
     me = find_student(held.viewer.course.id, held.viewer.actor.member_id)
     if is_in(held, me.id):
         return Entry(held.row.id, "already_member", Changes())
-    require_entry(held, me)
+    try:
+        require_entry(held, me)
+    except RuleViolation as error:  # who stands at a door may know which group it is
+        raise RuleViolation(error.code, **{**error.facts, "entering": held.row.name}) from None
     if held.row.needs_approval:
         _ask(held, me.id, me.name, door)
         return Entry(held.row.id, "join_requested", Changes())

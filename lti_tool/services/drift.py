@@ -26,6 +26,7 @@ from lti_tool.services.mirror import (
     read_mirror,
     read_wanted,
 )
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.tool import Tool
 
 
@@ -39,7 +40,8 @@ class DriftView:
     set_id: UUID
     set_name: str
     items: Sequence[DriftItem]
-    names: Mapping[str, str]
+    people: Mapping[str, RosterMember]
+    namesakes: frozenset[str]
     mark: str
     gone: bool = False
     last_pushed_at: datetime | None = None
@@ -84,13 +86,13 @@ def look(tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: U
             publication.proof_due_at = None
         if remote is None:
             _store_gone(publication)
-            return DriftView(set_id, publication.name, (), {}, "", gone=True)
+            return DriftView(set_id, publication.name, (), {}, frozenset(), "", gone=True)
         sides = read_sides(course_id, set_id, remote)
         items = compare(sides)
         store_found(publication, items)
         pushed_at = publication.last_pushed_at
-        names = read_names(course_id, items)
-    return DriftView(set_id, sides.our_name, items, names, sides.mark, last_pushed_at=pushed_at)
+        people, namesakes = _read_people(course_id, items), read_namesakes(course_id)
+    return DriftView(set_id, sides.our_name, items, people, namesakes, sides.mark, last_pushed_at=pushed_at)
 
 
 def read_theirs(
@@ -188,12 +190,12 @@ def _store_gone(publication: Publication) -> None:
         publication.drift, publication.drift_seen_at = 0, now()
 
 
-def read_names(course_id: UUID, items: Sequence[DriftItem]) -> dict[str, str]:
-    """Return the names of the people of these differences, as far as the roster has them, by their LMS id."""
+def _read_people(course_id: UUID, items: Sequence[DriftItem]) -> dict[str, RosterMember]:
+    """Return the people of these differences, as far as the roster has them, by their LMS id."""
     people = {item.lms_user_id for item in items} | {p for i in items for p in (*i.people, *i.strangers)}
+    people |= {person for item in items for person, _ in item.came}
     of_course = (RosterMember.course_id == course_id, RosterMember.lms_user_id.in_(people))
-    rows = db.session.execute(select(RosterMember.lms_user_id, RosterMember.name).where(*of_course))
-    return {str(lms_user_id): name for lms_user_id, name in rows}
+    return {str(member.lms_user_id): member for member in db.session.scalars(select(RosterMember).where(*of_course))}
 
 
 def _known(course_id: UUID) -> frozenset[str]:

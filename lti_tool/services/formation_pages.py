@@ -54,6 +54,11 @@ class OwnGrouping:
     in_group: bool
 
     @property
+    def waiting(self) -> int:
+        """Return how many invitations nobody has answered, as far as the viewer may know (FORM-23)."""
+        return sum(seat.status is Status.PENDING for seat in self.seats)
+
+    @property
     def may_write(self) -> bool:
         """Say whether its people may work on the assignment."""
         return self.validity.valid

@@ -54,12 +54,18 @@ class Mirror:
         """Say whether the LMS has not all of the set."""
         return self.state != SENT or self.differing > 0
 
+    @property
+    def is_held_back(self) -> bool:
+        """Say whether nothing was sent because it would overwrite what others changed in the LMS."""
+        return self.error_code == "drifted"
+
 
 @dataclass(frozen=True)
 class Ledger:
     """The page of changes: open ones (oldest first), mirrors behind, the latest ended ones, and what is at work.
 
-    `drifted`: mirrors that others changed in the LMS, about which somebody is to decide.
+    `drifted`: mirrors that others changed in the LMS, about which somebody is to decide; a push that was held back
+    because of that waits for the decision, and not among those that are behind.
     """
 
     open: Sequence[ChangeView]
@@ -72,7 +78,8 @@ class Ledger:
 def read_ledger(course_id: UUID) -> Ledger:
     """Return the page of a course's changes, in a fixed number of queries."""
     mirrors = list_mirrors(course_id)
-    behind, drifted = [one for one in mirrors if one.is_behind], [one for one in mirrors if one.drift]
+    behind = [one for one in mirrors if one.is_behind and not one.is_held_back]
+    drifted = [one for one in mirrors if one.drift or one.is_held_back]
     ended = list_latest(course_id, FINISHED_SHOWN, ENDED)
     return Ledger(list_open(course_id), behind, drifted, ended, find_open_run(course_id))
 

@@ -11,6 +11,7 @@ from lti_tool.domain.groups import Connection
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services.group_sets import students_query
 from lti_tool.services.memberships import members_of_set
+from lti_tool.services.namesakes import shared_names
 from lti_tool.services.sections import read_section_names
 
 ROWS_PER_PAGE = 100
@@ -26,13 +27,17 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Sets and students; of a page also its number, how many pages there are, and how many students in all."""
+    """Sets and students; of a page also its number, how many pages there are, and how many students in all.
+
+    `namesakes`: names on the page that several people of the course have.
+    """
 
     sets: Sequence[GroupSet]
     rows: Sequence[MatrixRow]
     number: int
     pages: int
     total: int
+    namesakes: frozenset[str] = frozenset()
 
 
 def read_matrix(course_id: UUID, number: int = 1, without: UUID | None = None) -> Matrix:
@@ -50,9 +55,11 @@ def read_matrix(course_id: UUID, number: int = 1, without: UUID | None = None) -
     pages = max(1, -(-total // ROWS_PER_PAGE))
     number = min(max(1, number), pages)
     shown = students.limit(ROWS_PER_PAGE).offset((number - 1) * ROWS_PER_PAGE)
-    members = db.session.scalars(shown).all()
+    found = db.session.execute(shown.add_columns(RosterMember.name.in_(shared_names(course_id)))).all()
+    members = [member for member, _ in found]
     held = _held(sets, GroupMembership.member_id.in_([member.id for member in members]))
-    return Matrix(sets, _rows(sets, members, held), number, pages, total)
+    namesakes = frozenset(member.name for member, is_shared in found if is_shared)
+    return Matrix(sets, _rows(sets, members, held), number, pages, total, namesakes)
 
 
 def read_whole_matrix(course_id: UUID) -> tuple[Matrix, dict[UUID, list[str]]]:

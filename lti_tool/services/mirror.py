@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, exists, or_, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
@@ -93,6 +93,11 @@ def find_publications_touched(course_id: UUID, *set_ids: UUID) -> Sequence[Publi
         .where(GroupSet.course_id == course_id, GroupSet.id.not_in(set_ids))
         .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None), MirroredGroup.group_id.in_(shared))))
     ).all()
+
+
+def is_mirrored(group_id: UUID) -> bool:
+    """Say whether the LMS is known to hold a group of ours, in the copy of any published set."""
+    return bool(db.session.scalar(select(exists().where(MirroredGroup.group_id == group_id))))
 
 
 def require_mirrorable(groups: Sequence[Group]) -> None:

@@ -1,14 +1,25 @@
-"""Tells classmates of one name apart by what students may know of each other: their sections, never their addresses."""
+"""Finds who shares a name, and tells classmates apart by what students may know: sections, never addresses."""
 
 from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import Select, func, select
 
 from lti_tool.models import RosterMember, db
 from lti_tool.services.group_sets import students_query
 from lti_tool.services.sections import read_section_names
+
+
+def read_namesakes(course_id: UUID) -> frozenset[str]:
+    """Return the names that several people of the course have: with them the name alone does not tell who it is."""
+    return frozenset(db.session.scalars(shared_names(course_id)))
+
+
+def shared_names(course_id: UUID) -> Select[str]:
+    """Return the query of the names that several people of the course have, for one that asks for more."""
+    names = select(RosterMember.name).where(RosterMember.course_id == course_id)
+    return names.group_by(RosterMember.name).having(func.count() > 1)
 
 
 def tell_apart(course_id: UUID, me: UUID) -> Mapping[UUID, str | None]:

@@ -27,6 +27,7 @@ from lti_tool.services.formed_groups import Formed, formed_columns, read_formed,
 from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.runs import OPEN, RunView, view_run, work_of
 from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
@@ -209,12 +210,6 @@ def _lock_of(row: GroupSet, right: WriteRight) -> str | None:
     if not is_set_of_lms(row):
         return "groups_in_no_set"
     return right.problem
-
-
-def read_namesakes(course_id: UUID) -> frozenset[str]:
-    """Return the names that several people of the course have: with them the name alone does not tell who it is."""
-    names = select(RosterMember.name).where(RosterMember.course_id == course_id)
-    return frozenset(db.session.scalars(names.group_by(RosterMember.name).having(func.count() > 1)))
 
 
 def read_lines(set_id: UUID, editor: Editor | None) -> list[GroupLine]:

@@ -15,6 +15,7 @@ from lti_tool.services import assignment_pages as pages
 from lti_tool.services import assignments as service
 from lti_tool.services.group_sets import list_sets
 from lti_tool.services.links import has_connected
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.answers import changed, prefers_json
 from lti_tool.web.assignment_forms import AssignmentForm
@@ -65,7 +66,8 @@ def assignment(course_id: UUID, assignment_id: UUID) -> Response:
 
 def _show(course_id: UUID, assignment_id: UUID, conflict: Conflict | None = None) -> Response:
     shown = pages.read_assignment(course_id, assignment_id)
-    return page("assignments/show.html", 409 if conflict else 200, shown=shown, conflict=conflict)
+    namesakes = read_namesakes(course_id)
+    return page("assignments/show.html", 409 if conflict else 200, shown=shown, namesakes=namesakes, conflict=conflict)
 
 
 @blueprint.errorhandler(Conflict)

@@ -78,7 +78,9 @@ def invite_classmates(course_id: UUID, assignment_id: UUID, grouping_id: UUID) -
                 return _done(assignment_id, done.changes, "invited", count=len(done.invited))
             form.typed.data = "\n".join(word for word, _ in done.refused if word)
             return _show(_read(course_id, assignment_id), 422, invite_form=form, done=done)
-    return _show(_read(course_id, assignment_id), 422, invite_form=form)
+    shown = _read(course_id, assignment_id)
+    shown.require("invite")  # where nobody can be invited, that is the reason and not the empty form
+    return _show(shown, 422, invite_form=form)
 
 
 @blueprint.post("/groupings/<uuid:grouping_id>/accept")

@@ -10,7 +10,7 @@ from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_draws, group_sets
 from lti_tool.services.group_draws import GroupsDraw, Order
-from lti_tool.services.set_page import read_namesakes
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import GroupsDrawForm
 from lti_tool.web.group_sets import after_change, show_conflict

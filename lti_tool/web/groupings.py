@@ -11,8 +11,8 @@ from lti_tool.services import clone_groupings as clones
 from lti_tool.services import grouping_batches, grouping_files, new_groupings
 from lti_tool.services import staff_groupings as staff
 from lti_tool.services.groupings_page import GroupingsPage, StaffGrouping, read_groupings
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.publication import push_changes
-from lti_tool.services.set_page import read_namesakes
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed_and_pushed
 from lti_tool.web.assignment_guard import require_own_grouping

@@ -9,8 +9,10 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_names, group_sets, groups
+from lti_tool.services.mirror import is_mirrored
+from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.set_edits import edits_of
-from lti_tool.services.set_page import read_group_page, read_move, read_namesakes, read_shown_set
+from lti_tool.services.set_page import read_group_page, read_move, read_shown_set
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import (
     AddGroupsForm,
@@ -107,7 +109,7 @@ def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     if request.method == "GET":
         group_set = group_sets.get_set_to_edit(viewer(), set_id)
         row = groups.read_deletable(course_id, set_id, group_id)
-        return page("groups/delete.html", row=row, group_set=group_set)
+        return page("groups/delete.html", row=row, group_set=group_set, in_lms=is_mirrored(group_id))
     gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
     return after_change(set_id, gone, "group_deleted")
 

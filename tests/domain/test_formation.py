@@ -106,6 +106,7 @@ def test_only_the_inviter_invites_in_time_and_not_alone():
         ({"last_answer_at": PAST}, state((A, IN)), A, "formation_closed"),
         ({}, state((A, IN), (B, YES)), B, "only_the_inviter"),
         ({}, state((A, IN), alone=True), A, "works_alone"),
+        ({"maximum": 3}, state((A, IN), (B, YES), (C, MAYBE)), A, "invite_full"),
     ]:
         with refused(code):
             require_inviting(rules(**values), NOW, now, who)

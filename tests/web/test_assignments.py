@@ -66,6 +66,14 @@ def test_one_group_of_everybody_is_made_by_ticking_all(course: Any) -> None:
     assert "Every active student is in a selected group." in text(page.main)
 
 
+def test_students_of_one_name_in_no_group_are_told_apart_by_their_addresses(course: Any) -> None:
+    course.member("Chi Ho", lms_user_id="u-other", email="other@students.example")
+    teacher = course.browser()
+    page = teacher.get(f"assignments/{make(teacher, **fields(course))}")
+    names = [text(one) for one in page.select("section[aria-labelledby=none] li")]
+    assert names == ["Chi Ho other@students.example", "Dee Dun", "Eve Ek"]
+
+
 @pytest.mark.shows("MODEL-85", "MODEL-86", "MODEL-87")
 def test_its_page_shows_its_groups_and_who_is_in_none_or_in_several(course: Any) -> None:
     teacher = course.browser()

@@ -144,6 +144,22 @@ def test_what_others_changed_in_published_sets_waits_for_a_decision_on_home_and_
     assert lms.calls == 0
 
 
+def test_a_push_that_was_held_back_waits_for_the_decision_and_is_not_offered_again(
+    world: World, lms: PlayedLms
+) -> None:
+    with world.app.app_context():
+        values = {"state": "refused", "error_code": "drifted", "drift": 2, "created_at": now()}
+        set_id = world.group_set("Projects", {"Team 1": []})
+        db.session.add(Publication(group_set_id=set_id, name="Projects", lms_group_set_id="set-7", **values))
+        db.session.commit()
+    page = world.browser().get("changes")
+    (line,) = page.select("li.change")
+    assert "Projects 2 differences Nothing was sent: it would overwrite what somebody changed in Canvas." in words(line)
+    assert len(page.select(f"a[href$='{set_id}/drift']")) == 1
+    assert not page.select("form[action$='/push']")
+    assert "Nothing waits" not in words(page)
+
+
 def test_a_course_without_changes_says_so(world: World) -> None:
     page = world.browser().get("changes")
     assert "Nothing waits: Canvas has every change that was made here" in words(page)

@@ -197,7 +197,8 @@ def test_listed_groups_are_joined_from_ones_own_page(team: Team) -> None:
     assert "groups you can join" not in words(team.otto.get(""))  # one group of a set
     team.change(team.rivals, privacy="listed")
     assert "You are in “team”" in words(team.otto.post(team.path("join", team.rivals), 422))
-    assert "The group is full" in words(team.fritz.post(team.path("join"), 422))
+    refused = words(team.fritz.post(team.path("join"), 422))
+    assert "The group is full “team”: All places are taken meanwhile." in refused
     assert "team 5" not in words(team.fritz.get(""))
     told = {row.member_id for row in team.world.stored(Notice, kind="joined")}
     assert told == {team.ids[name] for name in ("Cara", "Adam", "Edi", "Mia")}
@@ -382,7 +383,8 @@ def test_a_code_lets_into_the_grouping_at_once_and_refuses_other_invitations(wor
     course.bo.post("join", code=row.invite_code)
     assert course.statuses(course.own(course.ana)) == {"Ana": "inviter", "Bo": "accepted"}
     assert course.statuses(other) == {"Cleo": "inviter", "Bo": "rejected"}
-    assert "full" in words(course.dan.post("join", 422, code=row.invite_code))
+    refused = words(course.dan.post("join", 422, code=row.invite_code).select_one("#error-summary"))
+    assert refused == "The group is full “berg-chen”: All places are taken meanwhile."
     assert "in a group for this assignment" in words(course.cleo.post("join", 422, code=row.invite_code))
 
 

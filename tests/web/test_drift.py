@@ -132,6 +132,54 @@ def test_a_conflict_stops_the_push_and_leads_to_the_page(published: Any) -> None
     assert "Changed on both sides. Here it was renamed to “ours”." in said(page)
 
 
+def test_a_set_that_was_held_back_does_not_claim_where_people_are_and_has_one_way_to_decide(published: Any) -> None:
+    teacher = published.browser()
+    change(published, "Team 1", member_ids=())
+    change(published, "Team 2", member_ids=("u-Bo O'Hara & Söhne", "u-Ana López"))
+    teacher.get(f"{published.path}/drift")
+    page = teacher.follow(f"{published.path}/groups/{published.names['Team 1']}/members/{published.ana}/remove")
+    panel = page.select_one(".panel")
+    assert "Nothing was sent: it would overwrite what somebody changed in Canvas." in panel.text
+    assert "“Team 1”" not in panel.text
+    assert not panel.select("details")
+    assert [a.text.strip() for a in panel.select("a[href$='/drift']")] == ["Decide about the differences"]
+    assert "Ana López was moved from “Team 1” to “Team 2”." in said(teacher.get(f"{published.path}/drift"))
+
+
+def test_two_people_of_one_name_are_told_apart_by_their_addresses(published: Any) -> None:
+    published.member("Ana López", lms_user_id="u-other", email="other@students.example", status="dropped")
+    change(published, "Team 1", member_ids=())
+    change(published, "Team 2", member_ids=("u-Bo O'Hara & Söhne", "u-Ana López", "u-other"))
+    words = said(published.browser().get(f"{published.path}/drift"))
+    assert "Ana López ana@students.example was moved from “Team 1” to “Team 2”." in words
+    assert "Ana López other@students.example, who is not active on the roster here, is in “Team 2”." in words
+    assert "Bo O'Hara & Söhne" not in words
+
+
+def test_a_changed_group_that_was_deleted_here_tells_what_others_did_to_it(published: Any) -> None:
+    teacher = published.browser()
+    zoe = published.member("Zoë <3")
+    teacher.follow(f"{published.path}/groups/{published.names['Team 2']}/members", member_id=str(zoe))
+    change(published, "Team 1", name="Owls <1>", member_ids=("u-Ana López", "u-Zoë <3"), description="New")
+    change(published, "Team 2", member_ids=("u-Bo O'Hara & Söhne",))
+    teacher.follow(f"{published.path}/groups/{published.names['Team 1']}/delete")
+    words = said(teacher.get(f"{published.path}/drift"))
+    told = "The group “Team 1” was changed: it was renamed to “Owls <1>”, its description was changed, "
+    assert told + "Zoë <3 was put into it from “Team 2”. It is there with Ana López, Zoë <3." in words
+    assert "Changed on both sides. Here it was deleted." in words
+
+
+def test_ours_is_offered_again_only_where_the_person_was(published: Any) -> None:
+    teacher = published.browser()
+    change(published, "Team 1", member_ids=())
+    change(published, "Team 2", member_ids=("u-Bo O'Hara & Söhne", "u-Ana López"))
+    assert "Keep ours: in “Team 1” in Canvas again" in said(teacher.get(f"{published.path}/drift"))
+    teacher.follow(f"{published.path}/groups/{published.names['Team 1']}/members/{published.ana}/remove")
+    words = said(teacher.get(f"{published.path}/drift"))
+    assert "Keep ours: in no group in Canvas too" in words
+    assert "in Canvas again" not in words
+
+
 def test_without_drift_the_page_says_so(published: Any) -> None:
     page = published.browser().get(f"{published.path}/drift")
     assert "Nobody changed this group set in Canvas" in said(page)

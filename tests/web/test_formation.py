@@ -242,13 +242,46 @@ def test_the_right_ones_are_invited_and_the_others_named_with_the_reason(world: 
         assert said in page
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "pending"}
     assert [notice.kind for notice in world.stored(Notice, member_id=course.ids["Bo"])] == ["invited"]
-    both = words(
-        course.post(
-            course.ana, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"], course.ids["Dan"], gone]
-        )
-    )
-    assert "Dan Eder: There is no room" in both
     assert "Tick a classmate" in words(course.post(course.ana, f"groupings/{grouping}/invite", 422))
+    both = course.post(
+        course.ana, f"groupings/{grouping}/invite", 422, member_ids=[course.ids["Cleo"], course.ids["Dan"], gone]
+    )
+    assert "Dan Eder: There is no room" in words(both)
+    assert not both.select("a[href='#typed']"), "there is no such field any more"
+
+
+@pytest.mark.shows("FORM-40")
+def test_a_full_group_has_no_form_to_invite_by_and_says_what_makes_room(world: World) -> None:
+    course = Course(world, max_size=3)
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    path = f"groupings/{grouping}/invite"
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    page = course.page(course.ana)
+    assert "The group is full: it has room for 3 people, and nobody more can be invited." in words(page)
+    assert "Take an invitation back to invite somebody else." in words(page)
+    assert not page.select("form[action$='/invite']")
+    course.post(course.cleo, f"groupings/{grouping}/accept")
+    page = course.page(course.ana)
+    assert "The group is full" in words(page)
+    assert "Take an invitation back" not in words(page)
+    for data in ({"member_ids": [course.ids["Dan"]]}, {}):
+        refused = words(course.post(course.ana, path, 422, **data))
+        assert "There is no room for more people." in refused
+        assert "Take an invitation back" not in refused
+    assert "The group is full" not in words(course.page(course.bo)), "who invites nobody"
+    assert set(course.statuses(grouping).values()) == {"inviter", "accepted"}
+
+
+@pytest.mark.shows("FORM-23", "FORM-27")
+def test_a_valid_group_says_how_many_answers_it_waits_for_to_its_inviter_alone(world: World) -> None:
+    course = Course(world, min_size=2)
+    grouping = course.start(course.ana, "Bo", "Cleo")
+    assert words(course.page(course.ana).select_one(".badges")) == "Valid Waits for 2 answers"
+    course.post(course.bo, f"groupings/{grouping}/accept")
+    assert words(course.page(course.ana).select_one(".badges")) == "Valid Waits for 1 answer"
+    assert words(course.page(course.bo).select_one(".badges")) == "Valid"
+    course.post(course.cleo, f"groupings/{grouping}/refuse")
+    assert words(course.page(course.ana).select_one(".badges")) == "Valid"
 
 
 @pytest.mark.shows("FORM-39")

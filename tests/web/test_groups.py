@@ -64,7 +64,9 @@ def test_a_group_is_renamed_and_described(filled: Any) -> None:
 def test_a_group_is_deleted_after_a_question(filled: Any) -> None:
     path = f"{filled.path}/groups/{filled.names['team-1']}/delete"
     teacher = filled.browser()
-    assert "Delete “team-1”?" in teacher.get(path).h1.text
+    page = teacher.get(path)
+    assert "Delete “team-1”?" in page.h1.text
+    assert "Canvas" not in page.main.text, "the set is not published"
     assert len(names(filled)) == 2
     teacher.follow(path)
     assert names(filled) == {"team-2"}

@@ -55,6 +55,12 @@ def test_those_without_a_group_in_one_set_are_found(filled: Any) -> None:
     assert "Every active student has a group in this set." in teacher.get(f"matrix?without={chosen}").main.text
 
 
+def test_two_students_of_one_name_are_told_apart_by_their_addresses(filled: Any) -> None:
+    filled.member("Ana López", lms_user_id="u-other", email="other@students.example")
+    names = [row[0] for row in cells(filled.browser().get("matrix"))[1:]]
+    assert sorted(names) == ["Ana López ana@students.example", "Ana López other@students.example", "bo Ek"]
+
+
 def test_a_course_without_sets_or_students_says_so(world: Any) -> None:
     teacher = world.browser()
     assert "There are no group sets yet" in teacher.get("matrix").main.text

@@ -52,6 +52,13 @@ def test_people_without_an_account_in_the_lms_are_named_without_asking_for_anoth
     assert not page.find("button", string="Push again")
 
 
+def test_before_a_group_is_deleted_its_page_says_that_it_is_deleted_in_the_lms_too(published: Any, lms: Any) -> None:
+    teacher, path = published.browser(), f"{published.path}/groups/{published.names['Team 1']}/delete"
+    assert "The group is deleted in Canvas too" in teacher.get(path).main.text
+    teacher.follow(path)
+    assert [group.name for held in lms.groups.values() for group in held.values()] == ["Team 2"]
+
+
 @pytest.mark.shows("PUSH-33", "PUSH-34")
 def test_each_change_is_in_the_lms_when_the_page_answers(published: Any, lms: Any) -> None:
     teacher = published.browser()
@@ -129,7 +136,10 @@ def test_people_whom_the_lms_does_not_take_are_named(published: Any, lms: Any) -
     page = published.browser().follow(
         f"{published.path}/groups/{published.names['Team 2']}/members", member_id=str(published.bo)
     )
-    assert "Canvas did not put these people into their groups: Bo Ek." in page.select_one(".panel").text
+    told = page.select_one(".panel").text
+    assert "Canvas did not put these people into their groups: Bo Ek." in told
+    assert "Either the group is full there, or they are not active in the course there." in told
+    assert "Make room in the group or refresh people, then try again." in told
 
 
 def test_all_published_sets_are_pushed_as_one_run(published: Any) -> None:

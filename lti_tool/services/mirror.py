@@ -81,17 +81,17 @@ def published_set_ids(course_id: UUID) -> list[UUID]:
     )
 
 
-def find_publications_touched(course_id: UUID, *set_ids: UUID) -> Sequence[Publication]:
+def find_publications_touched(course_id: UUID, *set_ids: UUID, lost: bool = True) -> Sequence[Publication]:
     """Return the publications of other sets that a change in these can concern: they mirror a group of them.
 
-    A mirrored group without one of ours may have been deleted in these sets just now.
+    A mirrored group without one of ours may have been deleted in these sets just now: `lost` says whether it counts.
     """
     shared = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id.in_(set_ids))
     return db.session.scalars(
         select(Publication)
         .join(GroupSet, GroupSet.id == Publication.group_set_id)
         .where(GroupSet.course_id == course_id, GroupSet.id.not_in(set_ids))
-        .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None), MirroredGroup.group_id.in_(shared))))
+        .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None) & lost, MirroredGroup.group_id.in_(shared))))
     ).all()
 
 

@@ -158,8 +158,10 @@ def push_changes(tool: Tool, viewer: Viewer, set_ids: Collection[UUID]) -> str |
     """
     pushed = [push_after_change(tool, viewer, set_id) for set_id in sorted(set_ids)]
     states = {view.shown_state for view in pushed if view}
+    sharing = find_publications_touched(viewer.course.id, *set_ids, lost=False)
     for other in find_publications_touched(viewer.course.id, *set_ids):
-        if other.state != SENT:
+        # One that was refused before, and for a group that nobody has here any more, is not about this change.
+        if other.state == WAITING or (other.state != SENT and other in sharing):
             states.add("sending" if other.state == WAITING and other.error_code is None else other.state)
     release()
     return next((state for state in WORST_FIRST if state in states), None)

@@ -258,6 +258,16 @@ def test_who_is_in_two_groups_here_is_named_and_no_difference_of_others(publishe
     require_equal(published)
 
 
+def test_a_push_that_was_held_back_says_nothing_of_a_change_of_another_set(published: Any) -> None:
+    conflict_deleted_here(published)
+    publication.push_after_change(published.tool, published.viewer, published.set_id)
+    assert state_of(published.set_id) == "refused"
+    other = published.new_set("Of others")
+    published.new_groups(other, "Own")
+    assert publication.push_changes(published.tool, published.viewer, [other]) is None
+    assert publication.push_changes(published.tool, published.viewer, [published.set_id]) == "refused"
+
+
 @pytest.mark.shows("PUSH-40")
 @pytest.mark.parametrize("flavour", ["moodle"])
 def test_a_move_of_others_outlives_ours_in_moodle_and_both_are_shown(published: Any) -> None:

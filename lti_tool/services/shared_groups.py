@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.models import GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, UndoStep, db
@@ -16,11 +16,18 @@ def touch(course_id: UUID, set_id: UUID, group_ids: Collection[UUID]) -> None:
     Inside the caller's transaction, under the lock of the set through which the edit comes, and before groups are
     deleted. Raise Conflict as `runs.require_edits` does for each of the sets.
     """
-    if others := raise_holders(group_ids, besides=set_id):
+    if others := raise_holders(group_ids, besides=[set_id]):
         require_edits(course_id, *others)
 
 
-def raise_holders(group_ids: Collection[UUID], *, besides: UUID) -> list[UUID]:
+def require_edits_of(course_id: UUID, group_ids: Collection[UUID]) -> None:
+    """Raise Conflict as `runs.require_edits` does for each set that holds one of these groups."""
+    held = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
+    if group_ids and (holders := db.session.scalars(held.distinct()).all()):
+        require_edits(course_id, *holders)
+
+
+def raise_holders(group_ids: Collection[UUID], *, besides: Collection[UUID] | Select[UUID]) -> list[UUID]:
     """Raise the revisions of the other sets that hold these groups, whose pages are out of date now; return the sets.
 
     A bulk change of theirs can still be taken back as long as it could: an undo leaves alone what came through other
@@ -28,7 +35,7 @@ def raise_holders(group_ids: Collection[UUID], *, besides: UUID) -> list[UUID]:
     """
     if not group_ids:
         return []
-    held = (GroupSetEntry.group_id.in_(group_ids), GroupSetEntry.group_set_id != besides)
+    held = (GroupSetEntry.group_id.in_(group_ids), GroupSetEntry.group_set_id.not_in(besides))
     others = sorted(db.session.scalars(select(GroupSetEntry.group_set_id).where(*held).distinct()))
     if others:
         present = select(GroupSet.revision).where(GroupSet.id == UndoStep.group_set_id).scalar_subquery()

@@ -25,6 +25,7 @@ from lti_tool.services.groups import add_local_groups, place
 from lti_tool.services.mirror import SENT, WAITING, find_publications_touched, get_publication, mark, store_mirror
 from lti_tool.services.push import push_set
 from lti_tool.services.removal import delete_orphans
+from lti_tool.services.shared_groups import touch
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import take_turn
 from lti_tool.services.undo import What, undoable
@@ -110,6 +111,7 @@ def _take(viewer: Viewer, row: GroupSet, sides: Sides, taken: Taken) -> tuple[di
     course_id, set_id = viewer.course.id, row.id
     if taken.set_name:
         row.name = free_name(taken.set_name, local_names(course_id, besides=set_id))
+    touch(course_id, set_id, {*taken.renamed, *taken.described})
     _drop(set_id, taken.dropped)
     _rename(taken.renamed)
     db.session.flush()
@@ -163,6 +165,7 @@ def _take_out(viewer: Viewer, set_id: UUID, member_ids: Sequence[UUID]) -> froze
     these = (GroupMembership.group_id.in_(of_set), GroupMembership.member_id.in_(member_ids))
     left = frozenset(db.session.scalars(select(GroupMembership.group_id).where(*these)))
     require_not_formed(left)
+    touch(viewer.course.id, set_id, left)
     heirs.leave(viewer.course.id, viewer.access_id, *these)
     follow_members(viewer, left)
     return left

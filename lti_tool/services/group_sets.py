@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.changes import Changes
@@ -35,7 +35,7 @@ from lti_tool.models import (
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
-from lti_tool.services.people import hold_roster
+from lti_tool.services.groupings import lock_sets, sharing_sets
 from lti_tool.services.runs import require_edits
 
 
@@ -190,14 +190,17 @@ def students_query(course_id: UUID) -> Select[RosterMember]:
     )
 
 
-def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None) -> GroupSet:
+def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None, *, coming: Collection[UUID] = ()) -> GroupSet:
     """Lock a set that the tool edits for the rest of the transaction and raise its revision.
+
+    The sets that share groups with it are locked too, and those that hold groups `coming` into it: an edit of a
+    shared group is one of theirs (see `shared_groups.touch`).
 
     Raise NotFound, RuleViolation for a set that somebody else changes, Conflict("set_changed") when `revision` is
     given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
     Conflict("run_open") during a sync of groups.
     """
-    row = _lock(course_id, set_id)
+    row = _lock(course_id, set_id, coming)
     require_editable_set(connection_of(row))
     _require_present(row, revision)
     return row
@@ -211,12 +214,10 @@ def lock_connected_set(viewer: Viewer, set_id: UUID, revision: int | None = None
     return row
 
 
-def _lock(course_id: UUID, set_id: UUID) -> GroupSet:
-    hold_roster(course_id)
+def _lock(course_id: UUID, set_id: UUID, coming: Collection[UUID] = ()) -> GroupSet:
+    # The locks come first, so that two editors decide one after the other.
+    lock_sets(course_id, [set_id], sharing_sets(set_id, coming))
     this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
-    # The update comes first: it takes the row's lock, so that two editors decide one after the other.
-    raised = update(GroupSet).where(*this).values(revision=GroupSet.revision + 1)
-    db.session.execute(raised.execution_options(synchronize_session=False))
     # A row that was read before the lock was there would show an older revision.
     return _one(select(GroupSet).where(*this).execution_options(populate_existing=True))
 

@@ -22,6 +22,7 @@ from lti_tool.services.local_groups import append_groups
 from lti_tool.services.notices import Told
 from lti_tool.services.people import names_of
 from lti_tool.services.seats import Place, add_groupings, held_elsewhere, seat_all
+from lti_tool.services.shared_groups import require_edits_of
 from lti_tool.services.staff_groupings import Done, changes_of, end_each, lock_for_staff
 from lti_tool.services.system_sets import ensure_system_group_sets
 
@@ -73,13 +74,15 @@ def seat_again(viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Gro
 
     The groups come into the assignment's set if they are not there, and hold these people afterwards, beside whom
     groupings of other assignments hold there; groups of the roster are left to the roster. The first of each is the
-    inviter. Everybody is told, and it stands in their history.
+    inviter. Everybody is told, and it stands in their history. Raise Conflict as `runs.require_edits` does for each set
+    that holds one of the groups.
     """
     local = [(group, people) for group, people in teams if group.origin != Origin.SYSTEM]
     alone = [(group, people) for group, people in teams if group.origin == Origin.SYSTEM]
     if local:
         groups = [group for group, _ in local]
         require_fillable(assignment, groups)
+        require_edits_of(assignment.course_id, [group.id for group in groups])
         _bring_into_set(assignment.group_set_id, [group.id for group in groups])
         _keep_only(viewer, {(group.id, member_id) for group, people in local for member_id in people})
     places: list[Place] = []

@@ -73,7 +73,7 @@ def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     if row is None:
         raise NotFound("assignment_not_found")
     set_id = row.group_set_id
-    lock_sets(course_id, [set_id], _sharing(set_id))
+    lock_sets(course_id, [set_id], sharing_sets(set_id))
     held = db.session.scalar(found.execution_options(populate_existing=True))
     if held is None:  # deleted by who had the lock before
         raise NotFound("assignment_not_found")
@@ -81,9 +81,13 @@ def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:
     return held if held.group_set_id == set_id else lock_formation(course_id, assignment_id)
 
 
-def _sharing(set_id: UUID) -> Collection[UUID]:
-    """Return the sets that hold groups of this one too, and those of other assignments that its groups work on."""
-    inside = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+def sharing_sets(set_id: UUID, coming: Collection[UUID] = ()) -> Collection[UUID]:
+    """Return the sets that hold groups of this one too, and those of other assignments that its groups work on.
+
+    `coming`: groups that shall come into the set count as its own.
+    """
+    held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    inside = held.union(select(Group.id).where(Group.id.in_(coming))) if coming else held
     holding = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(inside))
     working = (
         select(Assignment.group_set_id)

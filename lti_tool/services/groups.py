@@ -28,6 +28,7 @@ from lti_tool.services.formed_groups import read_formed, require_not_formed
 from lti_tool.services.group_names import carry_names, follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
 from lti_tool.services.memberships import append_members, read_members
+from lti_tool.services.shared_groups import require_one_group_each, touch
 from lti_tool.services.undo import What, undoable
 
 MOST_AT_ONCE = 200
@@ -165,6 +166,7 @@ def edit_group(
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
         group = _editable(set_id, group_id)
+        touch(viewer.course.id, set_id, [group_id])
         new = free_edited_name(group, name)
         change = f"{group.name} → {new}"
         history.note(viewer.course.id, viewer.access_id, "group_edited", change, group_id, group_id=group_id)
@@ -180,6 +182,7 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
         require_not_formed([group_id])
+        touch(viewer.course.id, set_id, [group_id])
         holders = session.scalars(select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)).all()
         history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id, group_id=group_id)
         session.execute(delete(Group).where(Group.id == group_id))
@@ -189,7 +192,9 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
 def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
     """Put each member into the named group of the set and out of its others; the count says how many were moved.
 
-    One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none.
+    One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none,
+    "people_in_two_groups" when a published set that holds the group too has them in another one, Conflict as
+    `lock_set` for each set that holds a group whose people change.
     """
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
@@ -200,7 +205,10 @@ def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revisi
 
 
 def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tuple[frozenset[UUID], int]:
-    """Put members into groups of a locked set; return the groups whose people changed, and how many were moved."""
+    """Put members into groups of a locked set; return the groups whose people changed, and how many were moved.
+
+    Raise as `assign` does.
+    """
     groups = {group.id: group for group in read_groups(set_id)}
     for group_id in set(placements.values()):
         if group_id not in groups:
@@ -217,10 +225,12 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     for group_id in touched:
         require_editable_group(Origin(groups[group_id].origin))
     require_not_formed(touched)
+    touch(viewer.course.id, set_id, touched)
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
     others = (GroupMembership.member_id.in_(moves), of_pair.not_in([(g, m) for m, g in moves.items()]))
     heirs.leave(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(groups), *others)
     append_members([(g, m) for m, g in moves.items() if (m, g) not in there])
+    require_one_group_each(set(moves.values()), moves)
     for member_id, group_id in moves.items():
         note = f"{members[member_id].name} → {groups[group_id].name}"
         about = {"group_id": group_id, "member_id": member_id}
@@ -236,6 +246,7 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
         group = _editable(set_id, group_id)
         member = require_member(viewer.course.id, member_id)
         require_not_formed([group_id])
+        touch(viewer.course.id, set_id, [group_id])
         of_person = (GroupMembership.group_id == group_id, GroupMembership.member_id == member_id)
         heirs.leave(viewer.course.id, viewer.access_id, *of_person)
         note, about = f"{member.name} ← {group.name}", {"group_id": group_id, "member_id": member_id}

@@ -71,7 +71,7 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
     """
     course_id = viewer.course.id
     with transaction() as session:
-        lock_set(course_id, set_id)
+        lock_set(course_id, set_id, coming=group_ids)
         present = read_groups(set_id)
         wanted = set(group_ids) - {group.id for group in present}
         found = session.scalars(select(Group).where(Group.course_id == course_id, Group.id.in_(wanted))).all()

@@ -31,6 +31,7 @@ from lti_tool.services.grouping_news import telling_if_invalid
 from lti_tool.services.invitations import refuse_others
 from lti_tool.services.memberships import append_members, raise_inviters
 from lti_tool.services.people import names_of
+from lti_tool.services.shared_groups import raise_holders
 
 TICK = timedelta(microseconds=1)  # between seats that are taken at once: who comes first is told by their times
 
@@ -156,14 +157,26 @@ def _enter_groups(viewer: Viewer, places: Sequence[Place]) -> None:
         (group_id, member_id) for group_id, member_id in pairs if group_id and (group_id, member_id) not in present
     ]
     if coming:
-        _leave_other_groups(viewer, {member_id: group_id for group_id, member_id in coming})
+        left = _leave_other_groups(viewer, {member_id: group_id for group_id, member_id in coming})
         append_members(coming)
+        _raise_other_sets([one.row for one in places], left | {group_id for group_id, _ in coming})
     inviters = [pair for pair, one in pairs.items() if one.status is Status.INVITER]
     raise_inviters([(group_id, member_id) for group_id, member_id in inviters if group_id])
 
 
-def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
+def _raise_other_sets(rows: Sequence[Grouping], group_ids: Collection[UUID]) -> None:
+    """Raise the revisions of the sets that hold these groups beside those of the groupings' own assignments.
+
+    The assignment's set rises with the lock of its groupings.
+    """
+    own = select(Assignment.group_set_id).where(Assignment.id.in_({row.assignment_id for row in rows}))
+    raise_holders(group_ids, besides=own)
+
+
+def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> set[UUID]:
     """Keep everybody (`coming`: by member, the group) in one group of each set that holds the group (ruling C1).
+
+    Return the groups that were left.
 
     A group of another assignment is left, its grouping stays (FORM-7): that is written down, a generated name follows
     who is left, and a creator's role goes on (ruling C8). Any other group: RuleViolation("already_in_set").
@@ -193,15 +206,17 @@ def _leave_other_groups(viewer: Viewer, coming: Mapping[UUID, UUID]) -> None:
         if not is_formed:
             raise RuleViolation("already_in_set", name=name, other=other)
         left[group_id, member_id] = None
+    gone_from = {group_id for group_id, _ in left}
     if not left:
-        return
+        return gone_from
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
     heirs.leave(viewer.course.id, viewer.access_id, of_pair.in_(left))
     people = names_of([member_id for _, member_id in left])
     for group_id, member_id in left:
         about = {"group_id": group_id, "member_id": member_id}
         history.note(viewer.course.id, viewer.access_id, "moved_on", people[member_id], group_id, **about)
-    follow_members(viewer, {group_id for group_id, _ in left})
+    follow_members(viewer, gone_from)
+    return gone_from
 
 
 def unseat(viewer: Viewer, row: Grouping, member_ids: Collection[UUID]) -> None:
@@ -215,6 +230,7 @@ def unseat(viewer: Viewer, row: Grouping, member_ids: Collection[UUID]) -> None:
         if row.group_id is not None and not row.alone:
             of_group = (GroupMembership.group_id == row.group_id, GroupMembership.member_id.in_(member_ids))
             db.session.execute(delete(GroupMembership).where(*of_group, ~held_elsewhere([row.id])))
+            _raise_other_sets([row], [row.group_id])
             follow_members(viewer, {row.group_id})
 
 
@@ -268,6 +284,7 @@ def end_groupings(course_id: UUID, actor_id: UUID | None, rows: Sequence[Groupin
     groups = {row.group_id for row in rows if row.group_id and not row.alone}
     if not groups:
         return []
+    _raise_other_sets(rows, groups)
     live = select(Grouping.group_id).where(Grouping.group_id.in_(groups), Grouping.ended_at.is_(None))
     used = set(db.session.scalars(live))
     if used:

@@ -31,6 +31,7 @@ from lti_tool.services.groupings import (
 from lti_tool.services.people import names_of
 from lti_tool.services.runs import require_edits
 from lti_tool.services.seats import Place, end_groupings, seat_all, unseat
+from lti_tool.services.shared_groups import require_edits_of
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,11 @@ def end(viewer: Viewer, held: Held) -> UUID | None:
 
 
 def end_each(viewer: Viewer, assignment: Assignment, rows: Sequence[Grouping]) -> list[UUID]:
-    """End groupings of a locked assignment, told and written down; return the groups that went with them."""
+    """End groupings of a locked assignment, told and written down; return the groups that went with them.
+
+    Raise Conflict as `runs.require_edits` does for each set that holds one of the groups.
+    """
+    require_edits_of(assignment.course_id, {row.group_id for row in rows if row.group_id})
     states = read_states([row.id for row in rows])
     names = names_of([one.member_id for state in states.values() for one in state.seats])
     told = []
@@ -137,7 +142,11 @@ def end_each(viewer: Viewer, assignment: Assignment, rows: Sequence[Grouping]) -
 def seat_by_staff(
     viewer: Viewer, assignment: Assignment, teams: Sequence[tuple[Grouping, Sequence[RosterMember]]]
 ) -> bool:
-    """Seat people whom staff add to groupings, and say whether that made one larger than foreseen."""
+    """Seat people whom staff add to groupings, and say whether that made one larger than foreseen.
+
+    Raise Conflict as `end_each` does.
+    """
+    require_edits_of(assignment.course_id, {row.group_id for row, _ in teams if row.group_id})
     states, places, over_full = read_states([row.id for row, _ in teams]), [], False
     for row, people in teams:
         state = states[row.id]
@@ -160,7 +169,11 @@ def seat_by_staff(
 
 
 def take_out(viewer: Viewer, held: Held, member_id: UUID) -> None:
-    """Take somebody out of a locked grouping; an inviter's place goes on (FORM-48; ruling C8). Raise NotFound."""
+    """Take somebody out of a locked grouping; an inviter's place goes on (FORM-48; ruling C8).
+
+    Raise NotFound, Conflict as `end_each` does.
+    """
+    require_edits_of(viewer.course.id, [held.row.group_id] if held.row.group_id else [])
     status = held.state.status_of(member_id)
     if status is None:
         raise NotFound("member_not_found")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
 from lti_tool.services.mirror import find_publication, require_mirrorable
 from lti_tool.services.removal import delete_orphans
+from lti_tool.services.shared_groups import require_one_group_each, touch
 
 KEPT = timedelta(days=30)
 
@@ -198,7 +200,8 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
 
     Raise NotFound, Conflict("set_changed") when the set is not as that change left it, the other conflicts of
     `lock_set`, RuleViolation("group_name_in_set") when a name that would come back is taken in another set since,
-    and for a published set RuleViolation when its mirror could not show what would come back.
+    and for a published set RuleViolation when its mirror could not show what would come back; other sets that hold a
+    group which changes are asked too.
     """
     course_id = viewer.course.id
     with transaction() as session:
@@ -213,6 +216,7 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
             plan = plan_undo(before, after, present, active_members(course_id))
             require_not_formed(plan.members.keys())
             require_not_formed(plan.drop, set_id=set_id)
+            touch(course_id, set_id, plan.touched)
             gone = _restore(viewer, row, plan, present)
             _require_free_names(plan, before)
             if plan.left_out:
@@ -220,6 +224,7 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
             kept.count, kept.left_out = count, names_of_members(course_id, plan.left_out)
         if find_publication(set_id):
             require_mirrorable(read_groups(set_id))
+        require_one_group_each(plan.members.keys(), chain.from_iterable(plan.members.values()))
         history.note(course_id, viewer.access_id, what, row.name, set_id)
     return Undone(what, Changes(frozenset({set_id}), plan.touched, deleted_groups=gone, count=count))
 

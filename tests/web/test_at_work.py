@@ -273,9 +273,37 @@ def test_a_sync_of_groups_shows_itself_in_place_of_what_edits(busy: Any, path: s
     assert "from=" in again.select_one("#run-progress")["hx-get"], "else the page never shows its controls again"
 
 
+def _share(world: Any, set_id: UUID) -> None:
+    """Put a group of the course's set, in which nobody works on an assignment, into another set too."""
+    key, dee = uuid4(), world.member("Dee Fox")
+    world.names["shared"] = key
+    world._add(
+        Group(id=key, course_id=world.course_id, name="shared", origin="local", created_at=now()),
+        *(GroupSetEntry(group_set_id=one, group_id=key, position=9) for one in (world.set_id, set_id)),
+        GroupMembership(group_id=key, member_id=dee, position=0),
+    )
+    both = [str(dee), str(world.names["Bo Ek"])]
+    world.teacher.post(f"group-sets/{set_id}/assign", fields={"member_ids": both, "group_id": str(world.names["own"])})
+
+
+def _edits_of_shared_groups(world: Any, set_id: UUID) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give what changes a group through a set that shares it with another one."""
+    group, bo = world.names["shared"], str(world.names["Bo Ek"])
+    yield f"group-sets/{set_id}/groups/{group}/edit", {"name": "New", "description": ""}
+    yield f"group-sets/{set_id}/groups/{group}/delete", {}
+    yield f"group-sets/{set_id}/groups/{group}/members", {"member_id": bo}
+    yield f"group-sets/{set_id}/groups/{group}/members/{bo}/remove", {}
+    yield f"group-sets/{set_id}/assign", {"member_ids": bo, "group_id": str(group)}
+    with world.app.app_context():
+        revision = db.session.scalars(select(GroupSet.revision).where(GroupSet.id == set_id)).one()
+    yield f"group-sets/{set_id}/undo", {"revision": str(revision)}  # brings back who was in the shared group
+
+
 @pytest.mark.shows("MODEL-29")
 def test_a_publication_keeps_from_editing_its_own_set_alone(busy: Any) -> None:
     other = busy.group_set("Other", {"other-1": []})
+    sharing = busy.group_set("Sharing", {"own": []})
+    _share(busy, sharing)
     busy.run("publish", "running", group_set_id=busy.set_id)
     own = busy.teacher.get(f"group-sets/{busy.set_id}")
     assert not list(offered(busy, own))
@@ -287,6 +315,11 @@ def test_a_publication_keeps_from_editing_its_own_set_alone(busy: Any) -> None:
     assert busy.teacher.post(f"assignments/{busy.assignment}/groupings/{busy.groupings[0]}/end", 409)
     assert busy.teacher.post(f"groups/{busy.names['team-1']}/delete", 409)
     assert stored(busy) == before
+    for path, fields in _edits_of_shared_groups(busy, sharing):
+        page = busy.teacher.post(path, 409, fields=fields)
+        assert "This group set is being published" in page.select_one("#error-summary").text, path
+    assert stored(busy) == before
+    busy.teacher.post(f"group-sets/{sharing}/groups/{busy.names['own']}/edit", name="ours", description="")
     busy.teacher.get(f"group-sets/{other}/edit")
     busy.teacher.post(f"group-sets/{other}/edit", name="Another")
     busy.teacher.post("group-sets/new", name="New")

@@ -3,10 +3,11 @@
 from collections import Counter
 from uuid import UUID
 
+import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from lti_tool.models import Group, Grouping, db
+from lti_tool.models import Group, Grouping, GroupSet, db
 from tests.web.conftest import Browser, World
 from tests.web.forming import Course, words
 from tests.web.test_rush import at_once
@@ -108,3 +109,35 @@ def limit(course: Course, count: int) -> None:
     with course.world.app.app_context():
         db.session.execute(update(Group).values(max_members=count))
         db.session.commit()
+
+
+@pytest.mark.shows("MODEL-29")
+def test_staff_change_no_group_of_a_set_that_is_being_published_through_another_assignment(world: World) -> None:
+    course = Shared(world, k=("Ana", "Bo"), m=("Cleo",))
+    world.run("publish", "running", group_set_id=course.set_id)
+    groupings, before = f"assignments/{course.later}/groupings", course.people()
+    own, bo = course.second["k"], course.ids["Bo"]
+    for path, sent in (
+        (f"{groupings}/{own}/end", {}),
+        (f"{groupings}/{own}/members/{bo}/remove", {}),
+        (f"{groupings}/{own}/members/{bo}/move", {"target_id": str(course.second["m"])}),
+    ):
+        page = course.teacher.post(path, 409, fields=sent)
+        assert "This group set is being published" in words(page), path
+    assert course.people() == before
+    assert course.statuses(own) == {"Ana": "inviter", "Bo": "accepted"}
+
+
+def test_who_comes_or_goes_by_one_assignment_makes_the_pages_of_the_other_set_stale(world: World) -> None:
+    course = Shared(world, k=("Ana",))
+
+    def revision() -> int:
+        return int(world.stored(GroupSet, id=course.set_id)[0].revision)
+
+    course.invite(course.ana, course.second["k"], "Bo")
+    seen = revision()
+    course.accept(course.bo, course.second["k"])
+    came = revision()
+    assert came > seen
+    course.post(course.bo, f"groupings/{course.second['k']}/leave", assignment_id=course.later)
+    assert revision() > came

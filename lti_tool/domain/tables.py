@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.groups import clean_text
 
 MEGABYTES = 5
 MOST_BYTES = MEGABYTES * 1024 * 1024
@@ -61,7 +62,7 @@ def read_table(text: str) -> Table:
     """
     rows = _rows(text)
     _, header = next(rows, (0, []))
-    names = [name.strip().lower() for name in header]
+    names = [clean_text(name).lower() for name in header]
     while names and not names[-1]:
         names.pop()
     if not any(names):

@@ -80,11 +80,28 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
             f"group_id '{encode(UUID(int=5))}' maps to multiple group names: 'A' and 'B'",
         ),
         ("group_id,group_name\nI0,A", "Line 2: “I0” is not a valid group_id"),
+        ("group_id,group_name\nI0\x07,A", "Line 2: “I0” is not a valid group_id"),
+        ("group_name\nA\n\u200b", "Line 3: group_name has a character that nobody sees (U+200B)"),
+        ("group_name\na\x07b", "Line 2: group_name has a character that nobody sees (U+0007)"),
         (b"\xff\xfe\x00\xd8", "not a table of text"),
         ('group_name\n"A', "Line 2: a quotation mark is not closed"),
         ("group_name\n" + "A\n" * 10_001, "more than 10,000 rows"),
     ],
-    ids=["column", "rows", "name", "person", "empty", "two names", "id", "text", "quote", "long"],
+    ids=[
+        "column",
+        "rows",
+        "name",
+        "person",
+        "empty",
+        "two names",
+        "id",
+        "id and bell",
+        "unseen",
+        "bell",
+        "text",
+        "quote",
+        "long",
+    ],
 )
 def test_what_is_wrong_stands_beside_the_field(people: World, teacher: Browser, text: Any, said: str) -> None:
     page = send(teacher, "group-sets/import", text, 422)
@@ -167,6 +184,17 @@ def test_a_second_file_overwrites_what_the_set_holds(people: World, teacher: Bro
     assert "The file is imported: the group set has its 3 groups now." in words(page)
     assert [words(h) for h in page.select("section.group h3")] == ["new 0", "Scarlet 1", "Keep 0"]
     assert {group.name for group in people.stored(Group)} == {"new", "Scarlet", "Keep"}
+
+
+@pytest.mark.shows("MODEL-143", "MODEL-146")
+def test_a_second_file_cannot_give_two_groups_one_name(people: World, teacher: Browser) -> None:
+    home = imported(people, teacher, "group_name,email\na,ann@students.example\nb,bo@students.example")
+    a, b = (encode(group.id) for group in sorted(people.stored(Group), key=lambda group: group.name))
+    text = f"group_id,group_name,email\n{a},X,ann@students.example\n{b},X,bo@students.example"
+    page = send(teacher, f"{home}/import", text, 422)
+    assert "Line 3: group_name 'X' is that of another group_id on line 2" in words(page.select_one("main form"))
+    assert {group.name for group in people.stored(Group)} == {"a", "b"}
+    teacher.get(send(teacher, f"{home}/import", text.replace(b, "")))
 
 
 @pytest.mark.shows("CSV-6")

@@ -11,7 +11,6 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
 from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
-from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.spreadsheet import BadSpreadsheet, Sheet, read_sheet, set_name_of
 from lti_tool.domain.tables import decode, read_table
@@ -171,14 +170,11 @@ def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) 
 def _people(course_id: UUID) -> list[Person]:
     """Return everybody on the roster, in one query."""
     rows = db.session.execute(
-        select(
-            RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status, RosterMember.enrollment_type
-        ).where(RosterMember.course_id == course_id)
+        select(RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status).where(
+            RosterMember.course_id == course_id
+        )
     )
-    return [
-        Person(key, name, email, status == MemberStatus.ACTIVE, EnrollmentType(kind))
-        for key, name, email, status, kind in rows
-    ]
+    return [Person(key, name, email, status == MemberStatus.ACTIVE) for key, name, email, status in rows]
 
 
 def _present(set_id: UUID) -> list[PresentGroup]:

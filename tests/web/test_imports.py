@@ -66,6 +66,21 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
     teacher.get(preview, 404)
 
 
+@pytest.mark.shows("CSV-3")
+def test_of_two_with_one_email_the_active_one_is_taken_and_that_is_told(people: World, teacher: Browser) -> None:
+    people.member("Old Ann", email="ann@students.example", status="dropped")
+    page = teacher.get(send(teacher, "group-sets/import", "group_name,email\nA,ann@students.example"))
+    assert [words(item) for item in page.select("ul[aria-label='Worth a look'] li")] == [
+        "Line 2: several people have the e-mail ann@students.example. Ann is taken, the only one of them who is active "
+        "in the course."
+    ]
+    assert "1 group with 1 person" in words(page)
+    people.member("Other Ann", email="ann@students.example", enrollment_type="observer")
+    page = teacher.get(send(teacher, "group-sets/import", "group_name,email\nA,ann@students.example"))
+    (row,) = page.select("section[aria-labelledby=missing] tbody tr")
+    assert "Several people have this e-mail" in words(row)
+
+
 @pytest.mark.shows("CSV-2", "CSV-4", "CSV-5", "CSV-9", "MODEL-144")
 @pytest.mark.parametrize(
     ("text", "said"),
@@ -256,13 +271,14 @@ def test_only_sets_from_files_are_imported_again(people: World, teacher: Browser
         teacher.get(f"group-sets/{key}/import", 422)
 
 
-@pytest.mark.shows("MODEL-111", "CSV-1", "CSV-8")
+@pytest.mark.shows("MODEL-111", "MODEL-51", "CSV-1", "CSV-3", "CSV-8")
 @pytest.mark.parametrize("family", ["canvas", "moodle"])
 def test_a_set_of_the_lms_becomes_our_own_by_a_file(app: Flask, family: str) -> None:
     world = World(app).open_course(family=family)
     ann, bo = world.member("Ann"), world.member("Bo")
     tim = world.member("Tim", enrollment_type="ta")
-    theirs = world.group_set("Übungen", {"Rot": [bo, ann, tim], "Leer": []}, connection=family)
+    others = [world.member(f"{kind}s", enrollment_type=kind) for kind in ("observer", "other")]
+    theirs = world.group_set("Übungen", {"Rot": [bo, ann, tim, *others], "Leer": []}, connection=family)
     teacher = world.browser()
     link = teacher.get(f"group-sets/{theirs}").find("a", string="CSV")["href"]
     answer = teacher.client.get(link)
@@ -275,18 +291,20 @@ def test_a_set_of_the_lms_becomes_our_own_by_a_file(app: Flask, family: str) -> 
         ("Rot", "Bo", "bo@students.example"),
         ("Rot", "Ann", "ann@students.example"),
         ("Rot", "Tim", "tim@students.example"),
+        ("Rot", "observers", "observers@students.example"),
+        ("Rot", "others", "others@students.example"),
         ("Leer", "", ""),
     ]
     edited = text.replace("Leer,,", "Grün,,").replace(",Rot,Ann", ",Grün,Ann")
     edited = re.sub(rf"{encode(world.names['Rot'])}(,Grün)", rf"{encode(world.names['Leer'])}\1", edited)
     preview = send(teacher, "group-sets/import", edited, name="Übungen.csv")
     page = teacher.follow(preview, name="Ours")
-    assert [words(h) for h in page.select("section.group h3")] == ["Rot 2", "Grün 1"]
+    assert [words(h) for h in page.select("section.group h3")] == ["Rot 4", "Grün 1"]
     made = [group for group in world.stored(Group) if group.id not in world.names.values()]
     assert [(group.origin, group.lms_group_id) for group in made] == [("local", None)] * 2
     assert page.select("a[href$='/edit']")
-    assert world.people_in("Rot") == {ann, bo, tim}
-    assert [words(h) for h in teacher.get(f"group-sets/{theirs}").select("section.group h3")] == ["Rot 3", "Leer 0"]
+    assert world.people_in("Rot") == {ann, bo, tim, *others}
+    assert [words(h) for h in teacher.get(f"group-sets/{theirs}").select("section.group h3")] == ["Rot 5", "Leer 0"]
 
 
 @pytest.mark.shows("CSV-8")

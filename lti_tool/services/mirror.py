@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -86,6 +86,16 @@ def find_publications_touched(course_id: UUID, *set_ids: UUID) -> Sequence[Publi
         .join(GroupSet, GroupSet.id == Publication.group_set_id)
         .where(GroupSet.course_id == course_id, GroupSet.id.not_in(set_ids))
         .where(Publication.groups.any(or_(MirroredGroup.group_id.is_(None), MirroredGroup.group_id.in_(shared))))
+    ).all()
+
+
+def find_published_holders(set_id: UUID, group_ids: Collection[UUID]) -> Sequence[UUID]:
+    """Return which of this set and the other sets that hold some of these groups are published."""
+    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
+    return db.session.scalars(
+        select(Publication.group_set_id).where(
+            or_(Publication.group_set_id == set_id, Publication.group_set_id.in_(holders))
+        )
     ).all()
 
 

@@ -72,6 +72,14 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
     teacher.get(preview, 404)
 
 
+@pytest.mark.shows("CSV-9")
+def test_the_first_line_of_excel_says_what_separates(teacher: Browser) -> None:
+    rows = "sep=;\r\ngroup_name;email\r\nA, B;ann@students.example\r\nA, B;nobody@x\r\n"
+    page = teacher.get(send(teacher, "group-sets/import", rows.encode("utf-8-sig")))
+    assert "1 group with 1 person" in words(page)
+    assert words(page.select_one("section[aria-labelledby=missing] tbody tr")).startswith("4 nobody@x A, B")
+
+
 @pytest.mark.shows("CSV-3")
 def test_of_two_with_one_email_the_active_one_is_taken_and_that_is_told(people: World, teacher: Browser) -> None:
     people.member("Old Ann", email="ann@students.example", status="dropped")

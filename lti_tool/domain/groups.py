@@ -9,7 +9,8 @@ from lti_tool.domain.errors import RuleViolation
 
 NAME_LENGTH = 255
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-KEPT = frozenset("\n\t\u200c\u200d")  # among them the joiners of Persian, Indic scripts and emoji
+JOINERS = "\u200c\u200d"  # of Persian, Indic scripts and emoji
+KEPT = frozenset(f"\n\t{JOINERS}")
 
 
 class Connection(StrEnum):
@@ -89,13 +90,27 @@ def require_editable_group(origin: Origin) -> None:
 def clean_text(text: str) -> str:
     """Return a typed text without characters that nobody sees; line breaks stay, and the joiners that scripts need."""
     composed = unicodedata.normalize("NFC", text)
-    return "".join(c for c in composed if c in KEPT or unicodedata.category(c) not in UNSEEN).strip()
+    return "".join(c for c in composed if not _is_unseen(c)).strip()
+
+
+def first_unseen(text: str) -> str | None:
+    """Return the first character of a text that nobody sees, which `clean_text` would leave out, as "U+200B"."""
+    return next((f"U+{ord(c):04X}" for c in text if _is_unseen(c)), None)
+
+
+def _is_unseen(character: str) -> bool:
+    return character not in KEPT and unicodedata.category(character) in UNSEEN
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a text has nothing but blanks, and joiners that join nothing."""
+    return not text.strip().strip(JOINERS)
 
 
 def clean_name(name: str) -> str:
     """Return a typed name with its blanks tidied; raise RuleViolation when nothing or too much is left."""
     tidy = " ".join(clean_text(name).split())
-    if not tidy.strip("\u200c\u200d"):
+    if is_blank(tidy):
         raise RuleViolation("name_required")
     if len(tidy) > NAME_LENGTH:
         raise RuleViolation("name_too_long", limit=NAME_LENGTH)

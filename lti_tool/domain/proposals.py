@@ -5,11 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
-from lti_tool.domain.permissions import STAFF_TYPES
-from lti_tool.domain.roles import EnrollmentType
+from lti_tool.domain.groups import clean_text
 from lti_tool.domain.spreadsheet import Sheet, SheetGroup
-
-IN_GROUPS = STAFF_TYPES | {EnrollmentType.STUDENT}
 
 
 class Missing(StrEnum):
@@ -18,18 +15,16 @@ class Missing(StrEnum):
     UNKNOWN = "unknown"  # nobody has this e-mail
     AMBIGUOUS = "ambiguous"  # several people have it
     NOT_ACTIVE = "not_active"
-    NOT_STUDENT_OR_STAFF = "not_student_or_staff"
 
 
 @dataclass(frozen=True)
 class Person:
-    """A member of the roster, as far as files need them."""
+    """A member of the roster, student or staff of any kind (seed 003), as far as files need them."""
 
     id: UUID
     name: str
     email: str | None
     active: bool
-    enrollment_type: EnrollmentType
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,15 @@ class MissingPerson:
     email: str
     group: str
     reason: Missing
+
+
+@dataclass(frozen=True)
+class ChosenPerson:
+    """A row whose e-mail several people have, of whom one only is active and can be meant."""
+
+    line: int
+    email: str
+    member: UUID
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Proposal:
 
     groups: tuple[ProposedGroup, ...]
     missing: tuple[MissingPerson, ...] = ()
+    chosen: tuple[ChosenPerson, ...] = ()
     look_alikes: tuple[tuple[str, ...], ...] = ()
     in_several: tuple[tuple[UUID, tuple[str, ...]], ...] = ()
 
@@ -106,44 +111,52 @@ def propose(sheet: Sheet, people: Sequence[Person]) -> Proposal:
     """Find the people of a file by their e-mails, without case; who cannot be in a group is left out and listed."""
     by_email: dict[str, list[Person]] = {}
     for person in people:
-        if person.email and person.email.strip():
-            by_email.setdefault(person.email.strip().casefold(), []).append(person)
-    groups, missing = [], []
+        if key := _key(person.email or ""):
+            by_email.setdefault(key, []).append(person)
+    groups, missing, chosen = [], [], []
     for group in sheet.groups:
-        members, absent = _find(group, by_email)
+        members, absent, told = _find(group, by_email)
         groups.append(ProposedGroup(group.name, tuple(members), group.group_id, len(absent)))
         missing += absent
+        chosen += told
     return Proposal(
         tuple(groups),
         tuple(sorted(missing, key=lambda person: person.line)),
+        tuple(sorted(chosen, key=lambda person: person.line)),
         tuple(_look_alikes([group.name for group in groups])),
         tuple(_in_several(groups)),
     )
 
 
-def _find(group: SheetGroup, by_email: Mapping[str, Sequence[Person]]) -> tuple[list[UUID], list[MissingPerson]]:
+def _key(email: str) -> str:
+    return clean_text(email).casefold()
+
+
+def _find(
+    group: SheetGroup, by_email: Mapping[str, Sequence[Person]]
+) -> tuple[list[UUID], list[MissingPerson], list[ChosenPerson]]:
     members: list[UUID] = []
-    absent = []
+    absent, chosen = [], []
     for line, email in group.emails:
-        found = _whom(by_email.get(email.casefold(), ()))
+        candidates = by_email.get(_key(email), ())
+        found = _whom(candidates)
         if isinstance(found, Missing):
             absent.append(MissingPerson(line, email, group.name, found))
-        else:
-            members.append(found.id)
-    return members, absent
+            continue
+        members.append(found.id)
+        if len(candidates) > 1:
+            chosen.append(ChosenPerson(line, email, found.id))
+    return members, absent, chosen
 
 
 def _whom(candidates: Sequence[Person]) -> Person | Missing:
-    """Return whom an e-mail means; of several people the only one who can be in a group, if there is one."""
+    """Return whom an e-mail means; of several people the only active one: no group has anybody else (seed 003)."""
     if not candidates:
         return Missing.UNKNOWN
-    of_kind = [person for person in candidates if person.enrollment_type in IN_GROUPS]
-    active = [person for person in of_kind if person.active]
+    active = [person for person in candidates if person.active]
     if len(active) == 1:
         return active[0]
-    if len(candidates) > 1:
-        return Missing.AMBIGUOUS
-    return Missing.NOT_ACTIVE if of_kind else Missing.NOT_STUDENT_OR_STAFF
+    return Missing.AMBIGUOUS if len(candidates) > 1 else Missing.NOT_ACTIVE
 
 
 def _look_alikes(names: Sequence[str]) -> list[tuple[str, ...]]:

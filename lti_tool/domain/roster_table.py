@@ -11,6 +11,7 @@ from uuid import UUID
 
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.git_usernames import checked_status
+from lti_tool.domain.groups import clean_text
 from lti_tool.domain.members import MemberValues, tidy_email, tidy_name, tidy_number, tidy_username
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -71,6 +72,16 @@ class Alteration:
 
 
 @dataclass(frozen=True)
+class Contradiction:
+    """A line that says of one of the LMS's people what the LMS does not: those values are ignored, and told."""
+
+    line: int
+    member_id: UUID
+    values: MemberValues
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LineConflict:
     """A line that fits several members; nobody is changed, a person has to decide."""
 
@@ -91,11 +102,15 @@ class LineProblem:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """Everything that a file changes, and the lines that change nothing."""
+    """Everything that a file changes, and the lines that change nothing.
+
+    The lines of `contradictions` are among those that change something, or nothing, else.
+    """
 
     add: tuple[Addition, ...] = ()
     change: tuple[Alteration, ...] = ()
     unchanged: tuple[int, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
     conflicts: tuple[LineConflict, ...] = ()
     problems: tuple[LineProblem, ...] = ()
 
@@ -182,26 +197,35 @@ class _Reading:
     def _match(self, line: int, member: ListedMember, told: Mapping[str, Any]) -> None:
         self._require_first(line, member.id)
         ours = member.values
+        said = replace(ours, **told)
+        self._require_own(member.id, said)
         taken = dict(told) if member.is_local else {k: v for k, v in told.items() if k == "git_username"}
         if (taken.get("email") or "").casefold() == (ours.email or "").casefold():
             taken.pop("email", None)  # another way of writing the same address
         values = replace(ours, **taken)
         before = (ours.git_username, ours.git_username_status)
         values = replace(values, git_username_status=checked_status(values.git_username, before[1], before))
-        self._require_own(line, member.id, values)
+        self._claim(line, member.id, values)
+        ignored = tuple(name for name in told if name not in taken and not _same(name, said, ours))
+        if ignored and not member.is_local:
+            self._found["contradictions"].append(Contradiction(line, member.id, said, ignored))
         fields = tuple(name for name in taken if getattr(values, name) != getattr(ours, name))
         if fields:
             self._found["change"].append(Alteration(line, member.id, values, fields))
         else:
             self._found["unchanged"].append(line)
 
-    def _require_own(self, line: int, member_id: UUID, values: MemberValues) -> None:
+    def _require_own(self, member_id: UUID, said: MemberValues) -> None:
         """Refuse a line whose e-mail or number, not the one that it was matched by, is another person's."""
-        for step, key in _keys(values):
+        for step, key in _keys(said):
             holders = [other for other in self._index[step].get(key, ()) if other != member_id]
             if step != "name" and holders and member_id not in self._index[step][key]:
                 code = "email_taken" if step == "email" else "number_taken"
                 raise RuleViolation(code, person=self._by_id[holders[0]].values.name)
+
+    def _claim(self, line: int, member_id: UUID, values: MemberValues) -> None:
+        """Refuse a line that gives somebody an e-mail or number that an earlier line gave another person."""
+        for step, key in _keys(values):
             if step != "name" and member_id not in self._index[step].get(key, ()):
                 self._require_first(line, (step, key))
 
@@ -219,6 +243,12 @@ def _keys(values: MemberValues) -> Iterator[tuple[str, Hashable]]:
         yield "student_number", values.student_number
     if not values.email and not values.student_number:
         yield "name", values.name
+
+
+def _same(field_name: str, said: MemberValues, held: MemberValues) -> bool:
+    """Say whether a line says what is held, as far as typed values can: these are tidied, the LMS's are not."""
+    one, other = (" ".join(clean_text(getattr(values, field_name) or "").split()) for values in (said, held))
+    return one.casefold() == other.casefold() if field_name == "email" else one == other
 
 
 def _told(row: TableRow) -> dict[str, Any]:

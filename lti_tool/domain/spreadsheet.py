@@ -10,7 +10,7 @@ from uuid import UUID
 
 from lti_tool.domain import base58
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.groups import NAME_LENGTH, clean_text
+from lti_tool.domain.groups import NAME_LENGTH, clean_text, first_unseen, is_blank
 from lti_tool.domain.tables import Table, TableRow
 
 COLUMNS = ("group_set_id", "group_id", "group_name", "name", "email")
@@ -90,6 +90,7 @@ def read_sheet(table: Table, target: UUID | None = None, known: Collection[UUID]
         if found:
             rows.append(found)
     problems += _renamed_twice(rows)
+    problems += _named_alike(rows, frozenset(known))
     groups, doubled = _collect(rows, frozenset(known))
     problems += doubled
     merged = tuple(_merged(rows, frozenset(known)))
@@ -107,13 +108,15 @@ def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
 
 def _read_row(row: TableRow, target: UUID | None) -> tuple[_Row | None, list[Problem]]:
     name, problems = row.cells["group_name"].strip(), []
-    if not name:
+    if is_blank(name):
         problems.append(Problem("csv_empty_name", {"line": row.line}))
+    elif unseen := first_unseen(name):  # a typed name loses it; a file's name is stored as it is, or not at all
+        problems.append(Problem("csv_unseen", {"line": row.line, "character": unseen}))
     elif len(name) > NAME_LENGTH:
         problems.append(Problem("csv_name_too_long", {"line": row.line, "limit": NAME_LENGTH}))
     ids: dict[str, UUID | None] = {}
     for column in ("group_set_id", "group_id"):
-        text = row.cells.get(column, "").strip()
+        text = clean_text(row.cells.get(column, ""))
         try:
             ids[column] = base58.decode(text) if text else None
         except ValueError:
@@ -123,7 +126,7 @@ def _read_row(row: TableRow, target: UUID | None) -> tuple[_Row | None, list[Pro
         problems.append(Problem("csv_other_set", {"line": row.line, "id": base58.encode(other)}))
     if problems:
         return None, problems
-    return _Row(row.line, ids["group_id"], name, row.cells.get("email", "").strip()), []
+    return _Row(row.line, ids["group_id"], name, clean_text(row.cells.get("email", ""))), []
 
 
 def _renamed_twice(rows: Sequence[_Row]) -> Iterator[Problem]:
@@ -136,6 +139,18 @@ def _renamed_twice(rows: Sequence[_Row]) -> Iterator[Problem]:
                 seen.append(row.name)
                 facts = {"line": row.line, "id": base58.encode(row.group_id), "name": seen[0], "other": row.name}
                 yield Problem("csv_two_names", facts)
+
+
+def _named_alike(rows: Sequence[_Row], known: frozenset[UUID]) -> Iterator[Problem]:
+    """Give the row of each known group that is called as an earlier row calls another: names are unique in a set."""
+    bearers: dict[str, dict[UUID, int]] = {}
+    for row in rows:
+        if row.group_id and row.group_id in known:
+            lines = bearers.setdefault(row.name, {})
+            if row.group_id not in lines and lines:
+                first = next(iter(lines.values()))
+                yield Problem("csv_one_name", {"line": row.line, "first": first, "name": row.name})
+            lines.setdefault(row.group_id, row.line)
 
 
 def _collect(rows: Sequence[_Row], known: frozenset[UUID]) -> tuple[list[SheetGroup], list[Problem]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.groups import clean_text
 
 MEGABYTES = 5
 MOST_BYTES = MEGABYTES * 1024 * 1024
@@ -15,6 +16,7 @@ MOST_ROWS = 10_000
 MOST_COLUMNS = 200
 DELIMITERS = ",;\t"  # in this order when a header has none, or as many of each
 QUOTED = re.compile('"[^"]*"?')
+SEPARATOR = re.compile(r'"?sep=(?P<sign>[^\w\s"]|\t)"?[\r\n]', re.IGNORECASE)  # Excel's own first line
 # What a spreadsheet would take for a formula, or would skip to find one.
 FORMULA = re.compile(r"'* *(\s*[=+\-@]|[\t\r\n])")
 
@@ -55,13 +57,15 @@ def decode(data: bytes) -> str:
 def read_table(text: str) -> Table:
     """Read a table whose first line names the columns; comma, semicolon or tab, as that line has them.
 
+    A line `sep=;` before it, as Excel writes and reads it, says which sign it is, and is no row.
+
     Cells come back as they were before `write_table` made them harmless; blank lines, and rows of empty cells, are
     left out; short rows are filled up. Raise RuleViolation "table_empty", "table_column_twice" (name),
     "table_too_many_rows" or "table_too_many_columns" (limit), "table_row_too_long" (lines) or "table_quote" (line).
     """
     rows = _rows(text)
     _, header = next(rows, (0, []))
-    names = [name.strip().lower() for name in header]
+    names = [clean_text(name).lower() for name in header]
     while names and not names[-1]:
         names.pop()
     if not any(names):
@@ -129,8 +133,14 @@ def restored(cell: str) -> str:
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Give each row that is not blank, with the line on which it begins."""
     # newline="": CR, LF and CRLF all end a line, and stay as they are inside quotes.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    lines = io.StringIO(text, newline="")
     begins = 1
+    if said := SEPARATOR.match(text):
+        next(lines)
+        begins = 2
+    delimiter = said["sign"] if said else _delimiter(text)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    above = begins - 1  # lines that the reader does not count
     while True:
         try:
             cells = next(reader, None)
@@ -140,7 +150,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             return
         if any(cell.strip() for cell in cells):
             yield begins, cells
-        begins = reader.line_num + 1
+        begins = above + reader.line_num + 1
 
 
 def _delimiter(text: str) -> str:

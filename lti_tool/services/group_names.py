@@ -1,6 +1,7 @@
 """Names of groups that follow their people, and what a typed name would be stored as."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.naming import edited_name, first_free_name, free_name, generated_name, normalize_group_name
-from lti_tool.models import Group, Grouping, GroupSetEntry, RosterMember, db
+from lti_tool.models import Group, Grouping, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_set_to_edit, read_groups
@@ -134,6 +135,30 @@ def names_in_their_sets(group_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUI
         .order_by(GroupSetEntry.group_set_id, GroupSetEntry.position)
     )
     return [(set_id, group_id, name) for set_id, group_id, name in rows]
+
+
+def names_taken_elsewhere(set_id: UUID, new_names: Mapping[UUID, str]) -> list[tuple[str, str]]:
+    """Return (name, set) for each new name of groups of a set that another set which holds them has for another group.
+
+    Sets of the LMS and of the roster name their groups themselves, and hold none that could be renamed here.
+    """
+    if not new_names:
+        return []
+    elsewhere: dict[UUID, dict[UUID, str]] = {}
+    for holder, group_id, name in names_in_their_sets(new_names):
+        if holder != set_id:
+            elsewhere.setdefault(holder, {})[group_id] = new_names.get(group_id, name)
+    rows = db.session.execute(select(GroupSet.id, GroupSet.name).where(GroupSet.id.in_(elsewhere)))
+    titles = {holder: title for holder, title in rows}  # noqa: C416 - typed rows on SQLAlchemy 2.0 too
+    found = []
+    for holder, names in elsewhere.items():
+        borne = Counter(name.casefold() for name in names.values())
+        found += [
+            (name, titles[holder])
+            for group_id, name in names.items()
+            if group_id in new_names and borne[name.casefold()] > 1
+        ]
+    return sorted(found)
 
 
 def _people_names(course_id: UUID, member_ids: Sequence[UUID]) -> list[str]:

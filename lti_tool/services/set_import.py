@@ -1,5 +1,6 @@
 """Group sets from files: read and shown first, then stored as a new set or in place of what an imported one holds."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -8,10 +9,9 @@ from sqlalchemy import delete, insert, select, update
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
 from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
-from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.spreadsheet import BadSpreadsheet, Sheet, read_sheet, set_name_of
 from lti_tool.domain.tables import decode, read_table
@@ -29,13 +29,14 @@ from lti_tool.services import drafts, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_codes import insert_groups
-from lti_tool.services.group_names import carry_names
+from lti_tool.services.group_names import carry_names, names_taken_elsewhere
 from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
-from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.mirror import find_published_holders, require_mirrorable
 from lti_tool.services.people import hold_roster
 from lti_tool.services.removal import delete_orphans
+from lti_tool.services.shared_groups import touch
 from lti_tool.services.undo import What, undoable
 
 KIND = "groups"
@@ -45,7 +46,8 @@ KIND = "groups"
 class Preview:
     """What an upload would do, for a person's yes; `comparison` and `row` None: its groups become a new set.
 
-    `names`: of everybody on the roster, by id.
+    `names`: of everybody on the roster, by id. `taken`: (name, set) of groups that the file renames to what another
+    set that holds them has already. `seen` stands for exactly this, so that nothing else is confirmed.
     """
 
     draft_id: UUID
@@ -57,7 +59,28 @@ class Preview:
     comparison: Comparison | None
     names: Mapping[UUID, str]
     shared_with: Sequence[str]
+    taken: Sequence[tuple[str, str]]
     run_is_open: bool
+    seen: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a file would do to a course as it is now; `present`: the groups of the set that it overwrites."""
+
+    sheet: Sheet
+    people: Sequence[Person]
+    present: Sequence[PresentGroup]
+    proposal: Proposal
+    comparison: Comparison
+    shared_with: Sequence[str]
+    taken: Sequence[tuple[str, str]]
+
+    @property
+    def seen(self) -> str:
+        """Return what stands for everything that a person says yes to."""
+        shown = (self.proposal, self.comparison, self.shared_with, self.taken)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()
 
 
 def get_imported_set(course_id: UUID, set_id: UUID) -> GroupSet:
@@ -91,28 +114,28 @@ def preview_import(viewer: Viewer, draft_id: UUID, set_id: UUID | None = None) -
     course_id = viewer.course.id
     draft = _of_set(drafts.get_draft(viewer, draft_id, KIND), set_id)
     row = get_imported_set(course_id, set_id) if set_id else None
-    present = _present(set_id) if set_id else []
-    sheet = _read(draft.content, set_id, present)
-    people = _people(course_id)
-    proposal = propose(sheet, people)
+    plan = _plan(course_id, draft.content, set_id)
     return Preview(
         draft_id=draft.id,
         filename=draft.filename,
         set_name=row.name if row else free_name(set_name_of(draft.filename), local_names(course_id)),
         row=row,
-        sheet=sheet,
-        proposal=proposal,
-        comparison=compare(proposal.groups, present) if row else None,
-        names={person.id: person.name for person in people},
-        shared_with=_sharing_sets(set_id) if set_id else (),
+        sheet=plan.sheet,
+        proposal=plan.proposal,
+        comparison=plan.comparison if row else None,
+        names={person.id: person.name for person in plan.people},
+        shared_with=plan.shared_with,
+        taken=plan.taken,
         run_is_open=runs.find_open_run(course_id) is not None,
+        seen=plan.seen,
     )
 
 
-def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
+def import_set(viewer: Viewer, draft_id: UUID, name: str, seen: str) -> Changes:
     """Make a set of the groups of a kept file, all of them new and local.
 
-    Raise RuleViolation for a name that is empty, too long or taken, Conflict("run_open") during a sync.
+    Raise RuleViolation for a name that is empty, too long or taken, Conflict("import_changed") when it would not be
+    what the preview showed, Conflict("run_open") during a sync.
     """
     tidy = clean_name(name)
     course_id = viewer.course.id
@@ -121,21 +144,24 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str) -> Changes:
         draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), None)
         runs.require_no_open_run(course_id)
         require_free_name(tidy, local_names(course_id))
-        proposal = propose(_read(draft.content, None), _people(course_id))
+        plan = _plan(course_id, draft.content)
+        _require_seen(plan, seen)
         row = get_set(course_id, add_local_set(course_id, tidy))
         row.connection = Connection.IMPORT
-        changes = _store(viewer, row, draft, compare(proposal.groups, ()), ())
+        changes = _store(viewer, row, draft, plan.comparison, ())
         history.note(course_id, viewer.access_id, "group_set_imported", f"{draft.filename} → {tidy}", row.id)
         drafts.drop_draft(viewer, draft_id)
     return changes
 
 
-def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) -> Changes:
+def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int, seen: str) -> Changes:
     """Put the groups of a kept file in place of those of an imported set (seed 003).
 
     What the file no longer names leaves the set, and is deleted when no other set holds it. Raise
-    Conflict("set_changed") when the set is not as it was shown, Conflict("run_open") during a sync,
-    RuleViolation when the set is published and its mirror could not show the file's groups.
+    Conflict("set_changed") when the set is not as it was shown, Conflict("import_changed") when something else of the
+    course is not, so that the file would do something else, Conflict("run_open") during a sync,
+    RuleViolation("import_name_taken") when another set that holds a renamed group has its new name, and RuleViolation
+    when this set or such another is published and its mirror could not show the file's groups.
     """
     course_id = viewer.course.id
     with transaction():
@@ -143,13 +169,16 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int) ->
         _require_imported(row)
         runs.require_no_open_run(course_id)
         draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), set_id)
-        present = _present(set_id)
-        proposal = propose(_read(draft.content, set_id, present), _people(course_id))
+        plan = _plan(course_id, draft.content, set_id)
+        _require_seen(plan, seen)
+        if plan.taken:
+            name, other = plan.taken[0]
+            raise RuleViolation("import_name_taken", name=name, set=other)
         with undoable(viewer, set_id, What.IMPORT) as kept:
-            changes = _store(viewer, row, draft, compare(proposal.groups, present), present)
+            changes = _store(viewer, row, draft, plan.comparison, plan.present)
             kept.count = changes.count
-        if find_publication(set_id):
-            require_mirrorable(read_groups(set_id))
+        for published in find_published_holders(set_id, changes.groups):
+            require_mirrorable(read_groups(published))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)
         drafts.drop_draft(viewer, draft_id)
     return changes
@@ -168,17 +197,34 @@ def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) 
     return sheet
 
 
+def _plan(course_id: UUID, text: str, set_id: UUID | None = None) -> _Plan:
+    """Plan what a file does to a course now: a new set, or another content of the set, in a fixed number of queries."""
+    present = _present(set_id) if set_id else []
+    sheet, people = _read(text, set_id, present), _people(course_id)
+    proposal = propose(sheet, people)
+    comparison = compare(proposal.groups, present)
+    shared_with: Sequence[str] = ()
+    taken: Sequence[tuple[str, str]] = ()
+    if set_id:
+        before = {group.id: group.name for group in present}
+        new_names = {g.id: g.name for g in comparison.groups if g.id and g.name != before[g.id]}
+        shared_with, taken = _sharing_sets(set_id), names_taken_elsewhere(set_id, new_names)
+    return _Plan(sheet, people, present, proposal, comparison, shared_with, taken)
+
+
+def _require_seen(plan: _Plan, seen: str) -> None:
+    if plan.seen != seen:
+        raise Conflict("import_changed")
+
+
 def _people(course_id: UUID) -> list[Person]:
     """Return everybody on the roster, in one query."""
     rows = db.session.execute(
-        select(
-            RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status, RosterMember.enrollment_type
-        ).where(RosterMember.course_id == course_id)
+        select(RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status).where(
+            RosterMember.course_id == course_id
+        )
     )
-    return [
-        Person(key, name, email, status == MemberStatus.ACTIVE, EnrollmentType(kind))
-        for key, name, email, status, kind in rows
-    ]
+    return [Person(key, name, email, status == MemberStatus.ACTIVE) for key, name, email, status in rows]
 
 
 def _present(set_id: UUID) -> list[PresentGroup]:
@@ -224,6 +270,7 @@ def _store(
     refilled = [(key, group) for key, group in kept if group.members != before[key].members]
     require_not_formed([key for key, _ in refilled])
     require_not_formed([group.id for group in plan.removed if group.id], set_id=row.id)
+    touch(row.course_id, row.id, [key for key, _ in (*renamed, *refilled)])
     _add_groups(row.course_id, added)
     if renamed:
         db.session.execute(update(Group), [{"id": key, "name": group.name} for key, group in renamed])

@@ -180,9 +180,10 @@ class UploadForm(Form):
 
 
 class ImportForm(Form):
-    """A yes to the groups of a file, and the name of the new set."""
+    """A yes to the groups of a file as they were `seen`, and the name of the new set."""
 
     name = _name("Name of the group set")
+    seen = HiddenField()
 
 
 class UndoForm(Form):
@@ -192,6 +193,7 @@ class UndoForm(Form):
 
 
 class ReimportForm(Form):
-    """A yes to the groups of a file in place of a set's, as the set was when they were shown."""
+    """A yes to the groups of a file in place of a set's, as set and file were `seen` when they were shown."""
 
     revision = IntegerField("Revision", [InputRequired("draw_required")])
+    seen = HiddenField()

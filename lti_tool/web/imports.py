@@ -66,16 +66,18 @@ def _upload(course_id: UUID, set_id: UUID | None) -> Response:
 @blueprint.route("/import/<uuid:draft_id>", methods=["GET", "POST"])
 @requires(Permission.EDIT_GROUPS)
 def confirm_import(course_id: UUID, draft_id: UUID) -> Response:
-    """Show the set that a file would make, then make it."""
+    """Show the set that a file would make, then make it; shown anew when it would be another by now."""
     form, refused = ImportForm(), None
     if request.method == "POST" and form.validate():
         try:
-            made = set_import.import_set(viewer(), draft_id, form.name.data)
+            made = set_import.import_set(viewer(), draft_id, form.name.data, form.seen.data or "")
             address = {"set_id": made.group_set, "notice": "set_imported", "count": made.count}
             return changed(made, "group_sets.group_set", **address)
         except RuleViolation as error:
             form.refuse(form.name, error)
         except Conflict as error:
+            if prefers_json():
+                raise
             refused = error
     preview = set_import.preview_import(viewer(), draft_id)
     if request.method == "GET":
@@ -93,7 +95,7 @@ def confirm_reimport(course_id: UUID, set_id: UUID, draft_id: UUID) -> Response:
     if request.method == "POST":
         revision = form.revision.data if form.validate() else -1  # of no set: what was shown is not known
         try:
-            changes = set_import.reimport_set(viewer(), draft_id, set_id, revision)
+            changes = set_import.reimport_set(viewer(), draft_id, set_id, revision, form.seen.data or "")
             return after_change(set_id, changes, "set_reimported", count=changes.count)
         except (Conflict, RuleViolation) as error:
             if prefers_json():

@@ -56,6 +56,29 @@ def test_what_the_lms_says_of_its_people_stands() -> None:
     found = plan("name,email,student_number,status,git_username\nX,a@x.example,2,dropped,octocat\n", theirs)
     (change,) = found.change
     assert (change.fields, change.values.name, change.values.status) == (("git_username",), "Ana", MemberStatus.ACTIVE)
+    (told,) = found.contradictions
+    assert (told.line, told.member_id, told.fields) == (2, theirs.id, ("name", "student_number", "status"))
+    assert (told.values.name, told.values.student_number, told.values.status) == ("X", "2", MemberStatus.DROPPED)
+
+
+def test_only_what_the_lms_says_otherwise_is_told() -> None:
+    theirs, ours = listed("Ana  B", local=False, email="a@x.example"), listed("Bo", email="b@x.example")
+    found = plan("name,email,student_number,status\nAna B,A@x.example,,active\nBob,b@x.example,5,\n", theirs, ours)
+    assert (found.unchanged, found.contradictions) == ((2,), ())
+    assert [change.fields for change in found.change] == [("name", "student_number")]
+    by_number = plan("name,email,student_number\nNew,new@x.example,1", listed("Al", local=False, student_number="1"))
+    assert (by_number.unchanged, [told.fields for told in by_number.contradictions]) == ((2,), [("name", "email")])
+
+
+def test_a_line_about_two_people_of_the_lms_is_left_out() -> None:
+    one = listed("One", local=False, email="one@x.example", student_number="1")
+    two = listed("Two", local=False, email="two@x.example", student_number="2")
+    found = plan("name,email,student_number,git_username\nOne,one@x.example,2,octocat\n", one, two)
+    assert (codes(found), found.change, found.contradictions) == ([(2, "number_taken")], (), ())
+    assert found.problems[0].facts == {"person": "Two"}
+    free = plan("name,email,student_number\nOne,one@x.example,9\nNew,n@x.example,9\n", one, two)
+    assert [told.fields for told in free.contradictions] == [("student_number",)]
+    assert [addition.line for addition in free.add] == [3], "what is ignored is not taken"
 
 
 def test_nobody_takes_over_another_person_s_e_mail_or_number() -> None:
@@ -132,6 +155,7 @@ def test_every_line_ends_in_one_place_and_nobody_is_changed_twice(
         *found.unchanged,
     ]
     assert sorted(spoken) == [row.line for row in table.rows]
+    assert {told.line for told in found.contradictions} <= {*(one.line for one in found.change), *found.unchanged}
     changed: list[UUID] = [change.member_id for change in found.change]
     assert len(changed) == len(set(changed))
     new = [(a.values.email or "").casefold() for a in found.add if a.values.email]

@@ -1,5 +1,6 @@
 """Tables of groups: what a file says, all that is wrong with it, and that what we write says the same again."""
 
+from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lti_tool.domain.base58 import encode
+from lti_tool.domain.groups import first_unseen, is_blank
 from lti_tool.domain.spreadsheet import COLUMNS, WrittenPerson, read_sheet, set_name_of, write_rows
 from lti_tool.domain.tables import decode, read_table, write_table
 
@@ -116,25 +118,78 @@ def test_a_set_is_named_after_its_file(filename: str, name: str) -> None:
     assert set_name_of(filename) == name
 
 
+@pytest.mark.shows("MODEL-143", "MODEL-146")
+def test_two_groups_of_the_set_cannot_come_to_bear_one_name() -> None:
+    text = f"group_id,group_name,email\n{encode(A)},X,a@x\n{encode(B)}, X ,b@x\n{encode(B)},X,c@x\n,X,d@x"
+    found = sheet(text, known=frozenset({A, B})).problems
+    assert [(problem.code, problem.facts) for problem in found] == [
+        ("csv_one_name", {"line": 3, "first": 2, "name": "X"})
+    ]
+    emptied = sheet(text.replace(encode(B), ""), known=frozenset({A, B}))
+    assert (emptied.problems, [(g.group_id, len(g.emails)) for g in emptied.groups]) == ((), [(A, 4)])
+
+
+@pytest.mark.shows("CSV-2", "MODEL-142")
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("\u200b", ("csv_unseen", "U+200B")),
+        ("a\x07b", ("csv_unseen", "U+0007")),
+        ("a\u202eb", ("csv_unseen", "U+202E")),
+        ("\u200c\u200d", ("csv_empty_name", None)),
+    ],
+)
+def test_a_name_that_nobody_could_read_is_refused_with_its_line(name: str, found: tuple[str, str | None]) -> None:
+    (problem,) = sheet(f"group_name\nA\n{name}").problems
+    assert (problem.code, problem.facts.get("character")) == found
+    assert problem.facts["line"] == 3
+
+
+def test_what_nobody_sees_in_an_email_or_a_column_is_no_part_of_it() -> None:
+    found = sheet("group_name\u200b,\ufeffEmail\n\u0915\u094d\u200d\u0937,\u200ba@x\x07\n\u0915\u094d\u200d\u0937,b@x")
+    assert [(group.name, group.emails) for group in found.groups] == [
+        ("\u0915\u094d\u200d\u0937", [(2, "a@x"), (3, "b@x")])
+    ]
+
+
 names = (
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).map(str.strip).filter(bool)
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
+    .map(str.strip)
+    .filter(lambda name: not is_blank(name) and not first_unseen(name))
 )
 emails = st.integers(0, 30).map(lambda n: f"p{n}@x")
-sets = st.dictionaries(names, st.lists(emails, unique=True, max_size=5), min_size=1, max_size=6)
+sets = st.lists(
+    st.tuples(names | st.sampled_from(["Lab", "lab"]), st.lists(emails, unique=True, max_size=5)),
+    min_size=1,
+    max_size=6,
+)
 
 
-@pytest.mark.shows("CSV-8")
+@pytest.mark.shows("CSV-8", "MODEL-160")
 @given(sets, st.booleans())
-def test_what_is_exported_is_imported_as_it_was(groups: dict[str, list[str]], again: bool) -> None:
+def test_what_is_exported_is_imported_as_it_was(groups: list[tuple[str, list[str]]], again: bool) -> None:
     set_id = uuid4()
-    ids = {name: uuid4() for name in groups}
-    people = {name: [WrittenPerson(f"={email}", email) for email in held] for name, held in groups.items()}
-    written = write_table(COLUMNS, write_rows(set_id, [(ids[name], name, people[name]) for name in groups]))
-    known = frozenset(ids.values()) if again else frozenset()
-    found = read_sheet(read_table(decode(written)), set_id if again else None, known)
-    assert found.problems == ()
-    assert [(group.name, [email for _, email in group.emails]) for group in found.groups] == list(groups.items())
-    assert [group.group_id for group in found.groups] == (list(ids.values()) if again else [None] * len(groups))
+    ids = [uuid4() for _ in groups]
+    people = [[WrittenPerson(f"={email}", email) for email in held] for _, held in groups]
+    rows = write_rows(set_id, [(key, name, held) for key, (name, _), held in zip(ids, groups, people, strict=True)])
+    known = frozenset(ids) if again else frozenset()
+    found = read_sheet(read_table(decode(write_table(COLUMNS, rows))), set_id if again else None, known)
+    counts = Counter(name for name, _ in groups)
+    alike = {name: count for name, count in counts.items() if count > 1}
+    if again:  # by their ids they are what they were; that two bear one name has to be mended
+        told = Counter(problem.facts["name"] for problem in found.problems)
+        assert {problem.code for problem in found.problems} <= {"csv_one_name"}
+        assert told == {name: count - 1 for name, count in alike.items()}
+        assert [group.group_id for group in found.groups] == ids
+        assert [(group.name, [email for _, email in group.emails]) for group in found.groups] == groups
+    else:  # those of one name become one, and what that makes double has to be mended
+        assert dict(found.merged) == alike
+        assert {problem.code for problem in found.problems} <= ({"csv_twice", "csv_empty_twice"} if alike else set())
+        assert {group.group_id for group in found.groups} == {None}
+        held = {name: [email for other, of in groups if other == name for email in of] for name in counts}
+        assert [(g.name, [email for _, email in g.emails]) for g in found.groups] == [
+            (name, list(dict.fromkeys(of))) for name, of in held.items()
+        ]
 
 
 @pytest.mark.shows("CSV-8")

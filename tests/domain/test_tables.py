@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lti_tool.domain.errors import RuleViolation
-from lti_tool.domain.tables import MOST_BYTES, MOST_ROWS, decode, harmless, read_table, restored, write_table
+from lti_tool.domain.tables import MOST_BYTES, MOST_ROWS, decode, harmless, read_rows, read_table, restored, write_table
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 awkward = st.text(st.sampled_from("'=+-@\t\r\n ,;\"aé"), max_size=6) | texts
@@ -58,6 +58,29 @@ def test_every_delimiter_and_line_end_is_understood(delimiter: str, end: str) ->
         (2, {"group_name": "A", "email": "a@x"}),
         (4, {"group_name": "B", "email": "b,;@x"}),
     ]
+
+
+@pytest.mark.shows("CSV-9")
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("first", "sign"), [("sep=;", ";"), ("SEP=,", ","), ("sep=\t", "\t"), ("sep=|", "|"), ('"sep=;"', ";")]
+)
+def test_the_first_line_may_say_what_separates(first: str, sign: str, end: str) -> None:
+    text = end.join([first, f"a{sign}b", f"1,;{sign}2" if sign not in ",;" else f'"1,;"{sign}2', "", "x"])
+    table = read_table(text)
+    assert table.columns == ("a", "b")
+    assert [(row.line, dict(row.cells)) for row in table.rows] == [
+        (3, {"a": "1,;", "b": "2"}),
+        (5, {"a": "x", "b": ""}),
+    ]
+    assert [line for line, _ in read_rows(text)] == [2, 3, 5]
+
+
+def test_a_column_may_be_called_like_that_line() -> None:
+    assert read_table("sep=a;b\n1;2").columns == ("sep=a", "b")
+    with pytest.raises(RuleViolation, match="table_quote") as refused:
+        read_table('sep=;\na\n"2')
+    assert refused.value.facts == {"line": 3}
 
 
 @pytest.mark.shows("CSV-9")

@@ -24,16 +24,20 @@ def shape(classroom: Classroom, set_id: UUID) -> list[tuple[str, list[str]]]:
 def bring(classroom: Classroom, text: str | bytes, name: str = "Teams") -> UUID:
     """Import a file as a new set."""
     data = text.encode() if isinstance(text, str) else text
-    return set_import.import_set(
-        classroom.viewer, set_import.keep_upload(classroom.viewer, "teams.csv", data), name
-    ).group_set
+    return confirm(classroom, set_import.keep_upload(classroom.viewer, "teams.csv", data), name)
+
+
+def confirm(classroom: Classroom, draft: UUID, name: str) -> UUID:
+    """Say yes to what the preview of a new set shows."""
+    seen = set_import.preview_import(classroom.viewer, draft).seen
+    return set_import.import_set(classroom.viewer, draft, name, seen).group_set
 
 
 def bring_again(classroom: Classroom, set_id: UUID, text: str | bytes):
     data = text.encode() if isinstance(text, str) else text
     draft = set_import.keep_upload(classroom.viewer, "again.csv", data, set_id)
     shown = set_import.preview_import(classroom.viewer, draft, set_id)
-    changes = set_import.reimport_set(classroom.viewer, draft, set_id, shown.row.revision)
+    changes = set_import.reimport_set(classroom.viewer, draft, set_id, shown.row.revision, shown.seen)
     return shown, changes
 
 
@@ -125,10 +129,10 @@ def test_the_name_of_the_set_is_free(pulled: Classroom) -> None:
     assert set_import.preview_import(pulled.viewer, draft).set_name == "Teams (2)"
     for name, code in (("TEAMS", "name_taken"), (" ", "name_required")):
         with pytest.raises(RuleViolation, match=code):
-            set_import.import_set(pulled.viewer, draft, name)
-    set_import.import_set(pulled.viewer, draft, "Teams (2)")
+            confirm(pulled, draft, name)
+    confirm(pulled, draft, "Teams (2)")
     with pytest.raises(NotFound, match="draft_not_found"):
-        set_import.import_set(pulled.viewer, draft, "Teams (3)")
+        set_import.import_set(pulled.viewer, draft, "Teams (3)", "")
     with pytest.raises(RuleViolation, match="name_taken"):
         group_sets.create_set(pulled.viewer, "Teams")
 
@@ -169,6 +173,22 @@ def test_a_group_that_another_set_holds_leaves_only_this_one(pulled: Classroom) 
     assert [name for name, _ in shape(pulled, copy)] == ["Kept", "Shared"]
 
 
+@pytest.mark.shows("MODEL-146")
+def test_a_renamed_group_keeps_out_of_the_way_of_names_in_its_other_sets(pulled: Classroom) -> None:
+    set_id = bring(pulled, "group_name\nRed\nBlue")
+    copy = copies.copy_set(pulled.viewer, set_id).group_set
+    (red, _) = group_sets.read_groups(set_id)
+    pulled.new_groups(copy, "New")
+    text = f"group_id,group_name\n{encode(red.id)},NEW\n,Blue".encode()
+    draft = set_import.keep_upload(pulled.viewer, "x.csv", text, set_id)
+    shown = set_import.preview_import(pulled.viewer, draft, set_id)
+    assert list(shown.taken) == [("NEW", group_sets.get_set(pulled.course_id, copy).name)]
+    with pytest.raises(RuleViolation, match="import_name_taken"):
+        set_import.reimport_set(pulled.viewer, draft, set_id, shown.row.revision, shown.seen)
+    bring_again(pulled, set_id, text.replace(b"NEW", b"Newer"))
+    assert [name for name, _ in shape(pulled, copy)] == ["Newer", "Blue", "new"]
+
+
 def test_importing_an_export_again_changes_nothing(pulled: Classroom) -> None:
     a, b = emails(pulled)[:2]
     set_id = bring(pulled, f"group_name,email\nRed,{b}\nRed,{a}\nBlue,")
@@ -202,15 +222,36 @@ def test_only_the_files_of_an_imported_set_overwrite_it(pulled: Classroom) -> No
 def test_what_changed_since_it_was_shown_is_shown_again(pulled: Classroom) -> None:
     set_id = bring(pulled, "group_name\nA")
     draft = set_import.keep_upload(pulled.viewer, "x.csv", b"group_name\nB", set_id)
-    seen = set_import.preview_import(pulled.viewer, draft, set_id).row.revision
+    before = set_import.preview_import(pulled.viewer, draft, set_id)
+    revision = before.row.revision
     pulled.new_groups(set_id, "C")
     with pytest.raises(Conflict, match="set_changed"):
-        set_import.reimport_set(pulled.viewer, draft, set_id, seen)
+        set_import.reimport_set(pulled.viewer, draft, set_id, revision, before.seen)
     assert [name for name, _ in shape(pulled, set_id)] == ["A", "c"]
     shown = set_import.preview_import(pulled.viewer, draft, set_id)
     assert [group.name for group in shown.comparison.removed] == ["A", "c"]
-    set_import.reimport_set(pulled.viewer, draft, set_id, shown.row.revision)
+    set_import.reimport_set(pulled.viewer, draft, set_id, shown.row.revision, shown.seen)
     assert [name for name, _ in shape(pulled, set_id)] == ["B"]
+
+
+@pytest.mark.shows("CSV-6")
+def test_people_who_changed_since_they_were_shown_are_shown_again(pulled: Classroom) -> None:
+    a, b = emails(pulled)[:2]
+    text = f"group_name,email\nA,{a}\nA,late@x.example\n"
+    new = set_import.keep_upload(pulled.viewer, "x.csv", text.encode())
+    again_id = bring(pulled, f"group_name,email\nA,{b}", "Held")
+    again = set_import.keep_upload(pulled.viewer, "x.csv", text.encode(), again_id)
+    shown = set_import.preview_import(pulled.viewer, again, again_id)
+    seen = set_import.preview_import(pulled.viewer, new).seen
+    with transaction() as session:
+        late = session.scalars(select(RosterMember).where(RosterMember.email == emails(pulled)[2])).one()
+        late.email = "late@x.example"
+    with pytest.raises(Conflict, match="import_changed"):
+        set_import.import_set(pulled.viewer, new, "New", seen)
+    with pytest.raises(Conflict, match="import_changed"):
+        set_import.reimport_set(pulled.viewer, again, again_id, shown.row.revision, shown.seen)
+    assert shape(pulled, again_id) == [("A", [b])]
+    assert shape(pulled, confirm(pulled, new, "New")) == [("A", [a, "late@x.example"])]
 
 
 def test_nothing_is_imported_while_a_sync_is_at_work(pulled: Classroom) -> None:
@@ -219,10 +260,10 @@ def test_nothing_is_imported_while_a_sync_is_at_work(pulled: Classroom) -> None:
     again = set_import.keep_upload(pulled.viewer, "x.csv", b"group_name\nB", set_id)
     runs.queue(pulled.course_id, "pull")
     with pytest.raises(Conflict, match="run_open"):
-        set_import.import_set(pulled.viewer, new, "New")
-    revision = group_sets.get_set(pulled.course_id, set_id).revision
+        confirm(pulled, new, "New")
+    shown = set_import.preview_import(pulled.viewer, again, set_id)
     with pytest.raises(Conflict, match="run_open"):
-        set_import.reimport_set(pulled.viewer, again, set_id, revision)
+        set_import.reimport_set(pulled.viewer, again, set_id, shown.row.revision, shown.seen)
     assert [name for name, _ in shape(pulled, set_id)] == ["A"]
 
 

@@ -56,9 +56,11 @@ def at_once(app: Flask, *works: Callable[[], Any]) -> list[Any]:
 def test_a_file_that_is_confirmed_twice_at_once_becomes_one_set(app_on_both: Flask, classroom: Any) -> None:
     for turn in range(4):
         draft = set_import.keep_upload(classroom.viewer, "Teams.csv", b"group_name\nA\nB\n")
+        seen = set_import.preview_import(classroom.viewer, draft).seen
         names = [f"Teams {turn} {letter}" for letter in "ab"]
         outcomes = at_once(
-            app_on_both, *(lambda n=name, d=draft: set_import.import_set(classroom.viewer, d, n) for name in names)
+            app_on_both,
+            *(lambda n=name, d=draft, s=seen: set_import.import_set(classroom.viewer, d, n, s) for name in names),
         )
         assert outcomes == ["done", "draft_not_found"]
     assert len(db.session.scalars(select(GroupSet).where(GroupSet.connection == "import")).all()) == 4

@@ -10,7 +10,7 @@ from flask import Flask
 
 from lti_tool.domain.base58 import encode
 from lti_tool.domain.tables import decode, read_table
-from lti_tool.models import Group, GroupSet, ImportDraft
+from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, ImportDraft
 from tests.web.conftest import Browser, PlayedLms, World, check_page
 
 
@@ -18,6 +18,12 @@ def send(browser: Browser, path: str, text: str | bytes, status: int = 303, name
     """Upload a file; give the next page's address for a 303, else the page."""
     data = text.encode() if isinstance(text, str) else text
     return browser.post(path, status, file=(io.BytesIO(data), name))
+
+
+def yes(browser: Browser, preview: str) -> dict[str, str]:
+    """What the form of a preview says about what it shows."""
+    fields = browser.get(preview).select("main form input[type=hidden]:not([name=csrf_token])")
+    return {field["name"]: field["value"] for field in fields}
 
 
 def words(soup: Any) -> str:
@@ -55,7 +61,7 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
     assert "Import 2 groups with 2 people" in words(shown.select_one("main form"))
     assert shown.select_one("input[name=name]")["value"] == "Teams"
 
-    made = teacher.follow(preview, name="Labs")
+    made = teacher.follow(preview, name="Labs", **yes(teacher, preview))
     assert "The group set is imported, with 2 groups." in words(made)
     assert made.select_one("h1").text == "Labs"
     assert [words(h) for h in made.select("section.group h3")] == ["Zeta 2", "alpha 0"]
@@ -64,6 +70,29 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
     assert (row.connection, row.source_filename) == ("import", "Teams.csv")
     assert people.stored(ImportDraft) == []
     teacher.get(preview, 404)
+
+
+@pytest.mark.shows("CSV-9")
+def test_the_first_line_of_excel_says_what_separates(teacher: Browser) -> None:
+    rows = "sep=;\r\ngroup_name;email\r\nA, B;ann@students.example\r\nA, B;nobody@x\r\n"
+    page = teacher.get(send(teacher, "group-sets/import", rows.encode("utf-8-sig")))
+    assert "1 group with 1 person" in words(page)
+    assert words(page.select_one("section[aria-labelledby=missing] tbody tr")).startswith("4 nobody@x A, B")
+
+
+@pytest.mark.shows("CSV-3")
+def test_of_two_with_one_email_the_active_one_is_taken_and_that_is_told(people: World, teacher: Browser) -> None:
+    people.member("Old Ann", email="ann@students.example", status="dropped")
+    page = teacher.get(send(teacher, "group-sets/import", "group_name,email\nA,ann@students.example"))
+    assert [words(item) for item in page.select("ul[aria-label='Worth a look'] li")] == [
+        "Line 2: several people have the e-mail ann@students.example. Ann is taken, the only one of them who is active "
+        "in the course."
+    ]
+    assert "1 group with 1 person" in words(page)
+    people.member("Other Ann", email="ann@students.example", enrollment_type="observer")
+    page = teacher.get(send(teacher, "group-sets/import", "group_name,email\nA,ann@students.example"))
+    (row,) = page.select("section[aria-labelledby=missing] tbody tr")
+    assert "Several people have this e-mail" in words(row)
 
 
 @pytest.mark.shows("CSV-2", "CSV-4", "CSV-5", "CSV-9", "MODEL-144")
@@ -80,11 +109,28 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
             f"group_id '{encode(UUID(int=5))}' maps to multiple group names: 'A' and 'B'",
         ),
         ("group_id,group_name\nI0,A", "Line 2: “I0” is not a valid group_id"),
+        ("group_id,group_name\nI0\x07,A", "Line 2: “I0” is not a valid group_id"),
+        ("group_name\nA\n\u200b", "Line 3: group_name has a character that nobody sees (U+200B)"),
+        ("group_name\na\x07b", "Line 2: group_name has a character that nobody sees (U+0007)"),
         (b"\xff\xfe\x00\xd8", "not a table of text"),
         ('group_name\n"A', "Line 2: a quotation mark is not closed"),
         ("group_name\n" + "A\n" * 10_001, "more than 10,000 rows"),
     ],
-    ids=["column", "rows", "name", "person", "empty", "two names", "id", "text", "quote", "long"],
+    ids=[
+        "column",
+        "rows",
+        "name",
+        "person",
+        "empty",
+        "two names",
+        "id",
+        "id and bell",
+        "unseen",
+        "bell",
+        "text",
+        "quote",
+        "long",
+    ],
 )
 def test_what_is_wrong_stands_beside_the_field(people: World, teacher: Browser, text: Any, said: str) -> None:
     page = send(teacher, "group-sets/import", text, 422)
@@ -122,9 +168,9 @@ def test_a_name_that_is_taken_is_refused_beside_its_field(people: World, teacher
     people.group_set("teams")
     preview = send(teacher, "group-sets/import", "group_name\nA")
     assert teacher.get(preview).select_one("input[name=name]")["value"] == "Teams (2)"
-    page = teacher.post(preview, 422, name="Teams")
+    page = teacher.post(preview, 422, name="Teams", **yes(teacher, preview))
     assert "“Teams” is in use already" in words(page.select_one("main form"))
-    teacher.follow(preview, name="Teams (2)")
+    teacher.follow(preview, name="Teams (2)", **yes(teacher, preview))
 
 
 @pytest.mark.shows("MODEL-160")
@@ -145,7 +191,8 @@ def test_what_is_worth_a_look_is_told_before(people: World, teacher: Browser) ->
 
 def imported(people: World, teacher: Browser, text: str) -> str:
     """Import a file; give the address of the set."""
-    address = teacher.post(send(teacher, "group-sets/import", text), name="Teams")
+    preview = send(teacher, "group-sets/import", text)
+    address = teacher.post(preview, name="Teams", **yes(teacher, preview))
     return str(address).partition("?")[0]
 
 
@@ -162,25 +209,73 @@ def test_a_second_file_overwrites_what_the_set_holds(people: World, teacher: Bro
     for said in ("Renamed 1 Red → Scarlet", "Removed 1 Old (1 person)", "Added 1 new", "Scarlet: + Cy; − Ann"):
         assert said in shown
     assert "Overwrite: 3 groups with 1 person" in shown
-    revision = teacher.get(preview).select_one("input[name=revision]")["value"]
-    page = teacher.follow(preview, revision=revision)
+    seen = yes(teacher, preview)
+    page = teacher.follow(preview, **seen)
     assert "The file is imported: the group set has its 3 groups now." in words(page)
     assert [words(h) for h in page.select("section.group h3")] == ["new 0", "Scarlet 1", "Keep 0"]
     assert {group.name for group in people.stored(Group)} == {"new", "Scarlet", "Keep"}
+
+
+@pytest.mark.shows("MODEL-143", "MODEL-146")
+def test_a_second_file_cannot_give_two_groups_one_name(people: World, teacher: Browser) -> None:
+    home = imported(people, teacher, "group_name,email\na,ann@students.example\nb,bo@students.example")
+    a, b = (encode(group.id) for group in sorted(people.stored(Group), key=lambda group: group.name))
+    text = f"group_id,group_name,email\n{a},X,ann@students.example\n{b},X,bo@students.example"
+    page = send(teacher, f"{home}/import", text, 422)
+    assert "Line 3: group_name 'X' is that of another group_id on line 2" in words(page.select_one("main form"))
+    assert {group.name for group in people.stored(Group)} == {"a", "b"}
+    teacher.get(send(teacher, f"{home}/import", text.replace(b, "")))
 
 
 @pytest.mark.shows("CSV-6")
 def test_a_set_that_changed_meanwhile_is_shown_anew(people: World, teacher: Browser) -> None:
     home = imported(people, teacher, "group_name\nA")
     preview = send(teacher, f"{home}/import", "group_name\nB")
-    revision = teacher.get(preview).select_one("input[name=revision]")["value"]
+    seen = yes(teacher, preview)
     teacher.post(f"{home}/groups", name="C", count="1")
-    page = teacher.post(preview, 409, revision=revision)
+    page = teacher.post(preview, 409, **seen)
     assert "Somebody changed this group set meanwhile" in words(page)
     assert "Removed 2 A" in words(page)
-    assert teacher.post(preview, 409, revision="x").select_one("input[name=revision]")["value"] != revision
-    teacher.follow(preview, revision=page.select_one("input[name=revision]")["value"])
+    assert teacher.post(preview, 409, revision="x").select_one("input[name=revision]")["value"] != seen["revision"]
+    teacher.follow(preview, **yes(teacher, preview))
     assert [group.name for group in people.stored(Group)] == ["B"]
+
+
+@pytest.mark.shows("CSV-6")
+def test_a_roster_that_changed_meanwhile_is_shown_anew(people: World, teacher: Browser) -> None:
+    text = "group_name,email\na,ann@students.example\na,zed@x.example"
+    home = imported(people, teacher, "group_name\na")
+    previews = [send(teacher, path, text) for path in ("group-sets/import", f"{home}/import")]
+    seen = [yes(teacher, preview) for preview in previews]
+    people.member("Zed", email="zed@x.example")
+    for preview, fields in zip(previews, seen, strict=True):
+        page = teacher.post(preview, 409, name="New", **fields)
+        assert "What the file does has changed meanwhile" in page.select_one("#error-summary").text
+        assert "1 group with 2 people. Everybody in the file was found" in words(page)
+    assert len(people.stored(GroupSet)) == 1
+    assert not people.stored(GroupMembership)
+    for preview in previews:
+        teacher.follow(preview, name="New", **yes(teacher, preview))
+    assert len(people.stored(GroupMembership)) == 4
+
+
+@pytest.mark.shows("CSV-6", "MODEL-146")
+def test_a_name_that_another_set_of_a_shared_group_has_is_told_and_refused(people: World, teacher: Browser) -> None:
+    ann, bo = people.names["Ann"], people.names["Bo"]
+    set_id = people.group_set("Imported", {"a": [ann], "b": []}, connection="import")
+    other = people.group_set("Other", {"X": [bo]})
+    people._add(*(GroupSetEntry(group_set_id=other, group_id=people.names[name], position=5) for name in "ab"))
+    a, b = (encode(people.names[name]) for name in "ab")
+    path = f"group-sets/{set_id}/import"
+    before = yes(teacher, send(teacher, path, "group_name\na\nb"))
+    preview = send(teacher, path, f"group_id,group_name\n{a},x\n{b},a")
+    page = teacher.get(preview)
+    assert [words(item) for item in page.select("ul[aria-label='Names in use'] li")] == ["“x” is in use in “Other”."]
+    assert not page.select("main form")
+    teacher.post(preview, 409, **before)
+    swapped = send(teacher, path, f"group_id,group_name\n{a},b\n{b},a")
+    teacher.follow(swapped, **yes(teacher, swapped))
+    assert [group.name for group in people.stored(Group) if group.id == people.names["a"]] == ["b"]
 
 
 def test_nothing_is_imported_while_a_sync_is_at_work(people: World, teacher: Browser) -> None:
@@ -201,8 +296,8 @@ def test_a_published_set_is_pushed_after_a_second_file(people: World, teacher: B
     people.app.extensions["lti_tool_doorbell"].work_off()
     assert lms.members("Red") == {"u-Ann"}
     preview = send(teacher, f"{home}/import", "group_name,email\nRed,bo@students.example")
-    revision = teacher.get(preview).select_one("input[name=revision]")["value"]
-    assert "Canvas has it too." in words(teacher.follow(preview, revision=revision))
+    seen = yes(teacher, preview)
+    assert "Canvas has it too." in words(teacher.follow(preview, **seen))
     assert lms.members("Red") == {"u-Bo"}
 
 
@@ -215,10 +310,26 @@ def test_a_file_that_a_mirror_could_not_show_is_refused_for_a_published_set(
     people.app.extensions["lti_tool_doorbell"].work_off()
     both = "group_name,email\nRed,ann@students.example\nBlue,ann@students.example"
     preview = send(teacher, f"{home}/import", both)
-    revision = teacher.get(preview).select_one("input[name=revision]")["value"]
-    refused = teacher.post(preview, 422, revision=revision)
+    seen = yes(teacher, preview)
+    refused = teacher.post(preview, 422, **seen)
     assert "Some people are in two groups" in refused.select_one("#error-summary").text
     assert [group.name for group in people.stored(Group)] == ["Red"]
+
+
+@pytest.mark.shows("CSV-7")
+def test_a_file_is_refused_that_gives_another_published_set_one_person_twice(
+    people: World, teacher: Browser, lms: PlayedLms
+) -> None:
+    ann, bo = people.names["Ann"], people.names["Bo"]
+    set_id = people.group_set("Imported", {"Red": [bo]}, connection="import")
+    other = people.group_set("Other", {"Blue": [ann]})
+    people._add(GroupSetEntry(group_set_id=other, group_id=people.names["Red"], position=5))
+    teacher.post(f"group-sets/{other}/publish")
+    people.app.extensions["lti_tool_doorbell"].work_off()
+    preview = send(teacher, f"group-sets/{set_id}/import", "group_name,email\nRed,ann@students.example")
+    refused = teacher.post(preview, 422, **yes(teacher, preview))
+    assert "Some people are in two groups" in refused.select_one("#error-summary").text
+    assert people.people_in("Red") == {bo}
 
 
 def test_only_sets_from_files_are_imported_again(people: World, teacher: Browser) -> None:
@@ -228,13 +339,14 @@ def test_only_sets_from_files_are_imported_again(people: World, teacher: Browser
         teacher.get(f"group-sets/{key}/import", 422)
 
 
-@pytest.mark.shows("MODEL-111", "CSV-1", "CSV-8")
+@pytest.mark.shows("MODEL-111", "MODEL-51", "CSV-1", "CSV-3", "CSV-8")
 @pytest.mark.parametrize("family", ["canvas", "moodle"])
 def test_a_set_of_the_lms_becomes_our_own_by_a_file(app: Flask, family: str) -> None:
     world = World(app).open_course(family=family)
     ann, bo = world.member("Ann"), world.member("Bo")
     tim = world.member("Tim", enrollment_type="ta")
-    theirs = world.group_set("Übungen", {"Rot": [bo, ann, tim], "Leer": []}, connection=family)
+    others = [world.member(f"{kind}s", enrollment_type=kind) for kind in ("observer", "other")]
+    theirs = world.group_set("Übungen", {"Rot": [bo, ann, tim, *others], "Leer": []}, connection=family)
     teacher = world.browser()
     link = teacher.get(f"group-sets/{theirs}").find("a", string="CSV")["href"]
     answer = teacher.client.get(link)
@@ -247,18 +359,20 @@ def test_a_set_of_the_lms_becomes_our_own_by_a_file(app: Flask, family: str) -> 
         ("Rot", "Bo", "bo@students.example"),
         ("Rot", "Ann", "ann@students.example"),
         ("Rot", "Tim", "tim@students.example"),
+        ("Rot", "observers", "observers@students.example"),
+        ("Rot", "others", "others@students.example"),
         ("Leer", "", ""),
     ]
     edited = text.replace("Leer,,", "Grün,,").replace(",Rot,Ann", ",Grün,Ann")
     edited = re.sub(rf"{encode(world.names['Rot'])}(,Grün)", rf"{encode(world.names['Leer'])}\1", edited)
     preview = send(teacher, "group-sets/import", edited, name="Übungen.csv")
-    page = teacher.follow(preview, name="Ours")
-    assert [words(h) for h in page.select("section.group h3")] == ["Rot 2", "Grün 1"]
+    page = teacher.follow(preview, name="Ours", **yes(teacher, preview))
+    assert [words(h) for h in page.select("section.group h3")] == ["Rot 4", "Grün 1"]
     made = [group for group in world.stored(Group) if group.id not in world.names.values()]
     assert [(group.origin, group.lms_group_id) for group in made] == [("local", None)] * 2
     assert page.select("a[href$='/edit']")
-    assert world.people_in("Rot") == {ann, bo, tim}
-    assert [words(h) for h in teacher.get(f"group-sets/{theirs}").select("section.group h3")] == ["Rot 3", "Leer 0"]
+    assert world.people_in("Rot") == {ann, bo, tim, *others}
+    assert [words(h) for h in teacher.get(f"group-sets/{theirs}").select("section.group h3")] == ["Rot 5", "Leer 0"]
 
 
 @pytest.mark.shows("CSV-8")
@@ -299,9 +413,9 @@ def test_the_pages_ask_the_database_no_more_for_more_rows(people: World, teacher
         count_queries()
         preview = send(teacher, "group-sets/import", text)
         counts = [count_queries()]
-        teacher.get(preview)
+        seen = yes(teacher, preview)
         counts.append(count_queries())
-        home = str(teacher.post(preview, name=f"{rows} groups")).partition("?")[0]
+        home = str(teacher.post(preview, name=f"{rows} groups", **seen)).partition("?")[0]
         counts.append(count_queries())
         teacher.client.get(f"{home}/export.csv")
         return (*counts, count_queries())

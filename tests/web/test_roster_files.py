@@ -89,6 +89,10 @@ def test_a_file_is_shown_line_by_line_and_then_stored(world: Any) -> None:
     assert "name: Nora Renamed, student number: 6, status: Not yet active" in text
     assert "git user name: bad--name Invalid" in text
     assert "Twin One, Twin Two have the same e-mail here" in text
+    assert [" ".join(row.text.split()) for row in page.select("section[aria-labelledby=ignored] tbody tr")] == [
+        "Line 4 Ana López name: Somebody, status: Dropped"
+    ]
+    assert "What the file says and Canvas does not" in text
     assert "1 person is active no more" in text
     assert [row.th.get_text(strip=True) for row in page.select("section[aria-labelledby=left-out] tbody tr")] == [
         "Line6",
@@ -134,6 +138,7 @@ def test_what_was_exported_changes_nothing_when_it_comes_back(world: Any) -> Non
     response, _ = export(teacher)
     page = teacher.get(upload(teacher, response.data))
     assert figures(page) == [0, 0, 4, 0, 0]
+    assert not page.select("section[aria-labelledby=ignored]")
     assert "changes nothing" in page.text
     assert not page.select("main form")
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, clean_name, require_free_name
 from lti_tool.domain.lms_changes import AssignUnassigned, CreateSet, DeleteSet, EditSet, require_options
 from lti_tool.domain.remote import NO_OPTIONS, SetOptions
@@ -21,13 +21,13 @@ def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPT
     """Ask for a new set in the LMS; `asked` has the change, whose set is known when it was sent.
 
     Raise RuleViolation for a wrong or taken name ("name_required" …), for options ("set_options_invalid",
-    "options_unsupported"), and "lms_not_writable"; Conflict("change_waiting").
+    "options_unsupported"), Forbidden("lms_not_writable"), Conflict("change_waiting").
     """
     course_id, tidy = viewer.course.id, clean_name(name)
     with transaction() as session:
         family = session.get_one(Course, course_id).registration.family
         if write_right(viewer).problem or family not in LMS_CONNECTIONS:
-            raise RuleViolation("lms_not_writable")
+            raise Forbidden("lms_not_writable")
         require_options(options, has_options=family == Connection.CANVAS)
         require_free_name(tidy, _names_of_sets(course_id))
         asked = lms_changes.note(viewer, "create_set", None, tidy, CreateSet(tidy, options))

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
 from lti_tool.domain.lms_changes import FIRST_RETRY, MOST_WAITED_FOR, size_of_push
 from lti_tool.domain.sync import Report, plan_push
@@ -80,7 +80,7 @@ def request_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
 def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None) -> UUID:
     """Queue the making of a set's mirror and return the run; a mirror that was deleted in the LMS is made anew.
 
-    Raise NotFound, RuleViolation or LmsRefused when the set cannot be published, Conflict("run_open").
+    Raise NotFound, Forbidden, RuleViolation or LmsRefused when the set cannot be published, Conflict("run_open").
     """
     row = find_set(set_id)
     course_id, name = row.course_id, row.name
@@ -106,7 +106,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID, requested_by
     """Raise unless the set and its groups are ours, it has groups, nobody is in two, and the LMS can be reached."""
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
-        raise RuleViolation("set_not_publishable")
+        raise Forbidden("set_not_publishable")
     groups = read_groups(set_id)
     if not groups:
         raise RuleViolation("set_is_empty")

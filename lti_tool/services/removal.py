@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
 from lti_tool.services import history
@@ -57,7 +57,7 @@ def read_removal(course_id: UUID, set_id: UUID) -> Removal:
 def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
     """Remove a set of the LMS from this tool and leave it out of later pulls; the LMS keeps it (ruling C29).
 
-    Raise NotFound, RuleViolation("set_not_connected") for any other set, Conflict("run_open") while a run is at work
+    Raise NotFound, Forbidden("set_not_connected") for any other set, Conflict("run_open") while a run is at work
     on the course.
     """
     course_id = viewer.course.id
@@ -76,7 +76,7 @@ def get_removable_set(course_id: UUID, set_id: UUID) -> GroupSet:
     """Return a set of the LMS that may be removed from this tool now; raise as `remove_connected_set` does."""
     row = get_set(course_id, set_id)
     if row.connection not in LMS_CONNECTIONS:
-        raise RuleViolation("set_not_connected")
+        raise Forbidden("set_not_connected")
     require_no_open_run(course_id)
     return row
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import connected_sets, copies, lms_changes, publication, removal
@@ -21,7 +21,7 @@ from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
-from lti_tool.web.errors import answer_error
+from lti_tool.web.errors import answer_error, status_of
 from lti_tool.web.forms import AddGroupsForm
 from lti_tool.web.own_group_forms import SetSignupForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
@@ -57,17 +57,18 @@ def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
 @requires(Permission.EDIT_GROUPS)
 def create_group_set(course_id: UUID) -> Response:
     """Make a local group set, or one in the LMS."""
-    form = NewSetForm()
+    form, status = NewSetForm(), 422
     if request.method == "POST" and form.validate():
         try:
             if form.where.data == "lms":
                 return _create_in_lms(connected_sets.create_connected_set(viewer(), form.name.data, form.options()))
             made = sets.create_set(viewer(), form.name.data)
             return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_created")
-        except RuleViolation as error:
+        except (RuleViolation, Forbidden) as error:  # forbidden: the LMS lets nobody make sets; here is another place
             form.refuse(form.name, error)
+            status = status_of(error)
     locked = write_right(viewer()).problem
-    return page("group_sets/new.html", 422 if form.errors else 200, form=form, locked=locked)
+    return page("group_sets/new.html", status if form.errors else 200, form=form, locked=locked)
 
 
 def _create_in_lms(asked: Changes) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Forbidden, NotFound, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun, db
 from lti_tool.services import copies, group_sets, groups, publication, push, removal, runs
@@ -58,7 +58,7 @@ def test_groups_of_others_stay_theirs_in_a_copy_and_own_ones_can_be_added(classr
         lambda: groups.assign(viewer, copy_id, {classroom.students()[-1].id: group_id}),
         lambda: groups.assign(viewer, copy_id, {inside: own}),
     ):
-        with pytest.raises(RuleViolation, match="group_not_editable"):
+        with pytest.raises(Forbidden, match="group_not_editable"):
             change()
     groups.edit_group(viewer, copy_id, own, "Our own", "")
     page = classroom.read_set(copy_id)

@@ -154,6 +154,20 @@ def test_another_set_is_a_question_when_exclusions_would_end(course: Any) -> Non
     assert teacher.follow(path, **back).h1.text == "Essay", "without exclusions nothing is asked"
 
 
+@pytest.mark.shows("MODEL-90")
+def test_groups_that_are_gone_are_not_counted_among_the_exclusions_that_end(course: Any) -> None:
+    teacher, other = course.browser(), str(course.other_id)
+    out = [str(course.names[name]) for name in ("Lab", "Team 2")]
+    path = f"assignments/{make(teacher, **fields(course, excluded=out))}/edit"
+    teacher.post(f"group-sets/{course.set_id}/groups/{course.names['Lab']}/delete")
+    question = teacher.post(path, 422, **fields(course, group_set_id=other))
+    assert "will remove 1 group exclusion. Continue?" in text(question.main)
+    teacher.post(f"group-sets/{course.set_id}/groups/{course.names['Team 2']}/delete")
+    teacher.follow(path, **fields(course, group_set_id=other))
+    assert course.stored(Assignment)[0].group_set_id == course.other_id, "nothing that anybody sees is lost"
+    assert not course.stored(AssignmentExclusion)
+
+
 @pytest.mark.parametrize("revision", ["0", "", "7", "x", "²"])
 def test_a_form_of_an_older_state_changes_nothing(course: Any, revision: str) -> None:
     teacher = course.browser()

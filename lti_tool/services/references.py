@@ -38,7 +38,7 @@ class TakingOut:
     @property
     def deletes(self) -> bool:
         """Say whether the group is gone afterwards."""
-        return self.row.origin == Origin.LOCAL and not self.elsewhere
+        return self.row.origin != Origin.SYSTEM and not self.elsewhere
 
 
 def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
@@ -115,7 +115,7 @@ def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> TakingOut:
 
 
 def take_out(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Take a group out of a local set; a local group that no set holds any more is deleted (seed 003, orphans)."""
+    """Take a group out of a local set; a group that no set holds any more is deleted (seed 003, orphans)."""
     course_id = viewer.course.id
     with transaction() as session:
         lock_set(course_id, set_id)

@@ -1,5 +1,6 @@
 """Sets of the LMS: made, edited, deleted and filled by it, each asked for in the ledger of changes first."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from lti_tool.models import Course, Group, GroupSet, GroupSetEntry, db, transact
 from lti_tool.services import lms_changes
 from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
+from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import lock_connected_set
 
 
@@ -52,10 +54,14 @@ def edit_connected_set(
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
 
-def delete_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay."""
+def delete_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+    """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay.
+
+    Raise Conflict("assignments_unseen") as `removal.delete_set` does for assignments that were not `shown`.
+    """
     with transaction():
         row = lock_connected_set(viewer, set_id)
+        require_shown(set_id, shown)
         asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(_own_groups(set_id)))
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 

@@ -23,6 +23,7 @@ from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
+from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.ledger_page import read_push
 from lti_tool.services.mirror import (
@@ -221,14 +222,17 @@ def sweep(ring: Callable[[UUID], None]) -> int:
     return queued
 
 
-def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
+def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
     """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
-    at work on the course for longer than a page can wait, Conflict("group_formed") as `removal.delete_set` does.
+    at work on the course for longer than a page can wait, Conflict("group_formed" or "assignments_unseen") as
+    `removal.delete_set` does.
     """
     get_editable_set(viewer.course.id, set_id)
-    require_none_formed(set_id)  # before the LMS's copy is gone
+    with transaction():  # before the LMS's copy is gone
+        require_none_formed(set_id)
+        require_shown(set_id, shown)
     report = Report()
     with runs.followed(_own_turn(viewer), report):
         _delete_in_lms(tool, viewer.course.id, set_id, report)

@@ -1,6 +1,6 @@
 """Removes group sets: our own for good, those of the LMS from this tool only, until somebody wants them back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.assignment_sets import release_sets
+from lti_tool.services.assignment_sets import release_sets, require_shown
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import get_set, lock_set
 from lti_tool.services.people import hold_roster
@@ -34,11 +34,16 @@ def require_none_formed(set_id: UUID) -> None:
     require_not_formed(db.session.scalars(_held(set_id)).all(), set_id=set_id)
 
 
-def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Delete a local or imported set with the groups that no other set holds; raise as `lock_set` does."""
+def delete_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+    """Delete a local or imported set with the groups that no other set holds.
+
+    `shown`: the assignments that the question named, None when nobody was asked. Raise Conflict("assignments_unseen")
+    when others use the set, Conflict("group_formed"), and as `lock_set` does.
+    """
     with transaction():
         row = lock_set(viewer.course.id, set_id)
         require_none_formed(set_id)
+        require_shown(set_id, shown)
         history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
         return _drop_set(viewer.course.id, set_id, _held_nowhere_else(set_id))
 
@@ -52,12 +57,12 @@ def read_removal(course_id: UUID, set_id: UUID) -> Removal:
     return Removal(row, leaving, len(held) - leaving, db.session.scalars(holders).all())
 
 
-def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
+def remove_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
     """Remove a set of the LMS from this tool and leave it out of later pulls; the LMS keeps it (ruling C29).
 
     Its groups that another set holds stay, and pulls go on to bring them up to date: they are still in the LMS.
     Raise NotFound, Forbidden("set_not_connected") for any other set, Conflict("run_open") while a run is at work
-    on the course.
+    on the course, and as `delete_set` does for assignments that were not `shown`.
     """
     course_id = viewer.course.id
     with transaction() as session:
@@ -66,6 +71,7 @@ def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
         this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
         session.execute(update(GroupSet).where(*this).values(revision=GroupSet.revision + 1))
         row = get_removable_set(course_id, set_id)
+        require_shown(set_id, shown)
         session.merge(LeftOutGroupSet(course_id=course_id, lms_group_set_id=row.lms_group_set_id, name=row.name))
         history.note(course_id, viewer.access_id, "group_set_left_out", row.name, set_id)
         return _drop_set(course_id, set_id, _held_nowhere_else(set_id))

@@ -182,19 +182,38 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     if request.method == "GET":
         sets.get_set_to_edit(viewer(), set_id)
         removal.require_none_formed(set_id)
-        shown = sets.summarise_set(course_id, set_id)
-        return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
-    if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
-        return _delete_in_lms(set_id)
-    if request.form.get("where") == "everywhere":
-        gone = publication.delete_everywhere(tool(), viewer(), set_id)
-    else:
-        gone = removal.delete_set(viewer(), set_id)
+        return _ask_to_delete(course_id, set_id)
+    try:
+        if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
+            return _delete_in_lms(set_id)
+        if request.form.get("where") == "everywhere":
+            gone = publication.delete_everywhere(tool(), viewer(), set_id, _shown_assignments())
+        else:
+            gone = removal.delete_set(viewer(), set_id, _shown_assignments())
+    except Conflict as conflict:
+        return _ask_to_delete(course_id, set_id, _asked_anew(conflict))
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
 
 
+def _ask_to_delete(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
+    values = {"shown": sets.summarise_set(course_id, set_id), "assignments": assignments_of(set_id)}
+    return page("group_sets/delete.html", 409 if conflict else 200, conflict=conflict, **values)
+
+
+def _shown_assignments() -> list[str]:
+    """Return the ids of the assignments that the question named: they lose the set knowingly."""
+    return request.form.get("seen", "").split()
+
+
+def _asked_anew(conflict: Conflict) -> Conflict:
+    """Return what the question is asked anew for; raise any other conflict, and for programs this one too."""
+    if conflict.code != "assignments_unseen" or prefers_json():
+        raise conflict
+    return conflict
+
+
 def _delete_in_lms(set_id: UUID) -> Response:
-    asked = connected_sets.delete_connected_set(viewer(), set_id)
+    asked = connected_sets.delete_connected_set(viewer(), set_id, _shown_assignments())
     state = _delivered(set_id, asked)
     if state != "sent":
         return changed(asked, "group_sets.group_set", set_id=set_id, notice="asked", pushed=state)
@@ -225,9 +244,17 @@ def remove_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then remove a set of the LMS from this tool; the LMS keeps it (ruling C29)."""
     if request.method == "GET":
         removal.get_removable_set(course_id, set_id)
-        leaving = removal.read_removal(course_id, set_id)
-        return page("group_sets/remove.html", leaving=leaving, assignments=assignments_of([set_id]))
-    return changed(removal.remove_connected_set(viewer(), set_id), "group_sets.group_sets", notice="set_removed")
+        return _ask_to_remove(course_id, set_id)
+    try:
+        gone = removal.remove_connected_set(viewer(), set_id, _shown_assignments())
+    except Conflict as conflict:
+        return _ask_to_remove(course_id, set_id, _asked_anew(conflict))
+    return changed(gone, "group_sets.group_sets", notice="set_removed")
+
+
+def _ask_to_remove(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
+    values = {"leaving": removal.read_removal(course_id, set_id), "assignments": assignments_of(set_id)}
+    return page("group_sets/remove.html", 409 if conflict else 200, conflict=conflict, **values)
 
 
 @blueprint.post("/left-out")

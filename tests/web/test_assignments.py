@@ -199,9 +199,38 @@ def test_deleting_a_set_says_which_assignments_lose_it(course: Any) -> None:
     assert "1 assignment uses this group set, and will use Individual Students instead" in question
     assert "Essay" in question
     assert "assignment" not in text(teacher.get(f"group-sets/{course.other_id}/delete").main)
-    teacher.post(f"group-sets/{course.set_id}/delete", where="here")
+    teacher.post(f"group-sets/{course.set_id}/delete", where="here", seen=assignment_id)
     assert f"Group set: {INDIVIDUALS}" in text(teacher.get(f"assignments/{assignment_id}").main)
     assert not course.stored(AssignmentExclusion)
+
+
+@pytest.mark.shows("MODEL-110")
+@pytest.mark.parametrize(("kind", "path"), [(None, "delete"), ("canvas", "delete"), ("canvas", "remove")])
+def test_a_set_goes_only_once_the_assignments_that_use_it_were_shown(
+    course: Any, lms: Any, kind: str | None, path: str
+) -> None:
+    lms.sets["s1"] = "Seminars"
+    course.allow_writing()
+    set_id = course.group_set("Seminars", {"Lab 1": []}, connection=kind, lms_group_set_id="s1" if kind else None)
+    teacher, address = course.browser(), f"group-sets/{set_id}/{path}"
+    teacher.get(address)
+    first = make(teacher, **fields(course, name="Essay", group_set_id=str(set_id)))
+    again = teacher.post(address, 409, where="here", seen="")  # of the question before
+    assert "Assignments use this group set by now" in again.select_one("#error-summary").text
+    assert "Essay" in text(again.main)
+    make(teacher, **fields(course, name="Report", group_set_id=str(set_id)))
+    teacher.post(address, 409, where="here", seen=first)
+    refused = teacher.client.post(
+        teacher.address(address), data={"csrf_token": teacher.token}, headers={"Accept": "application/json"}
+    )
+    assert (refused.status_code, refused.json["error"]) == (409, "assignments_unseen")
+    assert course.stored(GroupSet, id=set_id)
+    assert {row.group_set_id for row in course.stored(Assignment)} == {set_id}
+    question = teacher.get(address)
+    sent = {field["name"]: field["value"] for field in question.select("main form input[name]")}
+    teacher.follow(address, **{**sent, "csrf_token": teacher.token})
+    assert not course.stored(GroupSet, id=set_id)
+    assert {row.group_set_id for row in course.stored(Assignment)} == {course.stored(GroupSet, name=INDIVIDUALS)[0].id}
 
 
 def test_a_sync_that_took_a_set_away_names_the_assignments(course: Any) -> None:

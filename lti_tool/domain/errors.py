@@ -31,7 +31,7 @@ class NotFound(ToolError):
 
 
 class Forbidden(ToolError):
-    """The person may not do this here."""
+    """The person may not do this here, or nobody may, because it is not the tool's to change."""
 
 
 class Conflict(ToolError):

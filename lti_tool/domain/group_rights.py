@@ -126,13 +126,13 @@ def may(actor: GroupActor, permission: GroupPermission) -> bool:
 def require_in_group(actor: GroupActor, permission: GroupPermission) -> None:
     """Raise unless the person may do this in the group.
 
-    Forbidden("group_denied") for the person's part in it, RuleViolation("group_not_editable") when the group itself is
-    not ours to change, RuleViolation("creator_cannot_leave") for a creator who wants to leave.
+    Forbidden("group_denied") for the person's part in it, Forbidden("group_not_editable") when the group itself is not
+    ours to change, RuleViolation("creator_cannot_leave") for a creator who wants to leave.
     """
     if may(actor, permission):
         return
     if permission is GroupPermission.LEAVE and is_creator(actor):
         raise RuleViolation("creator_cannot_leave")
     if not actor.ours and may(replace(actor, ours=True), permission):
-        raise RuleViolation("group_not_editable")
+        raise Forbidden("group_not_editable")
     raise Forbidden("group_denied", permission=permission)

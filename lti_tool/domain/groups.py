@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from enum import StrEnum
 from itertools import count
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 
 NAME_LENGTH = 255
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
@@ -76,15 +76,15 @@ def editor_of_group(origin: Origin) -> Editor | None:
 def require_editable_set(
     connection: Connection | None, by: Collection[Editor] = (Editor.TOOL,), *, may_write: bool = False
 ) -> None:
-    """Raise RuleViolation unless one of these changes the set, which by itself is the tool."""
+    """Raise Forbidden unless one of these changes the set, which by itself is the tool."""
     if editor_of(connection, may_write=may_write) not in by:
-        raise RuleViolation("set_not_editable", connection=connection)
+        raise Forbidden("set_not_editable", connection=connection)
 
 
 def require_editable_group(origin: Origin) -> None:
-    """Raise RuleViolation unless the group belongs to the tool."""
+    """Raise Forbidden unless the group belongs to the tool."""
     if not group_is_editable(origin):
-        raise RuleViolation("group_not_editable", origin=origin)
+        raise Forbidden("group_not_editable", origin=origin)
 
 
 def clean_text(text: str) -> str:

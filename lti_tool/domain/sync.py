@@ -110,15 +110,17 @@ def plan_pull(
     mirrored_sets: frozenset[str] = frozenset(),
     mirrored_groups: frozenset[str] = frozenset(),
     left_out: frozenset[str] = frozenset(),
+    held_here: frozenset[str] = frozenset(),
 ) -> PullPlan:
     """Plan how a complete fetch replaces the connected sets (seed 003, "Group sync behavior"; rulings C4, C14, C16).
 
     `people`: roster members by LMS user id. Mirrors of published sets are ours and are left alone; the sets of
-    `left_out` were removed from this tool, so nothing of them is stored but the groups that other sets hold too. A
-    set or group that the fetch does not have is removed: the caller passes complete fetches only.
+    `left_out` were removed from this tool, so nothing of them is stored but the groups that other sets hold too, also
+    our own (`held_here`). What a fetch does not have is removed: the caller passes complete fetches only.
     """
-    group_sets = sets_to_store(remote, mirrored_sets=mirrored_sets, mirrored_groups=mirrored_groups, left_out=left_out)
-    held = {group_id for group_set in group_sets for group_id in group_set.group_ids}
+    every = sets_to_store(remote, mirrored_sets=mirrored_sets, mirrored_groups=mirrored_groups)
+    group_sets = [group_set for group_set in every if group_set.lms_group_set_id not in left_out]
+    held = {g for s in every for g in s.group_ids if s.lms_group_set_id not in left_out or g in held_here}
     missing: dict[str, list[str]] = {}
     inactive: dict[str, int] = {}
     known_by_lms_id = {group.lms_group_id: group for group in known_groups}
@@ -263,12 +265,12 @@ def mirror_after(
     changed although the push did not ask for it is drift: the mirror stays as it was known, so that it is found.
     """
     wanted_by_id = {group.id: group for group in wanted}
-    new_by_name = {group.name: group for group in wanted if group.name in {new.name for new in push.create}}
+    new_ids = {group.name: group.id for group in wanted if group.name in {new.name for new in push.create}}
     states = {state.lms_group_id: state for state in mirror if state.lms_group_id not in push.delete}
     asked = {change.lms_group_id: change for change in push.change}
     for remote in answer:
         state, change = states.get(remote.lms_group_id), asked.get(remote.lms_group_id)
-        group_id = state.group_id if state else _id_of(new_by_name.get(remote.name))
+        group_id = state.group_id if state else new_ids.get(remote.name)
         if group_id is None:
             continue
         ours = wanted_by_id[group_id].member_ids if group_id in wanted_by_id else frozenset()
@@ -288,10 +290,6 @@ def count_drifted(after: Sequence[MirroredState], answer: Iterable[RemoteGroup])
     states = {state.lms_group_id: state for state in after}
     pairs = [(states[remote.lms_group_id], remote) for remote in answer if remote.lms_group_id in states]
     return sum((s.name != remote.name) + len(s.member_ids - frozenset(remote.member_ids)) for s, remote in pairs)
-
-
-def _id_of(group: WantedGroup | None) -> UUID | None:
-    return group.id if group else None
 
 
 @dataclass

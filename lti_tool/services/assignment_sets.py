@@ -1,12 +1,13 @@
 """Keeps every assignment on a group set that is there: the default set, and what happens when a set goes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from lti_tool.domain.errors import Conflict
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.system_sets import INDIVIDUALS
 from lti_tool.models import Assignment, AssignmentExclusion, GroupSet, db
@@ -27,12 +28,27 @@ def default_set(course_id: UUID) -> UUID:
     return db.session.scalars(individuals).one()
 
 
-def assignments_of(set_ids: Sequence[UUID]) -> list[str]:
-    """Return the names of the assignments that use these sets."""
-    if not set_ids:
-        return []
-    names = select(Assignment.name).where(Assignment.group_set_id.in_(set_ids)).order_by(Assignment.name)
-    return list(db.session.scalars(names))
+def assignments_of(set_id: UUID) -> dict[str, str]:
+    """Return the names of the assignments that use a set, in order, by their ids as text."""
+    uses = select(Assignment.id, Assignment.name).where(Assignment.group_set_id == set_id).order_by(Assignment.name)
+    return {str(assignment_id): name for assignment_id, name in db.session.execute(uses)}
+
+
+def require_shown(set_id: UUID, shown: Collection[str] | None) -> None:
+    """Raise Conflict("assignments_unseen") when an assignment uses a set and its id is not among those `shown`.
+
+    Called before the set goes, inside the caller's transaction; None: nobody was asked, so nothing was shown.
+    """
+    if shown is None:
+        return
+    _await_choices([set_id])
+    if assignments_of(set_id).keys() - set(shown):
+        raise Conflict("assignments_unseen")
+
+
+def _await_choices(set_ids: Sequence[UUID]) -> None:
+    """Wait for whoever is choosing one of these sets at this moment and holds a lock on it, to see theirs too."""
+    db.session.scalars(select(GroupSet.id).where(GroupSet.id.in_(set_ids)).with_for_update()).all()
 
 
 def release_sets(course_id: UUID, set_ids: Sequence[UUID]) -> list[str]:
@@ -43,8 +59,7 @@ def release_sets(course_id: UUID, set_ids: Sequence[UUID]) -> list[str]:
     """
     if not set_ids:
         return []
-    # Whoever is choosing one of these sets at this moment holds a lock on it: wait for them, then see theirs too.
-    db.session.scalars(select(GroupSet.id).where(GroupSet.id.in_(set_ids)).with_for_update()).all()
+    _await_choices(set_ids)
     found = db.session.execute(
         select(Assignment.id, Assignment.name).where(Assignment.group_set_id.in_(set_ids)).order_by(Assignment.name)
     ).all()

@@ -99,8 +99,8 @@ def edit_assignment(
     """Change an assignment; without a set in the draft it keeps its own.
 
     Another set ends the present exclusions, so those have to be `confirmed`: else RuleViolation("exclusions_end") with
-    their `count`. Raise Conflict("assignment_changed") when somebody changed the assignment since `revision`, and as
-    `create_assignment` does.
+    their `count`, without those of groups that are gone, which nobody sees any more. Raise
+    Conflict("assignment_changed") when somebody changed the assignment since `revision`, and as `create_assignment`.
     """
     course_id, name = viewer.course.id, _checked_name(draft)
     with transaction():
@@ -114,6 +114,7 @@ def edit_assignment(
         moved = set_id != row.group_set_id
         if moved and db.session.scalar(select(exists().where(Grouping.assignment_id == row.id, _LIVE))):
             raise RuleViolation("groupings_there")
+        before = before & _groups_of(row.group_set_id) if moved else before
         if moved and before and not confirmed:
             raise RuleViolation("exclusions_end", count=len(before))
         history.note(course_id, viewer.access_id, "assignment_edited", _told(row.name, name), assignment_id)

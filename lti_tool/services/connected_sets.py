@@ -1,12 +1,13 @@
 """Sets of the LMS: made, edited, deleted and filled by it, each asked for in the ledger of changes first."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, clean_name, require_free_name
 from lti_tool.domain.lms_changes import AssignUnassigned, CreateSet, DeleteSet, EditSet, require_options
 from lti_tool.domain.remote import NO_OPTIONS, SetOptions
@@ -14,6 +15,7 @@ from lti_tool.models import Course, Group, GroupSet, GroupSetEntry, db, transact
 from lti_tool.services import lms_changes
 from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
+from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import lock_connected_set
 
 
@@ -21,13 +23,13 @@ def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPT
     """Ask for a new set in the LMS; `asked` has the change, whose set is known when it was sent.
 
     Raise RuleViolation for a wrong or taken name ("name_required" …), for options ("set_options_invalid",
-    "options_unsupported"), and "lms_not_writable"; Conflict("change_waiting").
+    "options_unsupported"), Forbidden("lms_not_writable"), Conflict("change_waiting").
     """
     course_id, tidy = viewer.course.id, clean_name(name)
     with transaction() as session:
         family = session.get_one(Course, course_id).registration.family
         if write_right(viewer).problem or family not in LMS_CONNECTIONS:
-            raise RuleViolation("lms_not_writable")
+            raise Forbidden("lms_not_writable")
         require_options(options, has_options=family == Connection.CANVAS)
         require_free_name(tidy, _names_of_sets(course_id))
         asked = lms_changes.note(viewer, "create_set", None, tidy, CreateSet(tidy, options))
@@ -52,10 +54,14 @@ def edit_connected_set(
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
 
-def delete_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay."""
+def delete_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+    """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay.
+
+    Raise Conflict("assignments_unseen") as `removal.delete_set` does for assignments that were not `shown`.
+    """
     with transaction():
         row = lock_connected_set(viewer, set_id)
+        require_shown(set_id, shown)
         asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(_own_groups(set_id)))
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 

@@ -67,7 +67,7 @@ def require_not_formed(group_ids: Collection[UUID], *, set_id: UUID | None = Non
 
 
 def require_fillable(assignment: Assignment, groups: Iterable[Group] = ()) -> None:
-    """Raise RuleViolation unless the tool itself may put groups into an assignment's set, and people into `groups`.
+    """Raise Forbidden unless the tool itself may put groups into an assignment's set, and people into `groups`.
 
     A set of the LMS changes by the LMS's answer only, and the roster's sets follow the roster.
     """

@@ -55,7 +55,8 @@ class GroupsDraw:
 def draw_groups(viewer: Viewer, set_id: UUID, order: Order, seed: int) -> GroupsDraw:
     """Show the groups that chance (the same for the same seed) would make of the students without a group.
 
-    Raise NotFound, RuleViolation for a set that is not ours to change, for a bad name, and "too_few_for_groups".
+    Raise NotFound, Forbidden for a set that is not ours to change, RuleViolation for a bad name and for
+    "too_few_for_groups".
     """
     row = get_set_to_edit(viewer, set_id)
     people = {member.id: member for member in db.session.scalars(_waiting(row))}

@@ -40,7 +40,7 @@ def preview_new_name(
 ) -> NamePreview:
     """Show how new groups of a set would be called; without a name one group is named after its people.
 
-    Raise NotFound and RuleViolation for a set that is not ours to change.
+    Raise NotFound and Forbidden for a set that is not ours to change.
     """
     stored = _storing(viewer, set_id)
     taken = [group.name for group in read_groups(set_id)]

@@ -131,7 +131,7 @@ def _one(query: Select[GroupSet]) -> GroupSet:
 
 
 def get_editable_set(course_id: UUID, set_id: UUID) -> GroupSet:
-    """Return a set of this course that is ours to change; raise NotFound or RuleViolation("set_not_editable")."""
+    """Return a set of this course that is ours to change; raise NotFound or Forbidden("set_not_editable")."""
     row = get_set(course_id, set_id)
     require_editable_set(connection_of(row))
     return row
@@ -196,7 +196,7 @@ def lock_set(course_id: UUID, set_id: UUID, revision: int | None = None, *, comi
     The sets that share groups with it are locked too, and those that hold groups `coming` into it: an edit of a
     shared group is one of theirs (see `shared_groups.touch`).
 
-    Raise NotFound, RuleViolation for a set that somebody else changes, Conflict("set_changed") when `revision` is
+    Raise NotFound, Forbidden for a set that somebody else changes, Conflict("set_changed") when `revision` is
     given and somebody changed the set since, Conflict("set_in_publication") while it is being published,
     Conflict("run_open") during a sync of groups.
     """

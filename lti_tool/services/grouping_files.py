@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.tables import decode, read_rows, write_rows
 from lti_tool.models import RosterMember, transaction
 from lti_tool.services import invitees
@@ -46,7 +46,7 @@ def import_groupings(viewer: Viewer, assignment_id: UUID, data: bytes) -> Import
         assignment = lock_for_staff(viewer, assignment_id)
         known = invitees.by_word(viewer.course.id)
         wanted: list[tuple[int, Wanted]] = []
-        refused: list[tuple[int, str, RuleViolation]] = []
+        refused: list[tuple[int, str, RuleViolation | Forbidden]] = []
         for line, cells in lines:
             try:
                 wanted.append((line, Wanted(cells[0], _people(known, cells[1:]))))
@@ -65,7 +65,7 @@ def _people(known: Mapping[str, Sequence[RosterMember]], cells: Sequence[str]) -
     return list({member.id: member for member in found}.values())
 
 
-def _whom(error: RuleViolation) -> str:
+def _whom(error: RuleViolation | Forbidden) -> str:
     people = error.facts.get("people") or error.facts.get("member") or error.facts.get("word") or ""
     return ", ".join(people) if isinstance(people, list) else str(people)
 

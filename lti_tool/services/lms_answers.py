@@ -13,7 +13,7 @@ from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Course, Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
-from lti_tool.services.removal import drop_set
+from lti_tool.services.removal import drop_ended_set
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def store_answer(course_id: UUID, set_id: UUID | None, answer: Answer) -> UUID |
     if row is None or set_id is None:
         return None
     if answer.ended:
-        drop_set(course_id, set_id)
+        drop_ended_set(course_id, set_id)
         return None
     if answer.name is not None:
         row.name = answer.name

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import exists, select, tuple_
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.groups import Origin, clean_name, clean_text, require_editable_group
 from lti_tool.domain.naming import first_free_name, generated_name, normalize_group_name
 from lti_tool.domain.roster import MemberStatus
@@ -39,7 +39,7 @@ class Made:
     """What became of wanted groupings: those made, and why others (by their place in the list) were not."""
 
     rows: Sequence[Grouping]
-    refused: Mapping[int, RuleViolation]
+    refused: Mapping[int, RuleViolation | Forbidden]
     over_full: bool = False
 
 
@@ -75,16 +75,16 @@ def create_grouping(viewer: Viewer, assignment_id: UUID, name: str, member_ids: 
 def make_groupings(viewer: Viewer, assignment: Assignment, wanted: Sequence[Wanted]) -> Made:
     """Make groupings on a locked assignment; one that may not be made is refused, and the others are made.
 
-    Raise RuleViolation for an assignment whose set the tool does not fill.
+    Raise Forbidden for an assignment whose set the tool does not fill.
     """
     require_fillable(assignment)
     known = _read_known(assignment, {member.id for one in wanted for member in one.people})
     passed: list[tuple[Wanted, Group | tuple[str, bool]]] = []
-    refused = {}
+    refused: dict[int, RuleViolation | Forbidden] = {}
     for place, one in enumerate(wanted):
         try:
             passed.append((one, _let_through(known, one)))
-        except RuleViolation as error:
+        except (RuleViolation, Forbidden) as error:
             refused[place] = error
     new = [group for _, group in passed if not isinstance(group, Group)]
     stored = iter(store_groups(assignment.course_id, assignment.group_set_id, new) if new else ())
@@ -141,7 +141,10 @@ def _read_known(assignment: Assignment, member_ids: Collection[UUID]) -> _Known:
 
 
 def _let_through(known: _Known, wanted: Wanted) -> Group | tuple[str, bool]:
-    """Return the group of the name, or the name of a new one and whether it is generated; raise RuleViolation."""
+    """Return the group of the name, or the name of a new one and whether it is generated.
+
+    Raise RuleViolation, and Forbidden for a group of that name that is not ours to change.
+    """
     for member in wanted.people:
         if member.status != MemberStatus.ACTIVE:
             raise RuleViolation("member_not_active", member=member.name)

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, LmsError, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
 from lti_tool.domain.lms_changes import FIRST_RETRY, MOST_WAITED_FOR, size_of_push
 from lti_tool.domain.sync import Report, plan_push
@@ -23,6 +23,7 @@ from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
+from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.ledger_page import read_push
 from lti_tool.services.mirror import (
@@ -80,7 +81,7 @@ def request_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
 def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None) -> UUID:
     """Queue the making of a set's mirror and return the run; a mirror that was deleted in the LMS is made anew.
 
-    Raise NotFound, RuleViolation or LmsRefused when the set cannot be published, Conflict("run_open").
+    Raise NotFound, Forbidden, RuleViolation or LmsRefused when the set cannot be published, Conflict("run_open").
     """
     row = find_set(set_id)
     course_id, name = row.course_id, row.name
@@ -106,7 +107,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID, requested_by
     """Raise unless the set and its groups are ours, it has groups, nobody is in two, and the LMS can be reached."""
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
-        raise RuleViolation("set_not_publishable")
+        raise Forbidden("set_not_publishable")
     groups = read_groups(set_id)
     if not groups:
         raise RuleViolation("set_is_empty")
@@ -223,14 +224,17 @@ def sweep(ring: Callable[[UUID], None]) -> int:
     return queued
 
 
-def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
+def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
     """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
-    at work on the course for longer than a page can wait, Conflict("group_formed") as `removal.delete_set` does.
+    at work on the course for longer than a page can wait, Conflict("group_formed" or "assignments_unseen") as
+    `removal.delete_set` does.
     """
     get_editable_set(viewer.course.id, set_id)
-    require_none_formed(set_id)  # before the LMS's copy is gone
+    with transaction():  # before the LMS's copy is gone
+        require_none_formed(set_id)
+        require_shown(set_id, shown)
     report = Report()
     with runs.followed(_own_turn(viewer), report):
         _delete_in_lms(tool, viewer.course.id, set_id, report)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from lti_tool.domain.errors import LmsError, RuleViolation
+from lti_tool.domain.errors import Forbidden, LmsError, RuleViolation
 from lti_tool.domain.gateway import NameClashes
 from lti_tool.domain.groups import set_is_editable
 from lti_tool.lms.names import refused_names
@@ -54,12 +54,13 @@ def preview_publication(tool: Tool, viewer: Viewer, set_id: UUID) -> Publication
 
     It is asked by the right of who looks, who may be known not to have the right to publish.
 
-    Raise NotFound, RuleViolation("set_not_publishable" | "set_is_published"). An LMS that does not answer is no error.
+    Raise NotFound, Forbidden("set_not_publishable"), RuleViolation("set_is_published"). An LMS that does not answer is
+    no error.
     """
     course_id = viewer.course.id
     row = get_set(course_id, set_id)
     if not set_is_editable(connection_of(row)):
-        raise RuleViolation("set_not_publishable")
+        raise Forbidden("set_not_publishable")
     publication = find_publication(set_id)
     if publication is not None and publication.lms_group_set_id is not None and publication.error_code != "set_gone":
         raise RuleViolation("set_is_published")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Origin, lms_connection
@@ -37,8 +37,21 @@ def plan_groups(course_id: UUID, remote: RemoteGroups) -> PullPlan:
         read_known_groups(course_id),
         remote,
         read_people(course_id),
+        held_here=_read_held_here(course_id),
         **read_not_ours(course_id),
     )
+
+
+def _read_held_here(course_id: UUID) -> frozenset[str]:
+    """Return the LMS ids of the groups that sets of our own hold: they outlive a set that was removed here."""
+    ours = or_(GroupSet.connection.is_(None), GroupSet.connection.not_in(LMS_CONNECTIONS))
+    held = (
+        select(Group.lms_group_id)
+        .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(Group.course_id == course_id, Group.origin == Origin.LMS, ours)
+    )
+    return frozenset(str(lms_id) for lms_id in db.session.scalars(held.distinct()))
 
 
 def read_not_ours(course_id: UUID) -> dict[str, frozenset[str]]:

@@ -38,7 +38,7 @@ class TakingOut:
     @property
     def deletes(self) -> bool:
         """Say whether the group is gone afterwards."""
-        return self.row.origin == Origin.LOCAL and not self.elsewhere
+        return self.row.origin != Origin.SYSTEM and not self.elsewhere
 
 
 def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
@@ -66,8 +66,8 @@ def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
 def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> Changes:
     """Put existing groups of the course at the end of a local set; those that it holds already stay where they are.
 
-    Raise NotFound, RuleViolation("group_name_in_set") for a name that the set has, and for a published set
-    "set_has_foreign_groups" or "people_in_two_groups", because its mirror could not show them.
+    Raise NotFound, Forbidden for a set that is not ours, RuleViolation("group_name_in_set") for a name that it has, and
+    for a published set "set_has_foreign_groups" or "people_in_two_groups", because its mirror could not show them.
     """
     course_id = viewer.course.id
     with transaction() as session:
@@ -100,7 +100,7 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
 def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> TakingOut:
     """Tell what taking a group out of a local set does.
 
-    Raise NotFound, RuleViolation("set_not_editable"), Conflict("group_formed") for one that works on an assignment.
+    Raise NotFound, Forbidden("set_not_editable"), Conflict("group_formed") for one that works on an assignment.
     """
     get_editable_set(course_id, set_id)
     row = get_group(set_id, group_id)
@@ -115,7 +115,7 @@ def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> TakingOut:
 
 
 def take_out(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Take a group out of a local set; a local group that no set holds any more is deleted (seed 003, orphans)."""
+    """Take a group out of a local set; a group that no set holds any more is deleted (seed 003, orphans)."""
     course_id = viewer.course.id
     with transaction() as session:
         lock_set(course_id, set_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsChanged, LmsError, RuleViolation
+from lti_tool.domain.errors import Forbidden, LmsChanged, LmsError
 from lti_tool.domain.gateway import LmsGateway, Progress, Step, no_progress
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection
 from lti_tool.domain.refresh import plan_refresh
@@ -29,7 +29,7 @@ from lti_tool.services.tool import Tool
 def refresh_set(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
     """Bring one set here before the page answers, as the course's one run, and return the run; it says how it ended.
 
-    Raise NotFound, RuleViolation("set_not_refreshable"), Conflict("run_open") while another run is at work.
+    Raise NotFound, Forbidden("set_not_refreshable"), Conflict("run_open") while another run is at work.
     """
     run_id = queue_refresh(viewer.course.id, set_id, viewer.access_id)
     run = runs.claim(run_id)
@@ -42,7 +42,7 @@ def refresh_set(tool: Tool, viewer: Viewer, set_id: UUID) -> UUID:
 def queue_refresh(course_id: UUID, set_id: UUID, requested_by: UUID | None = None) -> UUID:
     """Store a queued refresh of a set of the LMS; raise as `refresh_set` does."""
     if not may_refresh(get_set(course_id, set_id)):
-        raise RuleViolation("set_not_refreshable")
+        raise Forbidden("set_not_refreshable")
     return runs.queue(course_id, "refresh", requested_by=requested_by, group_set_id=set_id)
 
 

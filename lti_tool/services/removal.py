@@ -1,18 +1,18 @@
 """Removes group sets: our own for good, those of the LMS from this tool only, until somebody wants them back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import Select, delete, select, update
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.assignment_sets import release_sets
+from lti_tool.services.assignment_sets import release_sets, require_shown
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import get_set, lock_set
 from lti_tool.services.people import hold_roster
@@ -21,44 +21,48 @@ from lti_tool.services.runs import require_edits, require_no_open_run
 
 @dataclass(frozen=True)
 class Removal:
-    """What leaves with a set: its row, the groups deleted with it, how many stay, and the sets that lose some too."""
+    """What leaves with a set: its row, how many groups go with it, how many stay, and the sets that hold those."""
 
     row: GroupSet
-    doomed: Sequence[str]
+    leaving: int
     staying: int
-    copies: Sequence[str]
+    holders: Sequence[str]
 
 
 def require_none_formed(set_id: UUID) -> None:
     """Raise Conflict("group_formed") when a group of a set works on an assignment of that set: the set stays then."""
-    held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-    require_not_formed(db.session.scalars(held).all(), set_id=set_id)
+    require_not_formed(db.session.scalars(_held(set_id)).all(), set_id=set_id)
 
 
-def delete_set(viewer: Viewer, set_id: UUID) -> Changes:
-    """Delete a local or imported set with the groups that no other set holds; raise as `lock_set` does."""
+def delete_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+    """Delete a local or imported set with the groups that no other set holds.
+
+    `shown`: the assignments that the question named, None when nobody was asked. Raise Conflict("assignments_unseen")
+    when others use the set, Conflict("group_formed"), and as `lock_set` does.
+    """
     with transaction():
         row = lock_set(viewer.course.id, set_id)
         require_none_formed(set_id)
+        require_shown(set_id, shown)
         history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
-        return drop_set(viewer.course.id, set_id)
+        return _drop_set(viewer.course.id, set_id, _held_nowhere_else(set_id))
 
 
 def read_removal(course_id: UUID, set_id: UUID) -> Removal:
     """Tell what the removal of a set would delete; raise NotFound."""
     row = get_set(course_id, set_id)
-    doomed = db.session.execute(select(Group.id, Group.name).where(_doomed(set_id))).all()
-    ids = [group_id for group_id, _ in doomed]
-    held = db.session.scalar(select(func.count()).where(GroupSetEntry.group_set_id == set_id)) or 0
-    copies = select(GroupSet.name).where(GroupSet.id.in_(_holders(ids, besides=set_id))).order_by(GroupSet.position)
-    return Removal(row, [name for _, name in doomed], held - len(doomed), db.session.scalars(copies).all())
+    held = db.session.scalars(_held(set_id)).all()
+    leaving = len(_held_nowhere_else(set_id))
+    holders = select(GroupSet.name).where(GroupSet.id.in_(_holders(held, besides=set_id))).order_by(GroupSet.position)
+    return Removal(row, leaving, len(held) - leaving, db.session.scalars(holders).all())
 
 
-def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
+def remove_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
     """Remove a set of the LMS from this tool and leave it out of later pulls; the LMS keeps it (ruling C29).
 
-    Raise NotFound, RuleViolation("set_not_connected") for any other set, Conflict("run_open") while a run is at work
-    on the course.
+    Its groups that another set holds stay, and pulls go on to bring them up to date: they are still in the LMS.
+    Raise NotFound, Forbidden("set_not_connected") for any other set, Conflict("run_open") while a run is at work
+    on the course, and as `delete_set` does for assignments that were not `shown`.
     """
     course_id = viewer.course.id
     with transaction() as session:
@@ -67,28 +71,34 @@ def remove_connected_set(viewer: Viewer, set_id: UUID) -> Changes:
         this = (GroupSet.id == set_id, GroupSet.course_id == course_id)
         session.execute(update(GroupSet).where(*this).values(revision=GroupSet.revision + 1))
         row = get_removable_set(course_id, set_id)
+        require_shown(set_id, shown)
         session.merge(LeftOutGroupSet(course_id=course_id, lms_group_set_id=row.lms_group_set_id, name=row.name))
         history.note(course_id, viewer.access_id, "group_set_left_out", row.name, set_id)
-        return drop_set(course_id, set_id)
+        return _drop_set(course_id, set_id, _held_nowhere_else(set_id))
 
 
 def get_removable_set(course_id: UUID, set_id: UUID) -> GroupSet:
     """Return a set of the LMS that may be removed from this tool now; raise as `remove_connected_set` does."""
     row = get_set(course_id, set_id)
     if row.connection not in LMS_CONNECTIONS:
-        raise RuleViolation("set_not_connected")
+        raise Forbidden("set_not_connected")
     require_no_open_run(course_id)
     return row
 
 
-def drop_set(course_id: UUID, set_id: UUID) -> Changes:
-    """Delete a locked set and the groups that must not outlive it, inside the caller's transaction.
+def drop_ended_set(course_id: UUID, set_id: UUID) -> Changes:
+    """Delete a locked set that the LMS has no more, with its groups that no other set of the LMS holds (ruling C14).
 
-    A local group goes with the last set that holds it, a group of the LMS with the last connected one: a copy would
-    show for ever what nothing brings up to date any more.
+    They go from all sets, inside the caller's transaction.
     """
+    connected = _elsewhere(set_id).join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+    kept = connected.where(GroupSet.connection.in_(LMS_CONNECTIONS))
+    ended = select(Group.id).where(Group.id.in_(_held(set_id)), Group.id.not_in(kept))
+    return _drop_set(course_id, set_id, db.session.scalars(ended).all())
+
+
+def _drop_set(course_id: UUID, set_id: UUID, doomed: Sequence[UUID]) -> Changes:
     session = db.session
-    doomed = session.scalars(select(Group.id).where(_doomed(set_id))).all()
     others = _holders(doomed, besides=set_id)
     session.execute(update(GroupSet).where(GroupSet.id.in_(others)).values(revision=GroupSet.revision + 1))
     release_sets(course_id, [set_id])
@@ -103,10 +113,13 @@ def drop_set(course_id: UUID, set_id: UUID) -> Changes:
 
 
 def delete_orphans(group_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Delete those local groups that no set holds any more, in the caller's transaction; return their ids."""
+    """Delete those groups that no set holds any more, in the caller's transaction; return their ids.
+
+    One of the LMS is such a group when its own set was removed from this tool.
+    """
     elsewhere = select(GroupSetEntry.group_id)
     orphans = db.session.scalars(
-        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin == Origin.LOCAL)
+        select(Group.id).where(Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin != Origin.SYSTEM)
     ).all()
     db.session.execute(delete(Group).where(Group.id.in_(orphans)))
     return frozenset(orphans)
@@ -133,19 +146,18 @@ def bring_back(viewer: Viewer, lms_group_set_id: str) -> Changes:
     return Changes(count=int(row is not None))
 
 
-def _doomed(set_id: UUID) -> ColumnElement[bool]:
-    held = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-    elsewhere = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
-    connected = elsewhere.join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id).where(
-        GroupSet.connection.in_(LMS_CONNECTIONS)
-    )
-    return and_(
-        Group.id.in_(held),
-        or_(
-            and_(Group.origin == Origin.LOCAL, Group.id.not_in(elsewhere)),
-            and_(Group.origin == Origin.LMS, Group.id.not_in(connected)),
-        ),
-    )
+def _held(set_id: UUID) -> Select[UUID]:
+    return select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+
+
+def _elsewhere(set_id: UUID) -> Select[UUID]:
+    return select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
+
+
+def _held_nowhere_else(set_id: UUID) -> Sequence[UUID]:
+    """Return the groups that go with a set: nothing holds them any more, and the roster's are not the set's to end."""
+    alone = (Group.id.in_(_held(set_id)), Group.id.not_in(_elsewhere(set_id)), Group.origin != Origin.SYSTEM)
+    return db.session.scalars(select(Group.id).where(*alone)).all()
 
 
 def _holders(group_ids: Sequence[UUID], *, besides: UUID) -> list[UUID]:

@@ -30,7 +30,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.group_names import carry_names, names_taken_elsewhere
-from lti_tool.services.group_sets import add_local_set, get_set, local_names, lock_set, read_groups
+from lti_tool.services.group_sets import add_local_set, get_editable_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
 from lti_tool.services.mirror import find_published_holders, require_mirrorable
@@ -84,8 +84,8 @@ class _Plan:
 
 
 def get_imported_set(course_id: UUID, set_id: UUID) -> GroupSet:
-    """Return a set that came from a file; raise NotFound or RuleViolation("set_not_imported")."""
-    row = get_set(course_id, set_id)
+    """Return a set that came from a file; raise RuleViolation("set_not_imported"), and as `get_editable_set`."""
+    row = get_editable_set(course_id, set_id)
     _require_imported(row)
     return row
 

@@ -11,7 +11,7 @@ from wtforms import Form as WTForm
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from lti_tool.domain.allocation import SizeRule
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import ToolError
 from lti_tool.domain.groups import NAME_LENGTH
 from lti_tool.services.groups import MOST_AT_ONCE
 
@@ -36,7 +36,7 @@ class Form(WTForm):  # type: ignore[misc] # wtforms has no types
             if self[name].process_errors:
                 self[name].process_errors = [code]
 
-    def refuse(self, field: Any, error: RuleViolation) -> None:
+    def refuse(self, field: Any, error: ToolError) -> None:
         """Put a rule that a service found broken beside the field that broke it."""
         field.errors = (*field.errors, error.code)
         self.facts.update(error.facts)

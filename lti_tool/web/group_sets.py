@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor
 from lti_tool.domain.permissions import Permission
 from lti_tool.services import connected_sets, copies, lms_changes, publication, removal
@@ -21,7 +21,7 @@ from lti_tool.services.set_page import ShownSet, read_shown_set
 from lti_tool.services.synced import last_synced
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed, prefers_json
-from lti_tool.web.errors import answer_error
+from lti_tool.web.errors import answer_error, status_of
 from lti_tool.web.forms import AddGroupsForm
 from lti_tool.web.own_group_forms import SetSignupForm
 from lti_tool.web.pages import can, fragment, page, wants_fragment
@@ -57,17 +57,18 @@ def visible_sets(course_id: UUID) -> list[sets.SetSummary]:
 @requires(Permission.EDIT_GROUPS)
 def create_group_set(course_id: UUID) -> Response:
     """Make a local group set, or one in the LMS."""
-    form = NewSetForm()
+    form, status = NewSetForm(), 422
     if request.method == "POST" and form.validate():
         try:
             if form.where.data == "lms":
                 return _create_in_lms(connected_sets.create_connected_set(viewer(), form.name.data, form.options()))
             made = sets.create_set(viewer(), form.name.data)
             return changed(made, "group_sets.group_set", set_id=made.group_set, notice="set_created")
-        except RuleViolation as error:
+        except (RuleViolation, Forbidden) as error:  # forbidden: the LMS lets nobody make sets; here is another place
             form.refuse(form.name, error)
+            status = status_of(error)
     locked = write_right(viewer()).problem
-    return page("group_sets/new.html", 422 if form.errors else 200, form=form, locked=locked)
+    return page("group_sets/new.html", status if form.errors else 200, form=form, locked=locked)
 
 
 def _create_in_lms(asked: Changes) -> Response:
@@ -181,19 +182,38 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
     if request.method == "GET":
         sets.get_set_to_edit(viewer(), set_id)
         removal.require_none_formed(set_id)
-        shown = sets.summarise_set(course_id, set_id)
-        return page("group_sets/delete.html", shown=shown, assignments=assignments_of([set_id]))
-    if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
-        return _delete_in_lms(set_id)
-    if request.form.get("where") == "everywhere":
-        gone = publication.delete_everywhere(tool(), viewer(), set_id)
-    else:
-        gone = removal.delete_set(viewer(), set_id)
+        return _ask_to_delete(course_id, set_id)
+    try:
+        if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
+            return _delete_in_lms(set_id)
+        if request.form.get("where") == "everywhere":
+            gone = publication.delete_everywhere(tool(), viewer(), set_id, _shown_assignments())
+        else:
+            gone = removal.delete_set(viewer(), set_id, _shown_assignments())
+    except Conflict as conflict:
+        return _ask_to_delete(course_id, set_id, _asked_anew(conflict))
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
 
 
+def _ask_to_delete(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
+    values = {"shown": sets.summarise_set(course_id, set_id), "assignments": assignments_of(set_id)}
+    return page("group_sets/delete.html", 409 if conflict else 200, conflict=conflict, **values)
+
+
+def _shown_assignments() -> list[str]:
+    """Return the ids of the assignments that the question named: they lose the set knowingly."""
+    return request.form.get("seen", "").split()
+
+
+def _asked_anew(conflict: Conflict) -> Conflict:
+    """Return what the question is asked anew for; raise any other conflict, and for programs this one too."""
+    if conflict.code != "assignments_unseen" or prefers_json():
+        raise conflict
+    return conflict
+
+
 def _delete_in_lms(set_id: UUID) -> Response:
-    asked = connected_sets.delete_connected_set(viewer(), set_id)
+    asked = connected_sets.delete_connected_set(viewer(), set_id, _shown_assignments())
     state = _delivered(set_id, asked)
     if state != "sent":
         return changed(asked, "group_sets.group_set", set_id=set_id, notice="asked", pushed=state)
@@ -224,9 +244,17 @@ def remove_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then remove a set of the LMS from this tool; the LMS keeps it (ruling C29)."""
     if request.method == "GET":
         removal.get_removable_set(course_id, set_id)
-        leaving = removal.read_removal(course_id, set_id)
-        return page("group_sets/remove.html", leaving=leaving, assignments=assignments_of([set_id]))
-    return changed(removal.remove_connected_set(viewer(), set_id), "group_sets.group_sets", notice="set_removed")
+        return _ask_to_remove(course_id, set_id)
+    try:
+        gone = removal.remove_connected_set(viewer(), set_id, _shown_assignments())
+    except Conflict as conflict:
+        return _ask_to_remove(course_id, set_id, _asked_anew(conflict))
+    return changed(gone, "group_sets.group_sets", notice="set_removed")
+
+
+def _ask_to_remove(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
+    values = {"leaving": removal.read_removal(course_id, set_id), "assignments": assignments_of(set_id)}
+    return page("group_sets/remove.html", 409 if conflict else 200, conflict=conflict, **values)
 
 
 @blueprint.post("/left-out")

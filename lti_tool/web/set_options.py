@@ -4,7 +4,7 @@ from typing import Any
 
 from wtforms import BooleanField, SelectField, StringField
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import RuleViolation, ToolError
 from lti_tool.domain.remote import OPTIONS, SetOptions
 from lti_tool.web.forms import GroupSetForm
 
@@ -34,7 +34,7 @@ class SetOptionsForm(GroupSetForm):
             raise RuleViolation("set_options_invalid", fields=["group_limit"])
         return SetOptions(**values, group_limit=int(limit[:9]) if limit else None, off=tuple(off))
 
-    def refuse(self, field: Any, error: RuleViolation) -> None:
+    def refuse(self, field: Any, error: ToolError) -> None:
         """Put a wrong option beside its own field, and any other rule where it was said to belong."""
         wrong = error.facts.get("fields") if error.code == "set_options_invalid" else None
         if isinstance(wrong, list) and wrong and wrong[0] in self:

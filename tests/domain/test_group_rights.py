@@ -78,7 +78,7 @@ def test_a_group_of_the_lms_is_looked_at_and_talked_in_only() -> None:
         GroupPermission.SPACE,
         GroupPermission.REMOVE_DOCUMENT,
     }
-    with pytest.raises(RuleViolation, match="group_not_editable"):
+    with pytest.raises(Forbidden, match="group_not_editable"):
         require_in_group(creator, GroupPermission.EDIT_INFO)
     with pytest.raises(Forbidden, match="group_denied"):
         require_in_group(GroupActor(GroupRole.MEMBER, ours=False), GroupPermission.EDIT_INFO)

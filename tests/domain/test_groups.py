@@ -2,7 +2,7 @@
 
 import pytest
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden, RuleViolation
 from lti_tool.domain.groups import (
     Connection,
     Origin,
@@ -35,7 +35,7 @@ def test_only_local_and_imported_sets_are_ours_to_change(connection: Connection 
     if editable:
         require_editable_set(connection)
     else:
-        with pytest.raises(RuleViolation, match="set_not_editable"):
+        with pytest.raises(Forbidden, match="set_not_editable"):
             require_editable_set(connection)
 
 
@@ -44,7 +44,7 @@ def test_only_local_and_imported_sets_are_ours_to_change(connection: Connection 
 def test_a_group_is_ours_to_change_only_if_it_is_local(origin: Origin, editable: bool) -> None:
     assert group_is_editable(origin) is editable
     if not editable:
-        with pytest.raises(RuleViolation, match="group_not_editable"):
+        with pytest.raises(Forbidden, match="group_not_editable"):
             require_editable_group(origin)
 
 

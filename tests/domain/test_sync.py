@@ -68,6 +68,11 @@ def test_a_set_that_is_left_out_brings_nothing_but_what_others_hold_too(kept: tu
     assert plan.remove_groups == tuple(group.id for group in known if group.lms_group_id not in stays)
     plan = plan_pull([], [], fetched, PEOPLE, left_out=frozenset({"s", UNGROUPED_SET_ID}))
     assert [group.lms_group_id for group in plan.groups] == stays
+    ours = frozenset({"a", "gone"})  # held by sets of our own
+    plan = plan_pull([], known, fetched, PEOPLE, left_out=frozenset({"s"}), held_here=ours)
+    assert [group.lms_group_id for group in plan.groups] == ["a", *stays, "c"]
+    assert [s.lms_group_set_id for s in plan.group_sets] == [*kept[1:], UNGROUPED_SET_ID]
+    assert plan.remove_groups == tuple(group.id for group in known[1:] if not stays)
 
 
 @pytest.mark.shows("MODEL-25", "MODEL-34")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lti_tool.domain.errors import NotFound, RuleViolation
+from lti_tool.domain.errors import Forbidden, NotFound, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import SyncRun, db
 from lti_tool.services import copies, group_sets, groups, publication, push, removal, runs
@@ -58,7 +58,7 @@ def test_groups_of_others_stay_theirs_in_a_copy_and_own_ones_can_be_added(classr
         lambda: groups.assign(viewer, copy_id, {classroom.students()[-1].id: group_id}),
         lambda: groups.assign(viewer, copy_id, {inside: own}),
     ):
-        with pytest.raises(RuleViolation, match="group_not_editable"):
+        with pytest.raises(Forbidden, match="group_not_editable"):
             change()
     groups.edit_group(viewer, copy_id, own, "Our own", "")
     page = classroom.read_set(copy_id)
@@ -82,6 +82,40 @@ def test_a_copy_shows_what_the_lms_changes_but_takes_no_new_groups(classroom: An
     assert group_ids(classroom, copy_id) == [before[0], *before[2:], own]
     cards = classroom.read_set(copy_id).cards
     assert cards[0].row.name == "Renamed by an outsider"
+
+
+@pytest.mark.shows("MODEL-27", "MODEL-108", "MODEL-110")
+def test_a_copy_follows_the_lms_though_the_copied_set_was_removed_here(classroom: Any) -> None:
+    classroom.pull()
+    target = next(s for s in classroom.state()["group_sets"] if s["role"] is None and len(s["groups"]) > 2)
+    row = next(s.row for s in group_sets.list_sets(classroom.course_id) if s.row.lms_group_set_id == str(target["id"]))
+    lms_set_id, copy_id = row.lms_group_set_id, copies.copy_set(classroom.viewer, row.id).group_set
+    before = group_ids(classroom, copy_id)
+    removal.remove_connected_set(classroom.viewer, row.id)
+    report = classroom.pull()
+    assert (report.groups.created, report.groups.removed, report.memberships.removed) == (0, 0, 0)
+    assert group_ids(classroom, copy_id) == before
+    moved = classroom.read_set(copy_id).cards[2].members[0]
+    to = target["groups"][0]["id"]
+    classroom.outsider("rename_group", group_id=to, name="Renamed by an outsider")
+    classroom.outsider("move_member", user_id=int(moved.lms_user_id), group_id=to)
+    classroom.outsider("delete_group", group_id=target["groups"][1]["id"])
+    classroom.pull()
+    assert group_ids(classroom, copy_id) == [before[0], *before[2:]]
+    cards = classroom.read_set(copy_id).cards
+    assert cards[0].row.name == "Renamed by an outsider"
+    assert moved.id in {member.id for member in cards[0].members}
+    assert moved.id not in {member.id for member in cards[1].members}
+    removal.bring_back(classroom.viewer, lms_set_id)
+    report = classroom.pull()
+    assert (report.groups.created, report.groups.removed) == (0, 0), "it comes back with the groups that are here"
+    removal.delete_set(classroom.viewer, copy_id)
+    assert {g.id for g in group_sets.read_groups(_connected(classroom, lms_set_id))} == {before[0], *before[2:]}
+
+
+def _connected(classroom: Any, lms_set_id: str) -> Any:
+    sets = group_sets.list_sets(classroom.course_id)
+    return next(s.row.id for s in sets if s.row.lms_group_set_id == lms_set_id)
 
 
 @flavours

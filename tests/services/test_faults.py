@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import LmsError, RuleViolation, ToolError
+from lti_tool.domain.errors import Forbidden, LmsError, ToolError
 from lti_tool.lms import http
 from lti_tool.models import db
 from lti_tool.outbound import Outbound
@@ -154,7 +154,7 @@ def edit_all(classroom: Any, set_id: UUID, n: int, arrive: Callable[[], None]) -
     ):
         try:
             edit()
-        except RuleViolation as error:
+        except Forbidden as error:
             if error.code != "set_not_editable":
                 raise
             return

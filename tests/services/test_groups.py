@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation
 from lti_tool.models import GroupMembership, HistoryEntry, RosterMember, db, transaction
 from lti_tool.services import group_sets, groups, removal
 from lti_tool.services.set_page import read_shown_set
@@ -79,7 +79,7 @@ def test_groups_of_the_lms_are_not_changed_here(classroom: Any) -> None:
         lambda: groups.assign(viewer, summary.row.id, {student: group}),
         lambda: groups.remove_member(viewer, summary.row.id, group, student),
     ):
-        with pytest.raises(RuleViolation, match="set_not_editable"):
+        with pytest.raises(Forbidden, match="set_not_editable"):
             change()
     assert classroom.read_set(summary.row.id).row.name == summary.row.name
 

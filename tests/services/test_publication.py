@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from lti_tool.domain.drift import Choice
-from lti_tool.domain.errors import Conflict, LmsError, LmsRefused, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, LmsError, LmsRefused, RuleViolation
 from lti_tool.domain.sync import Report
 from lti_tool.models import RosterMember, transaction
 from lti_tool.services import drift, drift_choices, group_sets, groups, publication, push, removal, runs, turns
@@ -215,7 +215,7 @@ def test_what_cannot_be_published_is_refused_before_anything_is_sent(classroom: 
             from lti_tool.models import ServiceToken
 
             session.query(ServiceToken).delete()
-    expected = {"connected": RuleViolation, "empty": RuleViolation, "busy": Conflict, "without token": LmsRefused}
+    expected = {"connected": Forbidden, "empty": RuleViolation, "busy": Conflict, "without token": LmsRefused}
     with pytest.raises(expected[case]):
         publication.queue_publication(classroom.tool, set_id)
     assert classroom.calls() == calls

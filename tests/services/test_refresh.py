@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden
 from lti_tool.domain.sync import UNGROUPED_SET_ID, Report
 from lti_tool.models import Group, GroupSet, db
 from lti_tool.services import copies, refresh, runs
@@ -145,7 +145,7 @@ def test_a_refresh_that_fails_changes_nothing_and_says_why(classroom: Any, fault
 def test_what_the_lms_has_not_as_a_set_is_refused(classroom: Any) -> None:
     classroom.pull()
     for set_id in (set_of(classroom, UNGROUPED_SET_ID), classroom.new_set("Ours")):
-        with pytest.raises(RuleViolation, match="set_not_refreshable"):
+        with pytest.raises(Forbidden, match="set_not_refreshable"):
             refresh.refresh_set(classroom.tool, classroom.viewer, set_id)
 
 

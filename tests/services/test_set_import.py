@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from lti_tool.domain.base58 import encode
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation
 from lti_tool.domain.spreadsheet import BadSpreadsheet
 from lti_tool.domain.tables import decode, read_table
 from lti_tool.models import Group, GroupSet, ImportDraft, RosterMember, db, transaction
@@ -208,10 +208,10 @@ def test_only_the_files_of_an_imported_set_overwrite_it(pulled: Classroom) -> No
     with pytest.raises(BadSpreadsheet) as refused:
         set_import.keep_upload(pulled.viewer, "x.csv", export, two)
     assert [problem.code for problem in refused.value.problems] == ["csv_other_set"]
-    local = pulled.new_set("Local")
-    for set_id in (local, lms_set(pulled).id):
-        with pytest.raises(RuleViolation, match="set_not_imported"):
-            set_import.keep_upload(pulled.viewer, "x.csv", b"group_name\nA", set_id)
+    with pytest.raises(RuleViolation, match="set_not_imported"):
+        set_import.keep_upload(pulled.viewer, "x.csv", b"group_name\nA", pulled.new_set("Local"))
+    with pytest.raises(Forbidden, match="set_not_editable"):
+        set_import.keep_upload(pulled.viewer, "x.csv", b"group_name\nA", lms_set(pulled).id)
     draft = set_import.keep_upload(pulled.viewer, "x.csv", b"group_name\nA", one)
     for wrong in (two, None):
         with pytest.raises(NotFound, match="draft_not_found"):

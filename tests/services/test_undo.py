@@ -12,7 +12,7 @@ from sqlalchemy import event, select, update
 from lti_tool.domain.allocation import SizeRule
 from lti_tool.domain.base58 import encode
 from lti_tool.domain.clock import now
-from lti_tool.domain.errors import Conflict, NotFound, RuleViolation, ToolError
+from lti_tool.domain.errors import Conflict, Forbidden, NotFound, RuleViolation, ToolError
 from lti_tool.models import Group, GroupMembership, HistoryEntry, RosterMember, UndoStep, db, transaction
 from lti_tool.services import copies, group_draws, group_sets, groups, publication, references, removal, undo
 from lti_tool.services.group_draws import Order
@@ -178,7 +178,7 @@ def test_one_person_moved_is_no_bulk_change_and_ends_the_undo_of_the_last(ready:
 def test_a_set_of_another_course_or_of_the_lms_is_not_touched(classroom: Any) -> None:
     classroom.pull()
     theirs = next(s.row for s in group_sets.list_sets(classroom.course_id) if s.row.lms_group_set_id)
-    with pytest.raises(RuleViolation, match="set_not_editable"):
+    with pytest.raises(Forbidden, match="set_not_editable"):
         undo.undo(classroom.viewer, theirs.id, theirs.revision)
     with pytest.raises(NotFound):
         undo.undo(classroom.viewer, UUID(int=1), 0)

@@ -162,6 +162,20 @@ def test_another_set_is_a_question_when_exclusions_would_end(course: Any) -> Non
     assert teacher.follow(path, **back).h1.text == "Essay", "without exclusions nothing is asked"
 
 
+@pytest.mark.shows("MODEL-90")
+def test_groups_that_are_gone_are_not_counted_among_the_exclusions_that_end(course: Any) -> None:
+    teacher, other = course.browser(), str(course.other_id)
+    out = [str(course.names[name]) for name in ("Lab", "Team 2")]
+    path = f"assignments/{make(teacher, **fields(course, excluded=out))}/edit"
+    teacher.post(f"group-sets/{course.set_id}/groups/{course.names['Lab']}/delete")
+    question = teacher.post(path, 422, **fields(course, group_set_id=other))
+    assert "will remove 1 group exclusion. Continue?" in text(question.main)
+    teacher.post(f"group-sets/{course.set_id}/groups/{course.names['Team 2']}/delete")
+    teacher.follow(path, **fields(course, group_set_id=other))
+    assert course.stored(Assignment)[0].group_set_id == course.other_id, "nothing that anybody sees is lost"
+    assert not course.stored(AssignmentExclusion)
+
+
 @pytest.mark.parametrize("revision", ["0", "", "7", "x", "²"])
 def test_a_form_of_an_older_state_changes_nothing(course: Any, revision: str) -> None:
     teacher = course.browser()
@@ -193,9 +207,38 @@ def test_deleting_a_set_says_which_assignments_lose_it(course: Any) -> None:
     assert "1 assignment uses this group set, and will use Individual Students instead" in question
     assert "Essay" in question
     assert "assignment" not in text(teacher.get(f"group-sets/{course.other_id}/delete").main)
-    teacher.post(f"group-sets/{course.set_id}/delete", where="here")
+    teacher.post(f"group-sets/{course.set_id}/delete", where="here", seen=assignment_id)
     assert f"Group set: {INDIVIDUALS}" in text(teacher.get(f"assignments/{assignment_id}").main)
     assert not course.stored(AssignmentExclusion)
+
+
+@pytest.mark.shows("MODEL-110")
+@pytest.mark.parametrize(("kind", "path"), [(None, "delete"), ("canvas", "delete"), ("canvas", "remove")])
+def test_a_set_goes_only_once_the_assignments_that_use_it_were_shown(
+    course: Any, lms: Any, kind: str | None, path: str
+) -> None:
+    lms.sets["s1"] = "Seminars"
+    course.allow_writing()
+    set_id = course.group_set("Seminars", {"Lab 1": []}, connection=kind, lms_group_set_id="s1" if kind else None)
+    teacher, address = course.browser(), f"group-sets/{set_id}/{path}"
+    teacher.get(address)
+    first = make(teacher, **fields(course, name="Essay", group_set_id=str(set_id)))
+    again = teacher.post(address, 409, where="here", seen="")  # of the question before
+    assert "Assignments use this group set by now" in again.select_one("#error-summary").text
+    assert "Essay" in text(again.main)
+    make(teacher, **fields(course, name="Report", group_set_id=str(set_id)))
+    teacher.post(address, 409, where="here", seen=first)
+    refused = teacher.client.post(
+        teacher.address(address), data={"csrf_token": teacher.token}, headers={"Accept": "application/json"}
+    )
+    assert (refused.status_code, refused.json["error"]) == (409, "assignments_unseen")
+    assert course.stored(GroupSet, id=set_id)
+    assert {row.group_set_id for row in course.stored(Assignment)} == {set_id}
+    question = teacher.get(address)
+    sent = {field["name"]: field["value"] for field in question.select("main form input[name]")}
+    teacher.follow(address, **{**sent, "csrf_token": teacher.token})
+    assert not course.stored(GroupSet, id=set_id)
+    assert {row.group_set_id for row in course.stored(Assignment)} == {course.stored(GroupSet, name=INDIVIDUALS)[0].id}
 
 
 def test_a_sync_that_took_a_set_away_names_the_assignments(course: Any) -> None:

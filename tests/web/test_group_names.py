@@ -111,7 +111,7 @@ def test_the_line_stands_under_the_field_and_asks_by_the_form(filled: Any, app: 
 
 def test_a_preview_is_for_own_sets_and_for_who_may_edit(filled: Any) -> None:
     filled.path = f"group-sets/{filled.group_set('Labs', {'Lab': []}, connection='canvas')}"
-    assert "It comes from Canvas" in preview(filled, status=422, name="x")
+    assert "It comes from Canvas" in preview(filled, status=403, name="x")
     ta = filled.browser("ta")
     ta.post(f"{filled.path}/groups/name", 403, name="x")
 

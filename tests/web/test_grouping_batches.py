@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from lti_tool.models import Group, Grouping, GroupingMembership, GroupMembership, HistoryEntry, Notice
+from lti_tool.models import Group, Grouping, GroupingMembership, GroupMembership, GroupSetEntry, HistoryEntry, Notice
 from tests.web.conftest import World
 from tests.web.forming import Course
 
@@ -94,3 +94,20 @@ def test_a_file_refuses_each_wrong_line_as_one_by_one(course: Course) -> None:
     assert [line.split(",")[0] for line in told] == ["Line 2", "Line 3", "Line 4", "Line 7"]
     assert course.people() == {"one": {"Ana"}, "reds": {"Dan", "Cleo"}}
     assert len(course.world.stored(GroupMembership, group_id=reds.id)) == 2
+
+
+@pytest.mark.shows("MODEL-16", "MODEL-31")
+def test_a_group_of_the_lms_is_filled_by_no_assignment(course: Course) -> None:
+    world = course.world
+    world.group_set("Labs", {"lab": []}, connection="canvas")
+    world._add(GroupSetEntry(group_set_id=course.set_id, group_id=world.names["lab"], position=9))
+    page = course.post(course.teacher, "groupings", 403, name="lab", member_ids=[course.ids["Ana"]])
+    assert "This group is not ours to change" in page.h1.text
+    assert course.people() == {}
+    file = (BytesIO(b"lab,Ana Berg\nnew,Bo Chen"), "groups.csv")
+    page = course.post(course.teacher, "groupings/import", 422, file=file)
+    (told,) = page.select("#error-summary li")
+    assert "Line 1" in told.text
+    assert "It comes from Canvas" in told.text
+    assert course.people() == {"new": {"Bo"}}
+    assert not world.people_in("lab")

@@ -202,3 +202,20 @@ def test_deleting_in_both_deletes_in_the_lms_first(published: Any, lms: Any) -> 
     teacher.post(f"{published.path}/delete", where="everywhere")
     assert not published.stored(GroupSet)
     assert not lms.sets
+
+
+@pytest.mark.shows("MODEL-110")
+def test_nothing_is_deleted_in_the_lms_before_the_assignments_that_use_the_set_were_shown(
+    published: Any, lms: Any
+) -> None:
+    teacher, set_id = published.browser(), published.stored(GroupSet)[0].id
+    teacher.post("assignments/new", name="Essay", kind="all", group_set_id=str(set_id))
+    page = teacher.post(f"{published.path}/delete", 409, where="everywhere")
+    assert "Assignments use this group set by now" in page.select_one("#error-summary").text
+    assert len(lms.sets) == 1
+    assert published.stored(GroupSet, id=set_id)
+    (everywhere,) = [form for form in page.select("main form") if form.select_one("[value=everywhere]")]
+    sent = {field["name"]: field["value"] for field in everywhere.select("input[name]")}
+    teacher.post(f"{published.path}/delete", **{**sent, "csrf_token": teacher.token})
+    assert not published.stored(GroupSet, id=set_id)
+    assert not lms.sets

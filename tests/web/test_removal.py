@@ -18,19 +18,21 @@ def labs(world: Any) -> Any:
 @pytest.mark.shows("MODEL-12", "MODEL-110")
 def test_a_set_of_the_lms_is_removed_after_a_question_and_can_be_brought_back(labs: Any, lms: Any) -> None:
     teacher = labs.browser()
-    teacher.post(f"{labs.path}/copy")
-    (copy,) = labs.stored(GroupSet, name="Labs (copy)")
+    own = labs.group_set("Own", {"team": []})
+    teacher.post(f"group-sets/{own}/references", group_ids=[str(labs.names["Lab A"])])
     question = teacher.get(f"{labs.path}/remove")
     said = " ".join(question.main.text.split())
     assert "Nothing changes in Canvas." in said
-    assert "2 groups leave this tool with it, also from these sets: Labs (copy)." in said
+    assert "1 group leaves this tool with it." in said
+    assert "1 group stays, because other sets hold it too: Own. Every sync goes on to bring it here" in said
     assert len(labs.stored(GroupSet)) == 2
     page = teacher.follow(f"{labs.path}/remove")
     assert "removed from this tool" in page.select_one("#notice").text
     assert lms.calls == 0
-    assert not labs.stored(Group)
-    assert [row.name for row in labs.stored(GroupSet)] == ["Labs (copy)"]
-    assert not teacher.get(f"group-sets/{copy.id}").select(".group")
+    assert {row.name for row in labs.stored(Group)} == {"team", "Lab A"}
+    assert [row.name for row in labs.stored(GroupSet)] == ["Own"]
+    assert "Ana López" in teacher.get(f"group-sets/{own}").select_one(".group:last-of-type").text
+    assert labs.people_in("Lab A") == {labs.ana}
     (left_out,) = labs.stored(LeftOutGroupSet)
     form = page.select_one("section[aria-labelledby=left-out] form")
     assert form.button.text == "Bring back Labs"
@@ -54,7 +56,7 @@ def test_groups_that_another_set_of_the_lms_holds_stay(app: Any, world: Any) -> 
     teacher = course.browser()
     said = " ".join(teacher.get(f"group-sets/{first}/remove").main.text.split())
     assert "1 group leaves this tool with it." in said
-    assert "1 group stays, because another set of Moodle holds it too." in said
+    assert "1 group stays, because other sets hold it too: Second." in said
     teacher.post(f"group-sets/{first}/remove")
     assert [group.name for group in course.stored(Group, course_id=course.course_id)] == ["Red"]
 
@@ -63,8 +65,8 @@ def test_other_sets_are_not_removed_that_way(labs: Any) -> None:
     local = labs.group_set("Projects", {"team": []})
     system = labs.group_set("Staff", {"Staff": []}, connection="system")
     for set_id in (local, system):
-        labs.browser().get(f"group-sets/{set_id}/remove", 422)
-        labs.browser().post(f"group-sets/{set_id}/remove", 422)
+        labs.browser().get(f"group-sets/{set_id}/remove", 403)
+        labs.browser().post(f"group-sets/{set_id}/remove", 403)
     assert len(labs.stored(GroupSet)) == 3
 
 
@@ -179,3 +181,22 @@ def test_an_edit_during_a_publication_shows_the_set_and_what_is_at_work(world: A
     page = world.browser().post(f"group-sets/{set_id}/groups", 409, name="x", count="1")
     assert "This group set is being published" in page.select_one("#error-summary").text
     assert len(world.stored(Group)) == 1
+
+
+@pytest.mark.shows("MODEL-84", "MODEL-110")
+@pytest.mark.parametrize("last", ["delete", "groups/{lab}/take-out"])
+def test_a_group_of_a_removed_set_goes_with_the_last_set_that_holds_it(labs: Any, last: str) -> None:
+    teacher = labs.browser()
+    teacher.post(f"{labs.path}/copy")
+    (copy,) = labs.stored(GroupSet, name="Labs (copy)")
+    teacher.post(f"{labs.path}/copy")
+    (other,) = labs.stored(GroupSet, name="Labs (copy 2)")
+    teacher.post(f"{labs.path}/remove")
+    path = last.format(lab=labs.names["Lab A"])
+    teacher.post(f"group-sets/{other.id}/{path}")
+    assert {row.name for row in labs.stored(Group)} == {"Lab A", "Lab B"}, "the copy holds them still"
+    if "take-out" in path:
+        question = teacher.get(f"group-sets/{copy.id}/{path}")
+        assert "No other set holds this group, so it is deleted." in " ".join(question.main.text.split())
+    teacher.post(f"group-sets/{copy.id}/{path}")
+    assert "Lab A" not in {row.name for row in labs.stored(Group)}

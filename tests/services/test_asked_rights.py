@@ -114,7 +114,7 @@ def test_who_lent_a_lesser_access_is_offered_less_and_told_why(classroom: Any, j
     assert "It cannot be published now" in theo.browser.get(f"group-sets/{local}").text
     assert tina.browser.get(f"group-sets/{local}").select("a[href$='/publish']")
     assert "Nothing can be pushed now" in theo.browser.get("push").text
-    theo.move(status=422)
+    theo.move(status=403)
     assert classroom.calls() == calls  # neither pages nor the refusal asked the LMS
     assert in_lms(classroom) == before
     assert "It cannot be published yet" in theo.browser.get(f"group-sets/{local}/publish").text
@@ -163,7 +163,7 @@ def test_moodle_s_refusal_is_known_of_the_tool_s_access_and_so_to_everybody(
         shown = one.page
         assert not offers(shown)
         assert "Moodle did not allow it." in reason(shown).text
-        one.move(status=422)
+        one.move(status=403)
     classroom.lms.faults({"lacks": ""})
     theo.ask()
     assert offers(tina.page)

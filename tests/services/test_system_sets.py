@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
-from lti_tool.domain.errors import RuleViolation
+from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.system_sets import INDIVIDUALS, STAFF
 from lti_tool.models import Group, GroupMembership, RosterMember, db, transaction
@@ -125,7 +125,7 @@ def test_nobody_changes_a_set_of_the_roster(classroom: Any, name: str) -> None:
         lambda: groups.assign(viewer, set_id, {student: group_id}),
         lambda: publication.queue_publication(classroom.tool, set_id),
     ):
-        with pytest.raises(RuleViolation, match=r"set_not_(editable|publishable)"):
+        with pytest.raises(Forbidden, match=r"set_not_(editable|publishable)"):
             change()
 
 

@@ -152,7 +152,7 @@ def test_groupings_write_nothing_into_sets_of_the_lms(course: Course) -> None:
     assignment = course.assignment("By staff", formed_by="staff")
     address = f"assignments/{assignment}/groupings"
     for name in ("Red", "Blue", ""):
-        course.teacher.post(address, 422, member_ids=[course.ids["Bo"]], name=name)
+        course.teacher.post(address, 403, member_ids=[course.ids["Bo"]], name=name)
     page = course.teacher.get(address)
     assert "choose a local set" in words(page)
     assert not page.select("form[action$='/groupings'], form[action$='/import']"), "what would be refused"

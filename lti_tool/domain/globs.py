@@ -1,16 +1,16 @@
 """Patterns over group names: a restricted glob, checked with readable reasons and matched in linear time (seed 003)."""
 
-import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import length_hint
 from typing import Protocol
 
 from lti_tool.domain.errors import RuleViolation
 
 PATTERN_LENGTH = 255
-FEW_SETS = 16  # for more, seeing where each of them fits would take longer than comparing
+MOST_KNOWN = 256  # steps of one segment; names that need more make new ones without end
 EXTENDED = frozenset("@!+?*")  # before an opening bracket they begin what other globs know, and this one does not
 
 
@@ -56,64 +56,74 @@ class Text:
         return name.find(self.text, start, end)
 
 
-class _Bits(dict[int, str]):
-    """For each character, by its number, "1" where it is in the set; worked out when it is first met."""
+class _Fitting(dict[str, int]):
+    """For each character a number with a bit for each set that it fits; worked out when it is first met."""
 
-    def __init__(self, allowed: CharSet) -> None:
+    def __init__(self, sets: tuple[CharSet, ...]) -> None:
         super().__init__()
-        self.allowed = allowed
+        self.sets = sets
 
-    def __missing__(self, number: int) -> str:
-        self[number] = bit = "1" if chr(number) in self.allowed else "0"
-        return bit
+    def __missing__(self, character: str) -> int:
+        fits = sum(1 << place for place, allowed in enumerate(self.sets) if character in allowed)
+        self[character] = fits
+        return fits
+
+
+class _Reached(dict[str, "_Reached"]):
+    """Up to which places of a segment the last characters fit (a bit for each), and what the next one makes of it."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
 
 
 class Places:
-    """A segment with places that several characters fit, found at all places of a name at once.
+    """A segment with places that several characters fit, all of its places followed at once (the shift-and method).
 
-    A number has a bit for each place of the name: one step for each place of the segment, and for each of its
-    different sets one to see where it fits.
+    It takes one step for each character of the name, however many sets there are and whatever fits them. Steps are
+    remembered while there are few different ones, as there are in hostile patterns too.
     """
 
     def __init__(self, sets: tuple[CharSet, ...]) -> None:
         self.length = len(sets)
-        offsets: dict[CharSet, list[int]] = {}
-        for offset, allowed in enumerate(sets):
-            if allowed != ANY:
-                offsets.setdefault(allowed, []).append(offset)
-        self.fitting = [(_Bits(allowed), held) for allowed, held in offsets.items()]
+        self.fitting = _Fitting(sets)
+        self.whole = 1 << (self.length - 1)
+        self.begin, self.end = _Reached(0), _Reached(self.whole)
+        self.known = {0: self.begin}
 
     def find(self, name: str, start: int, end: int) -> int:
         """Return the first place where every character fits its set, -1 for none."""
         text = name[start:end]
-        size = len(text)
-        if size < self.length:
-            return -1
-        # The first place is the highest bit; the lowest ones are too near to the end.
-        begins = (1 << size) - (1 << (self.length - 1))
-        for bits, offsets in self.fitting:
-            stands = int(text.translate(bits), 2)
-            for offset in offsets:
-                begins &= stands << offset
-            if not begins:
-                return -1
-        return start + size - begins.bit_length()
+        characters = iter(text)
+        fits = self._recall(characters) if len(self.known) < MOST_KNOWN else self._follow(characters)
+        return start + len(text) - length_hint(characters) - self.length if fits else -1
 
+    def _follow(self, characters: Iterator[str]) -> bool:
+        """Read up to the end of the first place that fits; say whether there is one."""
+        reached, whole = 0, self.whole
+        for fits in map(self.fitting.__getitem__, characters):
+            reached = (reached << 1 | 1) & fits
+            if reached >= whole:
+                return True
+        return False
 
-class ManySets:
-    """The same for patterns with many different sets: compared set by set at each place in turn.
+    def _recall(self, characters: Iterator[str]) -> bool:
+        """Do the same by the steps that are remembered, and remember new ones."""
+        reached, end = self.begin, self.end
+        for character in characters:
+            try:
+                reached = reached[character]
+            except KeyError:
+                reached = self._learn(reached, character)
+            if reached is end:
+                return True
+        return False
 
-    The regular expression has one length and no choices, so it never tries a second way.
-    """
-
-    def __init__(self, sets: tuple[CharSet, ...]) -> None:
-        self.length = len(sets)
-        self.compiled = re.compile("".join(map(_expression, sets)), re.DOTALL)
-
-    def find(self, name: str, start: int, end: int) -> int:
-        """Return the first place where every character fits its set, -1 for none."""
-        found = self.compiled.search(name, start, end)
-        return found.start() if found else -1
+    def _learn(self, reached: _Reached, character: str) -> _Reached:
+        bits = (reached.bits << 1 | 1) & self.fitting[character]
+        after = self.end if bits >= self.whole else self.known.setdefault(bits, _Reached(bits))
+        reached[character] = after
+        return after
 
 
 @dataclass(frozen=True)
@@ -270,9 +280,7 @@ def _gathered(parts: list[list[str | CharSet]]) -> list[list[str | CharSet]]:
 
 
 def _segments(parts: list[list[str | CharSet]]) -> tuple[Segment, ...]:
-    different = sum(len(set(part) - {ANY}) for part in parts if _has_sets(part))
-    kind = Places if different <= FEW_SETS else ManySets
-    return tuple(kind(tuple(map(_set, part))) if _has_sets(part) else Text("".join(map(str, part))) for part in parts)
+    return tuple(Places(tuple(map(_set, part))) if _has_sets(part) else Text("".join(map(str, part))) for part in parts)
 
 
 def _has_sets(part: list[str | CharSet]) -> bool:
@@ -281,11 +289,3 @@ def _has_sets(part: list[str | CharSet]) -> bool:
 
 def _set(token: str | CharSet) -> CharSet:
     return CharSet(((token, token),)) if isinstance(token, str) else token
-
-
-def _expression(allowed: CharSet) -> str:
-    """Return a set as a regular expression of one character."""
-    if allowed == ANY:
-        return "."
-    ranges = (re.escape(low) + (f"-{re.escape(high)}" if low < high else "") for low, high in allowed.ranges)
-    return f"[{'^' if allowed.negated else ''}{''.join(ranges)}]"

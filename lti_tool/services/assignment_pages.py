@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound
-from lti_tool.domain.formation import COMMITTED, State, validity
+from lti_tool.domain.formation import COMMITTED, Rules, State, validity
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
@@ -73,6 +73,11 @@ class AssignmentPage:
     def people(self) -> int:
         """Return how many different people are in the selected groups."""
         return _count_people(self.groups)
+
+    @property
+    def rules(self) -> Rules:
+        """Return what the groups obey that students form for it."""
+        return rules_of(self.row)
 
     @property
     def follows_roster(self) -> bool:

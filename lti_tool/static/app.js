@@ -4,7 +4,10 @@
 
   const SHORT = 9; // a list with fewer lines is seen at a glance and needs no field that filters it
 
-  const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const localTime = new Intl.DateTimeFormat(undefined, {
+    ...{ day: "numeric", month: "short", year: "numeric" },
+    ...{ hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
+  });
 
   function announce(text) {
     const place = document.getElementById("announcer");
@@ -18,10 +21,24 @@
     if (place) place.textContent = ticked ? `${ticked} ticked` : "";
   }
 
+  function isElsewhere(at) {
+    return at.getTimezoneOffset() !== 0;
+  }
+
+  // Times are typed in UTC, for people of one course may live in several zones; what they mean here is said beneath.
+  function tellLocal(field) {
+    const at = new Date(`${field.value}Z`);
+    const tells = !Number.isNaN(at.getTime()) && isElsewhere(at);
+    document.getElementById(`${field.id}-local`).textContent = tells ? `For you: ${localTime.format(at)}` : "";
+  }
+
   function prepare() {
     for (const time of document.querySelectorAll("time[datetime]")) {
-      time.title = localTime.format(new Date(time.dateTime));
+      const at = new Date(time.dateTime);
+      time.title = localTime.format(at);
+      if (time.matches("[data-moment]") && isElsewhere(at)) time.textContent = time.title;
     }
+    for (const field of document.querySelectorAll("[data-utc]")) tellLocal(field);
     for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
     for (const button of document.querySelectorAll("[data-tick-all], [data-needs-script]")) button.hidden = false;
     for (const form of document.querySelectorAll("form[data-counts]")) countTicks(form);
@@ -67,6 +84,10 @@
       true,
     );
   }
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-utc]")) tellLocal(event.target);
+  });
 
   // Enter in such a field looks for nothing more, and sends no form.
   document.addEventListener("keydown", (event) => {

@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent.parent / "var" / "bench" / "launch.json"
-WORKERS, DRIVERS, ROUNDS, LAUNCHES, PEOPLE = 2, 4, 5, 1000, 60
+WORKERS, DRIVERS, ROUNDS, LAUNCHES, PEOPLE = 2, 4, 5, 400, 60
 FAR_SECONDS = 0.025  # a platform in the cloud, before TLS
 CANNED, FAR, DEMO = "key set from memory", "key set from memory, 25 ms away", "key set of the demo LMS"
 C = "https://purl.imsglobal.org/spec/lti/claim/"

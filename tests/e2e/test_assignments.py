@@ -79,3 +79,18 @@ def test_the_selection_follows_what_is_typed(new_visitor: Callable, broken_rules
     tool.press("Delete the assignment")
     tool.see("The assignment is deleted.")
     assert problems == []
+
+
+def test_times_in_utc_are_told_as_they_are_where_one_is(new_visitor: Callable) -> None:
+    tool = new_visitor(timezone_id="Europe/Berlin").open_in_tab("canvas")
+    page = tool.at
+    tool.tab("Assignments")
+    tool.go("New assignment")
+    page.get_by_label("Name", exact=True).fill("Seminar")
+    page.get_by_label("The students themselves").check()
+    field = page.get_by_label("Last invitation, UTC")
+    field.fill("2099-07-01T10:30")
+    expect(field).to_have_accessible_description(re.compile(r"^For you: .*2099.*12:30.*GMT\+2"))
+    tool.press("Make the assignment")
+    expect(tool.heading("Seminar")).to_be_visible()
+    expect(page.locator("time[data-moment]").first).to_have_text(re.compile(r"2099.*12:30.*GMT\+2"))

@@ -95,7 +95,9 @@ def test_no_selected_group_is_said(course: Any) -> None:
     teacher = course.browser()
     page = teacher.get(f"assignments/{make(teacher, **fields(course, kind='pattern', pattern='none'))}")
     assert "No group is selected." in page.text
-    page = teacher.get(f"assignments/{make(teacher, 'Formed', formed_by='students')}")
+    terms = {"min_size": "2", "max_size": "3", "last_answer_at": "2099-03-01T12:00"}
+    page = teacher.get(f"assignments/{make(teacher, 'Formed', formed_by='students', **terms)}")
+    assert "Groups of 2 to 3. Invite and answer until 1 Mar 2099, 12:00 UTC." in text(page.main)
     assert "Students form the groups themselves. Nobody has begun one yet." in text(page)
     assert "No group is selected." not in text(page)
 

@@ -19,6 +19,7 @@ from lti_tool.domain.remote import NO_OPTIONS, OPTIONS, RemoteGroup, RemoteGroup
 SEEN_TEXTS = {"renamed_meanwhile": "name_before", "described_meanwhile": "description_before"}
 # Refusals that come before anything was changed in the LMS: the next try is no replay.
 NOTHING_SENT = ("set_name_taken", "group_names_taken", "changed_meanwhile")
+WAITING, SENT, REFUSED = "waiting", "sent", "refused"
 FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=1)
 # A page does not wait for a change of more people than this.

@@ -10,22 +10,14 @@ from sqlalchemy import select
 from lti_tool.domain.clock import now
 from lti_tool.domain.drift import Choice, DriftItem, DriftKind, Sides, compare, decidable, own_part
 from lti_tool.domain.errors import LmsChanged, NotFound
+from lti_tool.domain.lms_changes import REFUSED, WAITING
 from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.group_sets import get_set
-from lti_tool.services.mirror import (
-    REFUSED,
-    WAITING,
-    empty_ids,
-    get_publication,
-    mark,
-    published_set_ids,
-    read_mirror,
-    read_wanted,
-)
+from lti_tool.services.mirror import empty_ids, get_publication, mark, published_set_ids, read_mirror, read_wanted
 from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.tool import Tool
 

@@ -11,7 +11,7 @@ from lti_tool.domain.drift import Choice, DriftItem, Sides, compare, decidable
 from lti_tool.domain.drift_choices import Choices, Taken, all_of, base_after, offered, our_id, take
 from lti_tool.domain.errors import Conflict, LmsError
 from lti_tool.domain.groups import free_name
-from lti_tool.domain.lms_changes import FIRST_RETRY
+from lti_tool.domain.lms_changes import FIRST_RETRY, SENT, WAITING
 from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.sync import Report
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
@@ -22,7 +22,7 @@ from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_names import carry_names, follow_members, names_in_their_sets
 from lti_tool.services.group_sets import get_editable_set, local_names, lock_set, read_groups
 from lti_tool.services.groups import add_local_groups, place
-from lti_tool.services.mirror import SENT, WAITING, find_publications_touched, get_publication, mark, store_mirror
+from lti_tool.services.mirror import find_publications_touched, get_publication, mark, store_mirror
 from lti_tool.services.push import push_set
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.shared_groups import touch

@@ -22,6 +22,7 @@ from lti_tool.models import (
     db,
 )
 from lti_tool.services.people import hold_roster
+from lti_tool.services.unsent import note_edits
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def rules_of(row: Assignment) -> Rules:
 def lock_sets(course_id: UUID, set_ids: Collection[UUID], beside: Collection[UUID] = ()) -> None:
     """Lock sets of a course until the transaction ends, in one order everywhere, and raise their revisions.
 
-    Those `beside` them are locked too, and their revisions stay.
+    Those `beside` them are locked too, and their revisions stay. Published ones are looked at again, unless a push
+    follows that ends well.
     """
     hold_roster(course_id)
     every = select(GroupSet.id).where(GroupSet.id.in_({*set_ids, *beside}), GroupSet.course_id == course_id)
@@ -59,6 +61,7 @@ def lock_sets(course_id: UUID, set_ids: Collection[UUID], beside: Collection[UUI
         raised = update(GroupSet).where(GroupSet.id == set_id, GroupSet.course_id == course_id)
         values = raised.values(revision=GroupSet.revision + 1)
         db.session.execute(values.execution_options(synchronize_session=False))
+    note_edits({*set_ids, *beside})
 
 
 def lock_formation(course_id: UUID, assignment_id: UUID) -> Assignment:

@@ -17,6 +17,7 @@ from lti_tool.lti.session import open_session
 from lti_tool.models import Course, CourseAccess, RosterMember, bare_transaction, db, transaction
 from lti_tool.models.database import Base
 from lti_tool.services import history, runs
+from lti_tool.services.unsent import note_account
 
 KEPT = frozenset({"id", "course_id", "created_at"})  # of a member whom staff added before their first launch
 ROSTER_WINDOW = timedelta(hours=1)
@@ -214,6 +215,7 @@ def _store(connection: Connection, facts: LaunchFacts, context: ContextFacts, kn
         known = _read_again(connection, facts, context)
     if (course := _course_values(facts, context, known)) != _present_course(known):
         _update(connection, Course, known.course_id, course)
+    before = known.member_lms_user_id
     if _is_on_roster(facts):
         if known.roster_member_id is None and _adopt_local(connection, facts, known.course_id):
             known = _read_again(connection, facts, context)
@@ -229,6 +231,8 @@ def _store(connection: Connection, facts: LaunchFacts, context: ContextFacts, kn
     elif access != _present_access(known):
         _update(connection, CourseAccess, known.access_id, {"launched_at": now(), **access})
     known = _read_again(connection, facts, context)
+    if known.member_lms_user_id != before:
+        note_account(connection, known.course_id)
     history.note(known.course_id, known.access_id, "launched", str(facts.enrollment_type or "no role"))
     return known
 

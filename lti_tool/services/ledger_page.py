@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from lti_tool.domain.lms_changes import SENT
 from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
 from lti_tool.models import (
     Group,
@@ -25,7 +26,6 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.group_sets import SetSummary, is_set_of_lms, list_sets
 from lti_tool.services.lms_changes import ENDED, OPEN, ChangeView, list_latest, list_open
-from lti_tool.services.mirror import SENT
 from lti_tool.services.runs import RunView, find_open_run
 
 FINISHED_SHOWN = 100
@@ -46,13 +46,14 @@ class Mirror:
     retry_at: datetime | None
     last_pushed_at: datetime | None
     is_made: bool
+    is_renamed: bool
     differing: int
     drift: int
 
     @property
     def is_behind(self) -> bool:
         """Say whether the LMS has not all of the set."""
-        return self.state != SENT or self.differing > 0
+        return self.state != SENT or self.is_renamed or self.differing > 0
 
     @property
     def is_held_back(self) -> bool:
@@ -167,6 +168,7 @@ def list_mirrors(course_id: UUID) -> list[Mirror]:
                 retry_at=row.retry_at,
                 last_pushed_at=row.last_pushed_at,
                 is_made=row.lms_group_set_id is not None,
+                is_renamed=row.lms_group_set_id is not None and row.name != name,
                 drift=row.drift,
                 differing=len(push.create) + len(push.change) + len(push.delete),
             )

@@ -13,6 +13,7 @@ from sqlalchemy import delete, exists, or_, select
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import NotFound, RuleViolation
 from lti_tool.domain.groups import Origin, group_is_editable
+from lti_tool.domain.lms_changes import SENT, WAITING
 from lti_tool.domain.sync import MirroredState, WantedGroup, plan_push
 from lti_tool.models import (
     Group,
@@ -27,8 +28,6 @@ from lti_tool.models import (
 )
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.memberships import read_members
-
-WAITING, SENT, REFUSED = "waiting", "sent", "refused"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,8 @@ class Wanted:
 class Difference:
     """One thing that the LMS does not hold as the tool does: in words' parts for a page."""
 
-    kind: str  # group_missing | group_extra | name | description | member_missing | member_extra | no_account
+    # set_name | group_missing | group_extra | name | description | member_missing | member_extra | no_account
+    kind: str
     group: str
     person: str = ""
 
@@ -67,6 +67,13 @@ def get_publication(set_id: UUID) -> Publication:
     if publication is None:
         raise NotFound("publication_not_found")
     return publication
+
+
+def lock_publication(set_id: UUID) -> Publication:
+    """Return the publication of a set, locked until the transaction ends; raise NotFound."""
+    get_publication(set_id)
+    locked = select(Publication).where(Publication.group_set_id == set_id).with_for_update()
+    return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
 def published_set_ids(course_id: UUID) -> list[UUID]:
@@ -223,6 +230,12 @@ def not_placed(wanted: Wanted, after: Sequence[MirroredState]) -> list[Differenc
     ]
 
 
+def is_behind(course_id: UUID, publication: Publication) -> bool:
+    """Say whether the LMS is not known to hold a published set as the tool has it: its name, groups or people."""
+    wanted = read_wanted(course_id, publication.group_set_id)
+    return wanted.set_name != publication.name or bool(plan_push(wanted.groups, read_mirror(publication.group_set_id)))
+
+
 def list_differences(course_id: UUID, set_id: UUID) -> list[Difference]:
     """Return everything that the LMS is not known to hold as the tool has it."""
     wanted = read_wanted(course_id, set_id)
@@ -230,7 +243,11 @@ def list_differences(course_id: UUID, set_id: UUID) -> list[Difference]:
     mirror_names = {state.lms_group_id: state.name for state in mirror}
     push = plan_push(wanted.groups, mirror)
     gone_names = _names_of(course_id, [person for change in push.change for person in change.remove])
-    found = [Difference("group_missing", new.name) for new in push.create]
+    made = find_publication(set_id)
+    found = []
+    if made and made.lms_group_set_id and made.name != wanted.set_name:
+        found.append(Difference("set_name", wanted.set_name, made.name))
+    found += [Difference("group_missing", new.name) for new in push.create]
     for change in push.change:
         group = change.name or mirror_names[change.lms_group_id]
         if change.name:

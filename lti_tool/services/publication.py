@@ -17,7 +17,7 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, Forbidden, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
-from lti_tool.domain.lms_changes import FIRST_RETRY, MOST_WAITED_FOR, size_of_push
+from lti_tool.domain.lms_changes import FIRST_RETRY, MOST_WAITED_FOR, REFUSED, SENT, WAITING, size_of_push
 from lti_tool.domain.sync import Report, plan_push
 from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction
@@ -27,13 +27,11 @@ from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.ledger_page import read_push
 from lti_tool.services.mirror import (
-    REFUSED,
-    SENT,
-    WAITING,
     Difference,
     find_publication,
     find_publications_touched,
     get_publication,
+    is_behind,
     list_differences,
     mark,
     published_set_ids,
@@ -146,8 +144,7 @@ def mark_changed(course_id: UUID) -> None:
 
 
 def _mark_if_changed(course_id: UUID, publication: Publication) -> None:
-    set_id = publication.group_set_id
-    if publication.state == SENT and plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id)):
+    if publication.state == SENT and is_behind(course_id, publication):
         mark(publication, WAITING)
 
 
@@ -181,7 +178,9 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         publication = find_publication(set_id)
         if publication is None:
             return None
-        mark(publication, WAITING, later=FIRST_RETRY)
+        # That the LMS's copy is gone stays said until a look finds it, or somebody decides.
+        gone = publication.error_code if publication.error_code == "set_gone" else None
+        mark(publication, WAITING, gone, later=FIRST_RETRY)
     if size_of_push(plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id))) > MOST_WAITED_FOR:
         leave_to_worker(tool, viewer, "push", set_id)
         return read_publication(course_id, set_id)
@@ -208,6 +207,7 @@ def request_push(tool: Tool, viewer: Viewer) -> UUID:
 
 def sweep(ring: Callable[[UUID], None]) -> int:
     """Queue a push for every course with a mirror that waits and whose time has come; return how many."""
+    _look_at_edits()
     course_ids = db.session.scalars(
         select(GroupSet.course_id)
         .join(Publication, Publication.group_set_id == GroupSet.id)
@@ -222,6 +222,18 @@ def sweep(ring: Callable[[UUID], None]) -> int:
             ring(run_id)
             queued += 1
     return queued
+
+
+def _look_at_edits() -> None:
+    """Mark what was edited and never sent: the process that was to send it died (see `unsent.note_edits`)."""
+    noted = select(Publication.group_set_id).where(Publication.state == SENT, Publication.retry_at <= now())
+    for set_id in db.session.scalars(noted).all():
+        with transaction():
+            publication = find_publication(set_id)
+            if publication is None or publication.state != SENT or publication.retry_at is None:
+                continue
+            publication.retry_at = None
+            _mark_if_changed(find_set(set_id).course_id, publication)
 
 
 def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:

@@ -13,7 +13,7 @@ from lti_tool.domain.drift import compare
 from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.group_push import GroupSetPush
-from lti_tool.domain.lms_changes import NOTHING_SENT, SEEN_TEXTS, retry_wait
+from lti_tool.domain.lms_changes import NOTHING_SENT, REFUSED, SEEN_TEXTS, SENT, WAITING, retry_wait
 from lti_tool.domain.remote import NO_OPTIONS, RemoteGroups, SetOptions
 from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
 from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
@@ -21,11 +21,10 @@ from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import (
-    REFUSED,
-    SENT,
-    WAITING,
     find_publication,
     get_publication,
+    is_behind,
+    lock_publication,
     mark,
     not_placed,
     published_set_ids,
@@ -162,8 +161,8 @@ def _push(
         after = mirror
     with transaction():
         runs.require_own()
+        publication = lock_publication(set_id)  # who edits the set now is seen below, or notes it afterwards
         store_mirror(set_id, after)
-        publication = get_publication(set_id)
         publication.last_pushed_at = now()
         publication.attempts = 0  # the LMS has told all of it
         publication.drift = max(publication.drift, drifted)
@@ -174,7 +173,7 @@ def _push(
         if missing:
             report.not_placed += [{"group": d.group, "person": d.person} for d in missing]
             mark(publication, REFUSED, "people_not_placed", {"people": ", ".join(d.person for d in missing[:10])})
-        elif plan_push(read_wanted(course_id, set_id).groups, after):
+        elif is_behind(course_id, publication):
             mark(publication, WAITING)  # somebody changed the set meanwhile
         else:
             mark(publication, SENT)
@@ -197,14 +196,16 @@ def _kept_theirs(set_id: UUID) -> Iterator[None]:
 def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> bool:
     """Re-read the mirror before a push when it may not be as it is known, and say so; a usual push spares this.
 
-    That is when others were found to have changed it, when the last push broke off (what of that arrived, nobody told
-    us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted") when a push would
-    overwrite what others changed: a person decides first.
+    That is when others were found to have changed or deleted it, when the last push broke off (what of that arrived,
+    nobody told us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted") when a
+    push would overwrite what others changed: a person decides first.
     """
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
     mirror = read_mirror(set_id)
-    in_doubt = publication.drift or (was_tried and mirror) or _deletes(set_id, mirror)
+    in_doubt = (
+        publication.drift or publication.error_code == "set_gone" or (was_tried and mirror) or _deletes(set_id, mirror)
+    )
     if lms_set_id is None or not in_doubt:
         return False
     release()

@@ -93,7 +93,7 @@ def let_time_pass() -> None:
     with transaction() as session:
         for row in session.scalars(select(LmsChange).where(LmsChange.state == "waiting")):
             row.retry_at = row.created_at - long_ago
-        for mirror in session.scalars(select(Publication).where(Publication.state == "waiting")):
+        for mirror in session.scalars(select(Publication).where(Publication.retry_at.is_not(None))):
             mirror.retry_at = mirror.created_at - long_ago
         is_open = SyncRun.state.in_(runs.OPEN)
         for run in session.scalars(select(SyncRun).where(is_open)):

@@ -297,3 +297,16 @@ def _kind_of_move(base: frozenset[Place], theirs: frozenset[Place]) -> DriftKind
     if not theirs:
         return DriftKind.PERSON_REMOVED
     return DriftKind.PERSON_MOVED if base else DriftKind.PERSON_ADDED
+
+
+def count_drifted(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> int:
+    """Return how much of an answer the mirror after it keeps as it was known: names and people changed by others."""
+    states = {state.lms_group_id: state for state in after}
+    pairs = [(states[remote.lms_group_id], remote) for remote in answer if remote.lms_group_id in states]
+    return sum((s.name != remote.name) + len(s.member_ids - frozenset(remote.member_ids)) for s, remote in pairs)
+
+
+def newcomers(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> frozenset[str]:
+    """Return the people of an answer whom the mirror after it has in no group: others put them there."""
+    ours = {person for state in after for person in state.member_ids}
+    return frozenset(person for remote in answer for person in remote.member_ids if person not in ours)

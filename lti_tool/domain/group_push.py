@@ -71,7 +71,8 @@ class GroupSetPush:
 
     `replay`: an earlier try may have arrived, so a group of a new one's name is the one that it made. On a first try it
     is somebody else's: then LmsRefused("group_names_taken"), before anything is changed (ruling C18). `seen`: the
-    caller has just read where people are, and means it.
+    caller has just read where people are, and means it. `known`: all groups of the set as they are known, so that the
+    answer can tell of others that were found changed on the way; without them it tells of none.
     """
 
     create: tuple[NewGroup, ...] = ()
@@ -79,6 +80,7 @@ class GroupSetPush:
     delete: tuple[str, ...] = ()
     replay: bool = False
     seen: bool = False
+    known: tuple[RemoteGroup, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""

@@ -24,6 +24,7 @@ from lti_tool.lms.canvas_client import CanvasClient, Json, require_group_name
 from lti_tool.lms.canvas_import import run_import
 from lti_tool.lms.canvas_members import Placed, place_one, rewrite
 from lti_tool.lms.canvas_moves import Moves
+from lti_tool.lms.canvas_seen import Seen
 
 TINY = 5
 WHOLE_GROUPS = 15
@@ -62,7 +63,7 @@ class CanvasPush:
         self._progress = progress
         self._touched = dict.fromkeys(change.lms_group_id for change in push.change)
         self._known = {change.lms_group_id: change.known for change in push.change if change.known}
-        self._moves = Moves(canvas_csv.NOTHING)
+        self._moves = Moves(Seen())
         # Groups as an answer of Canvas showed them after the last call that concerns them; of those in which people
         # move after that, the answer is still true of the name and the description.
         self._proved: dict[str, RemoteGroup] = {}
@@ -71,7 +72,7 @@ class CanvasPush:
         self._done = 0
 
     def run(self) -> RemoteGroups:
-        """Carry the push out and return what Canvas has afterwards.
+        """Carry the push out and return what Canvas has afterwards of the groups that it touched or found changed.
 
         Raise LmsChanged("set_gone", "group_gone", "moved_meanwhile", "renamed_meanwhile" or "described_meanwhile"),
         LmsRefused("value_refused" or "group_names_taken") before anything is changed, LmsUnavailable("import_failed" or
@@ -94,7 +95,8 @@ class CanvasPush:
         else:
             self._rewrite_all(people, people.add | people.remove)
         self._prove_by_reading()
-        return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
+        groups = tuple(self._proved.get(one) or self._read(one) for one in self._touched)
+        return RemoteGroups(groups=(*groups, *self._moves.others_after(self._push, groups)))
 
     @cached_property
     def _is_tiny(self) -> bool:
@@ -112,7 +114,8 @@ class CanvasPush:
         if not (push.arriving or any(change.remove for change in push.change)) or (is_known and not self._is_tiny):
             return
         with self._known_set():
-            self._moves = Moves(canvas_csv.read(self._client.export_group_category(self._set_id)))
+            exported = canvas_csv.read(self._client.export_group_category(self._set_id))
+        self._moves = Moves(Seen.of_export(exported))
         self._tell(Step.VERIFYING)
         if not is_known:
             self._moves.require_unmoved(push, self._get_group)

@@ -9,17 +9,18 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.drift import compare
+from lti_tool.domain.drift import compare, count_drifted, newcomers
 from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.group_push import GroupSetPush
 from lti_tool.domain.lms_changes import NOTHING_SENT, SEEN_TEXTS, retry_wait
 from lti_tool.domain.remote import NO_OPTIONS, RemoteGroups, SetOptions
-from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
+from lti_tool.domain.sync import MirroredState, Report, known_group, mirror_after, plan_push
 from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.lms_answers import read_active
 from lti_tool.services.mirror import (
     REFUSED,
     SENT,
@@ -151,12 +152,14 @@ def _push(
     if push:
         release()
         with _kept_theirs(set_id):
-            answer = gateway.push(lms_set_id, replace(push, replay=replay, seen=has_looked), progress)
+            known = tuple(known_group(state) for state in mirror)
+            answer = gateway.push(lms_set_id, replace(push, replay=replay, seen=has_looked, known=known), progress)
         if is_new and not answer.group_sets:  # no page waits for a whole set: what others did meanwhile shows at once
             answer = gateway.read_group_set(lms_set_id)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
         renamed = any(s.lms_group_set_id == lms_set_id and s.name != wanted.set_name for s in answer.group_sets)
-        drifted = count_drifted(after, answer.groups) + renamed
+        came = newcomers(after, answer.groups)
+        drifted = count_drifted(after, answer.groups) + renamed + (len(read_active(course_id, came)) if came else 0)
         _count(report, push, mirror, after)
     else:
         after = mirror

@@ -92,6 +92,11 @@ class GroupSetPush:
         into = [*(new.member_ids for new in self.create), *(change.add for change in self.change)]
         return frozenset(person for people in into for person in people)
 
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Return the people (LMS ids) who shall leave a group, also those who come into another one."""
+        return frozenset(person for change in self.change for person in change.remove)
+
     def moved_by_others(
         self, places: Mapping[str, Collection[str]], made: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[str, ...]:
@@ -104,8 +109,7 @@ class GroupSetPush:
 
     def led_away_by_others(self, places: Mapping[str, Collection[str]]) -> tuple[str, ...]:
         """Return who shall leave a group and was moved by others to one that this push does not know; sorted."""
-        leaving = {person for change in self.change for person in change.remove}
-        return self._elsewhere(leaving - self.arriving, places, {})
+        return self._elsewhere(self.leaving - self.arriving, places, {})
 
     def _elsewhere(
         self, people: Collection[str], places: Mapping[str, Collection[str]], made: Mapping[str, str]

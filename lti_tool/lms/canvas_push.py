@@ -1,6 +1,7 @@
 """Brings a Canvas group set to the wanted state by the cheapest way that its size allows (canvas.md section 8).
 
-Before people are moved, one export tells where they are: whom others moved meanwhile is not moved over their heads.
+Before people are moved, one export tells where they are, or a reading of the set if it does not name all of them: whom
+others moved meanwhile is not moved over their heads.
 Then deletes, renames, new groups, people: a new group may bear the name that another one just lost.
 - up to TINY moves and removals: one call for each person, whose answers prove what the export showed to be changed;
   Canvas says clearly when a group is full;
@@ -108,14 +109,24 @@ class CanvasPush:
         return joining + leaving <= TINY
 
     def _look(self) -> None:
-        """Read where people are before any of them is moved; raise as `Moves.require_unmoved` does, or "group_gone"."""
+        """See where people are before any of them is moved; raise as `Moves.require_unmoved` does, or "group_gone".
+
+        An export tells it in one call. Whom it does not name (staff, who was invited, or is inactive) only a reading of
+        the set finds, which costs more.
+        """
         push = self._push
         is_known = push.replay or push.seen
-        if not (push.arriving or any(change.remove for change in push.change)) or (is_known and not self._is_tiny):
+        people = push.arriving | push.leaving
+        if not people or (is_known and not self._is_tiny):
             return
         with self._known_set():
             exported = canvas_csv.read(self._client.export_group_category(self._set_id))
-        self._moves = Moves(Seen.of_export(exported))
+        seen = Seen.of_export(exported)
+        if not is_known and not all(map(seen.tells_of, people)):
+            seen = Seen.of_reading(
+                *canvas_sets.read_set_and_gaps(self._client, self._course_id, self._set_id, exported)
+            )
+        self._moves = Moves(seen)
         self._tell(Step.VERIFYING)
         if not is_known:
             self._moves.require_unmoved(push, self._get_group)

@@ -200,14 +200,14 @@ def _kept_theirs(set_id: UUID) -> Iterator[None]:
 def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> bool:
     """Re-read the mirror before a push when it may not be as it is known, and say so; a usual push spares this.
 
-    That is when others were found to have changed it, when the last push broke off (what of that arrived, nobody told
-    us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted") when a push would
-    overwrite what others changed: a person decides first.
+    That is when others were found to have changed it, when the last push broke off, also the first of all (what of that
+    arrived, nobody told us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted")
+    when a push would overwrite what others changed: a person decides first.
     """
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
     mirror = read_mirror(set_id)
-    in_doubt = publication.drift or (was_tried and mirror) or _deletes(set_id, mirror)
+    in_doubt = publication.drift or was_tried or _deletes(set_id, mirror)
     if lms_set_id is None or not in_doubt:
         return False
     release()

@@ -170,8 +170,9 @@ def decidable(items: Iterable[DriftItem]) -> list[DriftItem]:
 def own_part(sides: Sides) -> list[MirroredState]:
     """Return the base with what a push of ours that broke off may have done by then, which is no drift.
 
-    A change that we still want and find made was made by us, and so was the second group of somebody whom we
-    were moving; what we cannot have done stays for `compare`.
+    A change that we still want and find made was made by us, and so was a group of the name of one that was to be made,
+    and the second group of somebody whom we were moving; what we cannot have done stays for `compare`: a push puts
+    people only where we want them.
     """
     rows: list[MirroredState] = []
     for state in sides.base:
@@ -181,8 +182,12 @@ def own_part(sides: Sides) -> list[MirroredState]:
         name = remote.name if remote and ours and remote.name == ours.name else state.name
         text = ours.description if remote and ours and _reads_as(remote, ours.description) else state.description
         rows.append(replace(state, name=name, description=text, member_ids=frozenset()))
-    places = {person: _own_places(sides, person) for person in sides.base_places.keys() | sides.our_places.keys()}
-    return with_people(rows, places)
+    made = {place: lms_id for lms_id, place in reversed(sides.awaited.items())}  # of equal names the first
+    wanted = {f"{NEW}{group.id}": group for group in sides.ours}
+    for place, lms_id in made.items():
+        rows.append(MirroredState(wanted[place].id, lms_id, wanted[place].name, frozenset(), wanted[place].description))
+    people = sides.base_places.keys() | sides.our_places.keys()
+    return with_people(rows, {p: {made.get(one, one) for one in _own_places(sides, p)} for p in people})
 
 
 def with_people(rows: Iterable[MirroredState], places: Mapping[str, Collection[Place]]) -> list[MirroredState]:
@@ -297,3 +302,16 @@ def _kind_of_move(base: frozenset[Place], theirs: frozenset[Place]) -> DriftKind
     if not theirs:
         return DriftKind.PERSON_REMOVED
     return DriftKind.PERSON_MOVED if base else DriftKind.PERSON_ADDED
+
+
+def count_drifted(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> int:
+    """Return how much of an answer the mirror after it keeps as it was known: names and people changed by others."""
+    states = {state.lms_group_id: state for state in after}
+    pairs = [(states[remote.lms_group_id], remote) for remote in answer if remote.lms_group_id in states]
+    return sum((s.name != remote.name) + len(s.member_ids - frozenset(remote.member_ids)) for s, remote in pairs)
+
+
+def newcomers(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> frozenset[str]:
+    """Return the people of an answer whom the mirror after it has in no group: others put them there."""
+    ours = {person for state in after for person in state.member_ids}
+    return frozenset(person for remote in answer for person in remote.member_ids if person not in ours)

@@ -153,13 +153,13 @@ class LmsGateway(Protocol):
     def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:
         """Bring the set to the wanted state in few calls and return the set as the LMS has it afterwards.
 
-        A small push may return only the groups it touched (created or changed); the returned groups are what the
-        LMS answered, a re-read, or what is known of a group with the changes that an answer proved one by one;
-        never what was only asked. People whom the LMS did not take are simply absent. Where a page would have to
-        wait for the proof that people have left, the answer says that it is `unproven`. Where placing people takes
-        them out of other groups, they are looked for first, as far as one call tells: whom others moved since it was
-        known makes LmsChanged("moved_meanwhile", places=…) before anything is changed, with the names of their groups
-        of now by LMS user id. The caller of a replay, or of a push that is `seen`, has looked.
+        A small push may return only the groups it touched (created or changed) and those of the others that it found to
+        differ from what is `known`; the returned groups are what the LMS answered, a re-read, or what is known of a
+        group with the changes that an answer proved one by one; never what was only asked. People whom the LMS did not
+        take are simply absent. Where a page would have to wait for the proof that people have left, the answer says
+        that it is `unproven`. Where placing people takes them out of other groups, they are looked for first: whom
+        others moved since it was known makes LmsChanged("moved_meanwhile", places=…) before anything is changed, with
+        the names of their groups of now by LMS user id. The caller of a replay, or of a `seen` push, has looked.
         """
 
     def assign_unassigned(self, lms_group_set_id: str, progress: Progress = no_progress) -> RemoteGroups:

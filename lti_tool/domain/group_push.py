@@ -71,7 +71,8 @@ class GroupSetPush:
 
     `replay`: an earlier try may have arrived, so a group of a new one's name is the one that it made. On a first try it
     is somebody else's: then LmsRefused("group_names_taken"), before anything is changed (ruling C18). `seen`: the
-    caller has just read where people are, and means it.
+    caller has just read where people are, and means it. `known`: all groups of the set as they are known, so that the
+    answer can tell of others that were found changed on the way; without them it tells of none.
     """
 
     create: tuple[NewGroup, ...] = ()
@@ -79,6 +80,7 @@ class GroupSetPush:
     delete: tuple[str, ...] = ()
     replay: bool = False
     seen: bool = False
+    known: tuple[RemoteGroup, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
@@ -89,6 +91,11 @@ class GroupSetPush:
         """Return the people (LMS ids) who shall come into a group."""
         into = [*(new.member_ids for new in self.create), *(change.add for change in self.change)]
         return frozenset(person for people in into for person in people)
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Return the people (LMS ids) who shall leave a group, also those who come into another one."""
+        return frozenset(person for change in self.change for person in change.remove)
 
     def moved_by_others(
         self, places: Mapping[str, Collection[str]], made: Mapping[str, str] = MappingProxyType({})
@@ -102,8 +109,7 @@ class GroupSetPush:
 
     def led_away_by_others(self, places: Mapping[str, Collection[str]]) -> tuple[str, ...]:
         """Return who shall leave a group and was moved by others to one that this push does not know; sorted."""
-        leaving = {person for change in self.change for person in change.remove}
-        return self._elsewhere(leaving - self.arriving, places, {})
+        return self._elsewhere(self.leaving - self.arriving, places, {})
 
     def _elsewhere(
         self, people: Collection[str], places: Mapping[str, Collection[str]], made: Mapping[str, str]

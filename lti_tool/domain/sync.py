@@ -242,6 +242,11 @@ def plan_push(wanted: Sequence[WantedGroup], mirror: Sequence[MirroredState]) ->
     return GroupSetPush(create, change, delete)
 
 
+def known_group(state: MirroredState) -> RemoteGroup:
+    """Return a group of the mirror as the LMS would show it, if nobody had changed it."""
+    return RemoteGroup(state.lms_group_id, state.name, state.description, tuple(sorted(state.member_ids)))
+
+
 def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | None:
     name = group.name if group.name != state.name else None
     add = tuple(sorted(group.member_ids - state.member_ids))
@@ -249,7 +254,7 @@ def _group_change(group: WantedGroup, state: MirroredState) -> GroupChange | Non
     described = group.description if group.description != state.description else None
     if not (name or add or remove or described is not None):
         return None
-    known = RemoteGroup(state.lms_group_id, state.name, state.description, tuple(sorted(state.member_ids)))
+    known = known_group(state)
     # A text that others gave meanwhile is not overwritten: the gateway reads it right before it changes it.
     before, text_before = state.name if name else None, None if described is None else state.description
     return GroupChange(state.lms_group_id, name, add, remove, known, described, before, text_before)
@@ -283,13 +288,6 @@ def mirror_after(
         people = (frozenset(remote.member_ids) & (ours | before)) | drifted
         states[remote.lms_group_id] = MirroredState(group_id, remote.lms_group_id, name, people, described)
     return list(states.values())
-
-
-def count_drifted(after: Sequence[MirroredState], answer: Iterable[RemoteGroup]) -> int:
-    """Return how much of an answer the mirror after it keeps as it was known: names and people changed by others."""
-    states = {state.lms_group_id: state for state in after}
-    pairs = [(states[remote.lms_group_id], remote) for remote in answer if remote.lms_group_id in states]
-    return sum((s.name != remote.name) + len(s.member_ids - frozenset(remote.member_ids)) for s, remote in pairs)
 
 
 @dataclass

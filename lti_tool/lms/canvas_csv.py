@@ -27,9 +27,6 @@ class Exported:
     people: set[str]
 
 
-NOTHING = Exported({}, {}, set())
-
-
 def write(placements: Iterable[Placement]) -> bytes:
     """Return the file of an import: changed rows only, empty cells truly empty (canvas.md 5.2)."""
     out = io.StringIO()

@@ -1,6 +1,7 @@
 """Brings a Canvas group set to the wanted state by the cheapest way that its size allows (canvas.md section 8).
 
-Before people are moved, one export tells where they are: whom others moved meanwhile is not moved over their heads.
+Before people are moved, one export tells where they are, or a reading of the set if it does not name all of them: whom
+others moved meanwhile is not moved over their heads.
 Then deletes, renames, new groups, people: a new group may bear the name that another one just lost.
 - up to TINY moves and removals: one call for each person, whose answers prove what the export showed to be changed;
   Canvas says clearly when a group is full;
@@ -24,6 +25,7 @@ from lti_tool.lms.canvas_client import CanvasClient, Json, require_group_name
 from lti_tool.lms.canvas_import import run_import
 from lti_tool.lms.canvas_members import Placed, place_one, rewrite
 from lti_tool.lms.canvas_moves import Moves
+from lti_tool.lms.canvas_seen import Seen
 
 TINY = 5
 WHOLE_GROUPS = 15
@@ -62,7 +64,7 @@ class CanvasPush:
         self._progress = progress
         self._touched = dict.fromkeys(change.lms_group_id for change in push.change)
         self._known = {change.lms_group_id: change.known for change in push.change if change.known}
-        self._moves = Moves(canvas_csv.NOTHING)
+        self._moves = Moves(Seen())
         # Groups as an answer of Canvas showed them after the last call that concerns them; of those in which people
         # move after that, the answer is still true of the name and the description.
         self._proved: dict[str, RemoteGroup] = {}
@@ -71,7 +73,7 @@ class CanvasPush:
         self._done = 0
 
     def run(self) -> RemoteGroups:
-        """Carry the push out and return what Canvas has afterwards.
+        """Carry the push out and return what Canvas has afterwards of the groups that it touched or found changed.
 
         Raise LmsChanged("set_gone", "group_gone", "moved_meanwhile", "renamed_meanwhile" or "described_meanwhile"),
         LmsRefused("value_refused" or "group_names_taken") before anything is changed, LmsUnavailable("import_failed" or
@@ -94,7 +96,8 @@ class CanvasPush:
         else:
             self._rewrite_all(people, people.add | people.remove)
         self._prove_by_reading()
-        return RemoteGroups(groups=tuple(self._proved.get(one) or self._read(one) for one in self._touched))
+        groups = tuple(self._proved.get(one) or self._read(one) for one in self._touched)
+        return RemoteGroups(groups=(*groups, *self._moves.others_after(self._push, groups)))
 
     @cached_property
     def _is_tiny(self) -> bool:
@@ -106,13 +109,24 @@ class CanvasPush:
         return joining + leaving <= TINY
 
     def _look(self) -> None:
-        """Read where people are before any of them is moved; raise as `Moves.require_unmoved` does, or "group_gone"."""
+        """See where people are before any of them is moved; raise as `Moves.require_unmoved` does, or "group_gone".
+
+        An export tells it in one call. Whom it does not name (staff, who was invited, or is inactive) only a reading of
+        the set finds, which costs more.
+        """
         push = self._push
         is_known = push.replay or push.seen
-        if not (push.arriving or any(change.remove for change in push.change)) or (is_known and not self._is_tiny):
+        people = push.arriving | push.leaving
+        if not people or (is_known and not self._is_tiny):
             return
         with self._known_set():
-            self._moves = Moves(canvas_csv.read(self._client.export_group_category(self._set_id)))
+            exported = canvas_csv.read(self._client.export_group_category(self._set_id))
+        seen = Seen.of_export(exported)
+        if not is_known and not all(map(seen.tells_of, people)):
+            seen = Seen.of_reading(
+                *canvas_sets.read_set_and_gaps(self._client, self._course_id, self._set_id, exported)
+            )
+        self._moves = Moves(seen)
         self._tell(Step.VERIFYING)
         if not is_known:
             self._moves.require_unmoved(push, self._get_group)

@@ -94,10 +94,13 @@ def read_set(client: CanvasClient, course_id: str, set_id: str) -> RemoteGroups:
     return read_set_and_gaps(client, course_id, set_id)[0]
 
 
-def read_set_and_gaps(client: CanvasClient, course_id: str, set_id: str) -> tuple[RemoteGroups, frozenset[str]]:
+def read_set_and_gaps(
+    client: CanvasClient, course_id: str, set_id: str, exported: canvas_csv.Exported | None = None
+) -> tuple[RemoteGroups, frozenset[str]]:
     """Return what `read_set` does, and the groups of which Canvas showed fewer members than it counts.
 
     Nobody writes a whole group anew by what was read of those: who was not shown would be taken out of it.
+    `exported`: an export of just now, which spares another one.
     """
     listed = client.get_group_categories(course_id, ["groups"])
     try:
@@ -105,7 +108,7 @@ def read_set_and_gaps(client: CanvasClient, course_id: str, set_id: str) -> tupl
         category = next((c for c in listed if str(c["id"]) == set_id), None) or client.get_group_category(set_id)
         # The list brings 400 groups in the call that names the set; a key that strips them costs their pages.
         groups = category["groups"] if "groups" in category else client.get_groups(set_id)
-        members = _exported(client, set_id, groups)
+        members = dict(exported.members) if exported else _exported(client, set_id, groups)
     except LmsChanged:
         raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
     counts = {str(group["id"]): int(group.get("members_count") or 0) for group in groups}

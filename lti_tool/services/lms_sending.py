@@ -122,7 +122,7 @@ def _change(
     left = left_of(intent, remote)
     if not isinstance(left, ChangeGroups):
         return found
-    answer = gateway.push(lms_set_id, replace(left.push, replay=True), progress)
+    answer = gateway.push(lms_set_id, replace(left.push, replay=True, known=remote.groups), progress)
     if answer.unproven:  # it was in doubt already
         return whole(gateway.read_group_set(lms_set_id), known)
     groups: Mapping[str, RemoteGroup] = {g.lms_group_id: g for g in (*found.groups, *answer.groups)}
@@ -133,7 +133,8 @@ def _change(
 def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:
     """Let a push say what is known of each group now: since it was asked, other changes may have arrived."""
     groups = {group.lms_group_id: group for group in known.groups}
-    return replace(push, change=tuple(replace(c, known=groups.get(c.lms_group_id)) for c in push.change))
+    change = tuple(replace(c, known=groups.get(c.lms_group_id)) for c in push.change)
+    return replace(push, change=change, known=known.groups)
 
 
 def _require_unmoved(sending: Sending, intent: ChangeGroups, remote: RemoteGroups) -> None:

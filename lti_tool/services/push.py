@@ -9,17 +9,18 @@ from uuid import UUID
 from sqlalchemy import select
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.drift import compare
+from lti_tool.domain.drift import compare, count_drifted, newcomers
 from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.group_push import GroupSetPush
 from lti_tool.domain.lms_changes import NOTHING_SENT, REFUSED, SEEN_TEXTS, SENT, WAITING, retry_wait
 from lti_tool.domain.remote import NO_OPTIONS, RemoteGroups, SetOptions
-from lti_tool.domain.sync import MirroredState, Report, count_drifted, mirror_after, plan_push
+from lti_tool.domain.sync import MirroredState, Report, known_group, mirror_after, plan_push
 from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.drift import read_sides, store_found
 from lti_tool.services.group_sets import get_set
+from lti_tool.services.lms_answers import read_active
 from lti_tool.services.mirror import (
     find_publication,
     get_publication,
@@ -150,12 +151,14 @@ def _push(
     if push:
         release()
         with _kept_theirs(set_id):
-            answer = gateway.push(lms_set_id, replace(push, replay=replay, seen=has_looked), progress)
+            known = tuple(known_group(state) for state in mirror)
+            answer = gateway.push(lms_set_id, replace(push, replay=replay, seen=has_looked, known=known), progress)
         if is_new and not answer.group_sets:  # no page waits for a whole set: what others did meanwhile shows at once
             answer = gateway.read_group_set(lms_set_id)
         after = mirror_after(wanted.groups, mirror, answer.groups, push)
         renamed = any(s.lms_group_set_id == lms_set_id and s.name != wanted.set_name for s in answer.group_sets)
-        drifted = count_drifted(after, answer.groups) + renamed
+        came = newcomers(after, answer.groups)
+        drifted = count_drifted(after, answer.groups) + renamed + (len(read_active(course_id, came)) if came else 0)
         _count(report, push, mirror, after)
     else:
         after = mirror
@@ -196,16 +199,15 @@ def _kept_theirs(set_id: UUID) -> Iterator[None]:
 def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried: bool) -> bool:
     """Re-read the mirror before a push when it may not be as it is known, and say so; a usual push spares this.
 
-    That is when others were found to have changed or deleted it, when the last push broke off (what of that arrived,
-    nobody told us), and before groups are deleted, which others may have changed. Raise LmsChanged("drifted") when a
-    push would overwrite what others changed: a person decides first.
+    That is when others were found to have changed or deleted it, when the last push broke off, also the first of all
+    (what of that arrived, nobody told us), and before groups are deleted, which others may have changed. Raise
+    LmsChanged("drifted") when a push would overwrite what others changed: a person decides first.
     """
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
     mirror = read_mirror(set_id)
-    in_doubt = (
-        publication.drift or publication.error_code == "set_gone" or (was_tried and mirror) or _deletes(set_id, mirror)
-    )
+    is_touched = publication.drift or publication.error_code == "set_gone"
+    in_doubt = is_touched or was_tried or _deletes(set_id, mirror)
     if lms_set_id is None or not in_doubt:
         return False
     release()

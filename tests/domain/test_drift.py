@@ -270,6 +270,21 @@ def test_what_a_push_that_broke_off_may_have_done_is_no_drift() -> None:
     assert plan_push(known.ours, known.base).change[0].remove == ("2",)
 
 
+def test_a_group_that_it_made_is_ours_with_those_whom_it_may_have_placed() -> None:
+    sides = a_set(ours={"a": ("A", "123"), "b": ("B", "4")}, theirs={"a": ("A", "14"), "c": ("A", "2")})
+    half = replace(sides, base=[])
+    items = compare(replace(half, base=own_part(half)))
+    assert [(item.lms_group_id, item.lms_user_id, item.conflict) for item in items] == [
+        ("c", "", False),
+        ("", "4", True),
+    ]
+    alone = replace(half, theirs=half.theirs[:1])
+    (state,) = own_part(alone)
+    assert (state.group_id, state.lms_group_id, state.member_ids) == (own("a"), "a", frozenset("1"))
+    push = plan_push(alone.ours, [state])
+    assert ([new.name for new in push.create], [change.add for change in push.change]) == (["B"], [("2", "3")])
+
+
 def test_what_it_cannot_have_done_still_is() -> None:
     changed = a_set(ours={"a": ("A", "1"), "b": ("B", "32")}, theirs={"a": ("Theirs", "12")})
     kinds = {item.kind for item in compare(replace(changed, base=own_part(changed)))}

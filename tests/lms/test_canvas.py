@@ -995,6 +995,47 @@ def test_whom_a_deleted_group_held_nobody_took_out(canvas, trio):
     assert canvas.members(known["A"].lms_group_id) == set(people[:2])
 
 
+KINDS = {
+    "staff": ("TaEnrollment", "active"),
+    "invited": ("StudentEnrollment", "invited"),
+    "inactive": ("StudentEnrollment", "inactive"),
+}
+
+
+@pytest.mark.shows("PUSH-40")
+@pytest.mark.parametrize("how", ["moved", "taken out", "led away", "none of it"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whom_the_export_does_not_name_is_not_moved_over_others_heads_either(canvas, trio, kind, how):
+    gateway, set_id, known, _ = trio
+    role, state = KINDS[kind]
+    person = str(canvas.outsider("enrol", kind=role)["user_id"])
+    canvas.outsider("set_state", user_id=int(person), state=state)
+    first, second, third = (int(known[name].lms_group_id) for name in ("A", "B", "C"))
+    canvas.outsider("add_member", group_id=first, user_id=int(person))
+    known = {group.name: group for group in gateway.read_group_set(set_id).groups}
+    assert person in known["A"].member_ids
+    assert person not in canvas_csv.read(gateway.client.export_group_category(set_id)).people
+    if how != "none of it":
+        canvas.outsider("remove_member", group_id=first, user_id=int(person))
+    if how in ("moved", "led away"):
+        canvas.outsider("add_member", group_id=third, user_id=int(person))
+    push = moving(known, person)
+    if how == "led away":
+        push = replace(push, change=push.change[:1])
+    if how != "none of it":
+        theirs = canvas.state()["group_sets"]
+        with pytest.raises(LmsChanged, match="moved_meanwhile") as caught:
+            gateway.push(set_id, push)
+        assert caught.value.facts["places"] == {person: () if how == "taken out" else ("C",)}
+        assert canvas.state()["group_sets"] == theirs
+        return
+    answer = gateway.push(set_id, push)
+    assert {g.lms_group_id: set(g.member_ids) for g in answer.groups} == {
+        str(one): canvas.members(str(one)) for one in (first, second)
+    }
+    assert person in canvas.members(str(second))
+
+
 def test_the_answers_prove_what_the_export_showed_and_two_calls_are_enough(canvas, trio):
     gateway, set_id, known, people = trio
     stranger = canvas.students(4)[3]

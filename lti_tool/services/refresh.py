@@ -20,6 +20,7 @@ from lti_tool.services.group_sets import get_set
 from lti_tool.services.handed_in import note_handed_in
 from lti_tool.services.lms_answers import read_known
 from lti_tool.services.people import hold_roster
+from lti_tool.services.proved import end_all_unproven
 from lti_tool.services.pull_log import log_groups
 from lti_tool.services.pulled_groups import read_known_groups, read_known_sets, read_people, store_plan
 from lti_tool.services.rights import ask_once
@@ -74,6 +75,8 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
         hold_roster(course_id)
         row = get_set(course_id, set_id)
         family = str(row.connection)
+        if remote:
+            end_all_unproven(course_id, remote)
         plan = _plan(course_id, set_id, remote, family)
         if set_id in plan.remove_group_sets:
             # The run outlives the set: it is what says that the set is gone.

@@ -27,7 +27,7 @@ from lti_tool.services.lms_delivery import REFUSED, UNPROVEN, mark
 from lti_tool.services.lms_sending import whole
 from lti_tool.services.mirror import get_publication
 from lti_tool.services.mirror import mark as mark_mirror
-from lti_tool.services.proved import end_of_gone_sets, end_unproven, find_unproven
+from lti_tool.services.proved import end_of_gone_sets, end_unproven, find_unproven, groups_in_doubt
 from lti_tool.services.tool import Tool
 
 PROVED_AGAIN = timedelta(minutes=5)  # after the LMS could not be read
@@ -86,11 +86,11 @@ def _prove_changes(tool: Tool, course_id: UUID, set_id: UUID, report: Report) ->
     """Re-read a set of the LMS; the store takes what it shows, and each change is sent, or refused with the reason."""
     lms_set_id = get_set(course_id, set_id).lms_group_set_id or ""
     known = read_known(set_id)
-    left = {group_id for row in find_unproven(set_id) for group_id, _ in taken_out(from_json(row.kind, row.intent))}
+    in_doubt = groups_in_doubt(set_id)
     gateway = gateways.open_gateway(tool, course_id)
     release()
     try:
-        remote = gateway.read_group_set(lms_set_id, known.empty_ids - left)
+        remote = gateway.read_group_set(lms_set_id, known.empty_ids - in_doubt)
     except LmsError as error:
         _store_failure(course_id, set_id, error, known)
         raise

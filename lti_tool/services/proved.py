@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.lms_changes import from_json
-from lti_tool.domain.proofs import moved_since, people_of, still_there
+from lti_tool.domain.proofs import moved_since, people_of, still_there, taken_out
 from lti_tool.domain.remote import RemoteGroups
 from lti_tool.models import GroupSet, LmsChange, db, transaction
 from lti_tool.services import history
@@ -20,6 +20,12 @@ def find_unproven(set_id: UUID) -> Sequence[LmsChange]:
     """Return the changes of a set that are unproven, oldest first."""
     of_set = (LmsChange.group_set_id == set_id, LmsChange.state == UNPROVEN)
     return db.session.scalars(select(LmsChange).where(*of_set).order_by(LmsChange.created_at, LmsChange.id)).all()
+
+
+def groups_in_doubt(set_id: UUID) -> set[str]:
+    """Return the LMS ids of the groups that people were to leave by unproven changes: empty, they may be hidden."""
+    intents = (from_json(row.kind, row.intent) for row in find_unproven(set_id))
+    return {group_id for intent in intents for group_id, _ in taken_out(intent)}
 
 
 def end_all_unproven(course_id: UUID, remote: RemoteGroups) -> None:

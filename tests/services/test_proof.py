@@ -142,6 +142,21 @@ def test_a_move_out_of_a_group_that_became_hidden_is_shown_and_done_once_it_can_
     assert_agree(classroom)
 
 
+def test_a_refresh_takes_no_group_that_people_were_to_leave_for_an_empty_one(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    first = classroom.read_set(set_id).cards[0]
+    for member in first.members[1:]:
+        classroom.outsider("remove_member", group_id=first.row.lms_group_id, user_id=int(member.lms_user_id))
+    classroom.pull()
+    hide(classroom, first.row.lms_group_id)
+    asked, person = move(classroom, set_id, 0, 2)
+    refresh.refresh_set(classroom.tool, classroom.viewer, set_id)
+    assert change(asked).state == "unproven", "nobody could see whether the person has left"
+    prove(classroom)
+    assert change(asked).error_code == "leaving_hidden"
+    assert places(classroom, set_id, person) == [0, 2]
+
+
 def test_who_stayed_although_the_group_can_be_seen_again_is_named(classroom: Any) -> None:
     set_id = open_set(classroom)
     hide(classroom, classroom.read_set(set_id).cards[0].row.lms_group_id)

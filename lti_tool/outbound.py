@@ -24,6 +24,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from lti_tool.domain.errors import LmsRefused, LmsUnavailable
+from lti_tool.host_places import HostPlaces
 from lti_tool.version import __version__
 
 USER_AGENT = f"LTI-Groups/{__version__}"
@@ -157,9 +158,13 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 class Outbound:
-    """A pool of guarded connections; safe to share between threads (each has a session of its own)."""
+    """A pool of guarded connections; safe to share between threads (each has a session of its own).
 
-    def __init__(self, allowed_private_hosts: Iterable[str] = ()) -> None:
+    `places`: where this machine's processes count their calls together; without it each counts for itself.
+    """
+
+    def __init__(self, allowed_private_hosts: Iterable[str] = (), places: HostPlaces | None = None) -> None:
+        self.places = places
         self._guard = _Guard(allowed_private_hosts)
         self._local = threading.local()
 

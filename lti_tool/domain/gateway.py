@@ -148,7 +148,7 @@ class LmsGateway(Protocol):
         """
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
-        """Delete a set and these groups of it; what is gone already counts as deleted."""
+        """Delete a set and these groups of it that no other set holds; what is gone already counts as deleted."""
 
     def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:
         """Bring the set to the wanted state in few calls and return the set as the LMS has it afterwards.

@@ -87,6 +87,11 @@ class GroupSetPush:
         return bool(self.create or self.change or self.delete)
 
     @property
+    def group_ids(self) -> frozenset[str]:
+        """Return the LMS ids of the groups that are changed or deleted."""
+        return frozenset((*(change.lms_group_id for change in self.change), *self.delete))
+
+    @property
     def arriving(self) -> frozenset[str]:
         """Return the people (LMS ids) who shall come into a group."""
         into = [*(new.member_ids for new in self.create), *(change.add for change in self.change)]

@@ -211,19 +211,6 @@ def moved_meanwhile(intent: ChangeGroups, remote: RemoteGroups) -> tuple[str, ..
     return intent.push.moved_by_others(places, made)
 
 
-def taken_out(intent: Intent) -> list[tuple[str, str]]:
-    """Return (group, person) for everybody whom an intent takes out of a group, by LMS ids."""
-    changes = intent.push.change if isinstance(intent, ChangeGroups) else ()
-    return [(change.lms_group_id, person) for change in changes for person in change.remove]
-
-
-def still_there(intent: Intent, known: RemoteGroups, remote: RemoteGroups) -> list[str]:
-    """Return who is still in a group that an intent took them out of; nobody whom `known`, our state, has in it."""
-    ours, theirs = ({g.lms_group_id: g.member_ids for g in side.groups} for side in (known, remote))
-    pairs = taken_out(intent)
-    return list(dict.fromkeys(p for g, p in pairs if p in theirs.get(g, ()) and p not in ours.get(g, ())))
-
-
 def with_seen_text(intent: Intent, code: str, before: str, found: str) -> Intent:
     """Return an intent whose asker has seen the LMS's own name, or description, and wants the new one all the same."""
     if isinstance(intent, EditSet):

@@ -114,7 +114,7 @@ class LmsHttp:
     def _lane(self, host: str) -> Lane:
         # Held for as long as this access lives: a lane that nobody holds is forgotten.
         with self._lock:
-            return self._lanes.setdefault(host, lane_of(host, self._access))
+            return self._lanes.setdefault(host, lane_of(host, self._access, self._outbound.places))
 
     def _rest(self, lane: Lane) -> None:
         if rest := lane.take_rest():

@@ -178,8 +178,12 @@ class MoodleGateway:
         return name
 
     def delete_group_set(self, lms_group_set_id: str, lms_group_ids: tuple[str, ...]) -> None:
-        """Delete these groups and the grouping; Moodle would keep the groups, and does not mind unknown ones."""
-        self.client.delete_groups(lms_group_ids)
+        """Delete the grouping and these groups, which Moodle would keep, but for those that another grouping holds.
+
+        Groups and groupings that are gone already do not matter to Moodle.
+        """
+        kept = moodle_sets.held_elsewhere(self.client, self._course_id, lms_group_set_id) if lms_group_ids else ()
+        self.client.delete_groups([group_id for group_id in lms_group_ids if group_id not in kept])
         self.client.delete_grouping(lms_group_set_id)
 
     def push(self, lms_group_set_id: str, push: GroupSetPush, progress: Progress = no_progress) -> RemoteGroups:

@@ -194,7 +194,9 @@ class MoodlePush:
             self._names[str(group["id"])] = str(group["name"])
             texts[str(group["id"])] = str(group.get("description") or "")
         groups = [{"id": i, "name": self._names[i], "description": texts.get(i)} for i in touched]
-        return RemoteGroups(groups=moodle_sets.remote_groups(groups, members))
+        # Of a group to which others moved somebody who leaves, only a reading of the whole grouping tells.
+        left = any(change.remove for change in self._push.change)
+        return RemoteGroups(groups=moodle_sets.remote_groups(groups, members), unproven=left)
 
     def _answered(self) -> tuple[RemoteGroup, ...]:
         """Return the groups as answers alone prove them; empty when a re-read must.

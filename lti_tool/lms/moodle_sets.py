@@ -112,6 +112,13 @@ def get_grouping(client: MoodleClient, set_id: str) -> Json:
         raise LmsChanged("set_gone", lms_group_set_id=set_id) from None
 
 
+def held_elsewhere(client: MoodleClient, course_id: str, set_id: str) -> set[str]:
+    """Return the groups that the course's other groupings hold, in one call, two when there are any."""
+    others = [str(entry["id"]) for entry in client.get_course_groupings(course_id) if str(entry["id"]) != set_id]
+    filled = client.get_groupings(others) if others else []
+    return {str(group["id"]) for entry in filled for group in entry.get("groups", [])}
+
+
 def members_of(
     client: MoodleClient, course_id: str, group_ids: list[str], known_empty: Collection[str] = ()
 ) -> dict[str, list[str]]:

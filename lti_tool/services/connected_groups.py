@@ -21,6 +21,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import lock_connected_set, read_groups
 from lti_tool.services.groups import MOST_AT_ONCE, draw, require_active
 from lti_tool.services.memberships import read_members
+from lti_tool.services.shared_groups import touch
 from lti_tool.services.undo import What
 
 __all__ = [
@@ -230,15 +231,18 @@ def _ask(viewer: Viewer, held: Held, about: str, push: GroupSetPush, bulk: Bulk 
 
 
 def ask(viewer: Viewer, held: Held, about: str, push: GroupSetPush, bulk: Bulk | None) -> Changes:
-    """Write down what is asked of a held set, and which groups it concerns, inside the caller's transaction."""
-    lms_ids = {change.lms_group_id for change in push.change} | set(push.delete)
-    touched = (group_id for group_id, group in held.groups.items() if group.lms_group_id in lms_ids)
+    """Write down what is asked of a held set, and which groups it concerns, inside the caller's transaction.
+
+    Raise Conflict as `shared_groups.touch` does for the other sets that hold one of these groups.
+    """
+    touched = frozenset(group_id for group_id, group in held.groups.items() if group.lms_group_id in push.group_ids)
+    touch(viewer.course.id, held.set_id, touched)
     known_ids = tuple(str(group.lms_group_id) for group in held.groups.values())
     intent = ChangeGroups(push, known_ids)
     if bulk:
         intent = ChangeGroups(push, known_ids, bulk.what, bulk.count, bulk.left_out, bulk.kept_groups)
     asked = lms_changes.note(viewer, "change_groups", held.set_id, about, intent)
-    return Changes(groups=frozenset(touched), asked=frozenset({asked}), count=bulk.count if bulk else 1)
+    return Changes(groups=touched, asked=frozenset({asked}), count=bulk.count if bulk else 1)
 
 
 def listed(words: Sequence[str]) -> str:

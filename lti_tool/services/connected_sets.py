@@ -17,6 +17,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import lock_connected_set
+from lti_tool.services.shared_groups import touch
 
 
 def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPTIONS) -> Changes:
@@ -57,12 +58,15 @@ def edit_connected_set(
 def delete_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
     """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay.
 
-    Raise Conflict("assignments_unseen") as `removal.delete_set` does for assignments that were not `shown`.
+    Raise Conflict("assignments_unseen") as `removal.delete_set` does for assignments that were not `shown`, and as
+    `shared_groups.touch` does for sets of our own that hold groups which go.
     """
     with transaction():
         row = lock_connected_set(viewer, set_id)
         require_shown(set_id, shown)
-        asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(_own_groups(set_id)))
+        own = _own_groups(set_id)
+        touch(viewer.course.id, set_id, own.keys())
+        asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(tuple(own.values())))
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
 
@@ -82,8 +86,8 @@ def _names_of_sets(course_id: UUID, besides: UUID | None = None) -> list[str]:
     return list(db.session.scalars(query.where(GroupSet.id != besides) if besides else query))
 
 
-def _own_groups(set_id: UUID) -> tuple[str, ...]:
-    """Return the LMS ids of the groups that no other connected set holds."""
+def _own_groups(set_id: UUID) -> dict[UUID, str]:
+    """Return the groups that no other connected set holds, with their LMS ids."""
     other = aliased(GroupSetEntry)
     elsewhere = (
         select(other.group_id)
@@ -91,9 +95,9 @@ def _own_groups(set_id: UUID) -> tuple[str, ...]:
         .where(other.group_set_id != set_id, GroupSet.connection.in_(LMS_CONNECTIONS))
     )
     own = (
-        select(Group.lms_group_id)
+        select(Group.id, Group.lms_group_id)
         .join(GroupSetEntry, GroupSetEntry.group_id == Group.id)
         .where(GroupSetEntry.group_set_id == set_id, Group.id.not_in(elsewhere))
         .order_by(GroupSetEntry.position)
     )
-    return tuple(i for i in db.session.scalars(own) if i is not None)
+    return {group_id: lms_id for group_id, lms_id in db.session.execute(own) if lms_id is not None}

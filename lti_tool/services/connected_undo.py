@@ -8,9 +8,11 @@ from sqlalchemy import select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict
+from lti_tool.domain.gateway import LmsGateway
 from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
-from lti_tool.domain.groups import LMS_CONNECTIONS
+from lti_tool.domain.groups import LMS_CONNECTIONS, Connection
 from lti_tool.domain.remote import RemoteGroups
+from lti_tool.domain.sync import UNGROUPED_SET_ID
 from lti_tool.domain.undo import SetState, UndoPlan, from_json, moved_since, plan_undo
 from lti_tool.models import GroupSetEntry, RosterMember, UndoStep, db, release, transaction
 from lti_tool.services import gateways, undo
@@ -35,10 +37,11 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
     if row.connection not in LMS_CONNECTIONS:
         return undo.undo(viewer, set_id, revision)
     seen, lms_set_id = row.revision, row.lms_group_set_id or ""
-    _get_step(set_id, revision)
+    made = _made(_get_step(set_id, revision))
     gateway = gateways.open_gateway(tool, course_id, access_id=viewer.access_id)
     release()
     remote = gateway.read_group_set(lms_set_id)
+    held = _held_elsewhere(gateway, lms_set_id) if made and row.connection == Connection.MOODLE else frozenset()
     with transaction():
         lock_connected_set(viewer, set_id, seen)
         step = _get_step(set_id, revision)
@@ -48,7 +51,7 @@ def take_back(tool: Tool, viewer: Viewer, set_id: UUID, revision: int) -> Undone
         present = undo.read_state(set_id, before.ids | after.ids)
         active = undo.active_members(course_id) - moved_since(after, present)
         plan = plan_undo(before, after, present, active)
-        inverse = _Inverse.of(course_id, hold(viewer, set_id), plan, (after, present), remote)
+        inverse = _Inverse.of(course_id, hold(viewer, set_id), plan, (after, present), remote, elsewhere=held)
         push, left_out = inverse.push(), inverse.left_out()
         if not push:
             kept = Kept(count, undo.names_of_members(course_id, left_out), inverse.kept_groups())
@@ -65,6 +68,17 @@ def _get_step(set_id: UUID, revision: int) -> UndoStep:
     if step is None:
         raise Conflict("set_changed")
     return step
+
+
+def _made(step: UndoStep) -> frozenset[UUID]:
+    return from_json(step.after).ids - from_json(step.before).ids
+
+
+def _held_elsewhere(gateway: LmsGateway, lms_set_id: str) -> frozenset[str]:
+    """Return the groups that other groupings of a Moodle hold, also such as are not shown here."""
+    sets = (gateway.pull(roster=False, groups=True).groups or RemoteGroups()).group_sets
+    others = (one for one in sets if one.lms_group_set_id not in (lms_set_id, UNGROUPED_SET_ID))
+    return frozenset(group_id for one in others for group_id in one.group_ids)
 
 
 @dataclass(frozen=True)
@@ -85,9 +99,19 @@ class _Inverse:
 
     @classmethod
     def of(
-        cls, course_id: UUID, held: Held, plan: UndoPlan, states: tuple[SetState, SetState], remote: RemoteGroups
+        cls,
+        course_id: UUID,
+        held: Held,
+        plan: UndoPlan,
+        states: tuple[SetState, SetState],
+        remote: RemoteGroups,
+        *,
+        elsewhere: Collection[str],
     ) -> "_Inverse":
-        """Return the inverse for a set as the LMS just showed it; `states`: after the change, and now."""
+        """Return the inverse for a set as the LMS just showed it; `states`: after the change, and now.
+
+        `elsewhere`: groups that other sets of the LMS hold, by their ids there.
+        """
         after, present = states
         rows = db.session.execute(
             select(RosterMember.id, RosterMember.lms_user_id, RosterMember.name).where(
@@ -96,8 +120,9 @@ class _Inverse:
         )
         people = {key: (str(lms_id), name) for key, lms_id, name in rows}
         theirs = {group.lms_group_id: group.member_ids for group in remote.groups}
-        elsewhere = (GroupSetEntry.group_id.in_(plan.drop), GroupSetEntry.group_set_id != held.set_id)
-        shared = set(db.session.scalars(select(GroupSetEntry.group_id).where(*elsewhere)))
+        others = (GroupSetEntry.group_id.in_(plan.drop), GroupSetEntry.group_set_id != held.set_id)
+        shared = set(db.session.scalars(select(GroupSetEntry.group_id).where(*others)))
+        shared |= {key for key in plan.drop if held.group(key).lms_group_id in elsewhere}
         in_use: dict[UUID, Collection[UUID]] = {}
         for key in plan.drop:
             here, done = present.known[key], after.known[key]

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, RuleViolation
+from lti_tool.lms.lanes import PLACES
 from lti_tool.mail import MailUnavailableError, open_post
 from lti_tool.models import db, release
 from lti_tool.services.doctor_registration import examine_registration
@@ -78,6 +79,7 @@ def examine_installation(tool: Tool) -> Iterator[Finding]:
     yield database
     yield _keys(tool)
     yield _base_url(tool)
+    yield _calls_at_once(tool)
     release()
     yield _mail(tool)
     if database.verdict is not Verdict.FAILED:
@@ -142,6 +144,14 @@ def _base_url(tool: Tool) -> Finding:
             "base url", Verdict.WARNING, tool.settings.base_url, "reachable from this machine only: fine for a demo"
         )
     return Finding("base url", Verdict.OK, tool.settings.base_url)
+
+
+def _calls_at_once(tool: Tool) -> Finding:
+    places = tool.outbound.places
+    if places and (problem := places.problem()):
+        what = f"each process makes {PLACES} with one access to an LMS, as {places.folder} cannot be used: {problem}"
+        return Finding("calls at once", Verdict.WARNING, what, "let the tool write to the folder of LTI_TOOL_DATA_DIR")
+    return Finding("calls at once", Verdict.OK, f"{PLACES} at most from this machine with one access to an LMS")
 
 
 def _mail(tool: Tool) -> Finding:

@@ -19,6 +19,7 @@ from lti_tool.domain.errors import Conflict, LmsError, NotFound
 from lti_tool.domain.lms_changes import (
     MOST_WAITED_FOR,
     SEEN_TEXTS,
+    ChangeGroups,
     Intent,
     ReadAgain,
     from_json,
@@ -30,7 +31,7 @@ from lti_tool.domain.lms_changes import (
     with_seen_text,
 )
 from lti_tool.domain.sync import Report
-from lti_tool.models import CourseAccess, GroupSet, LmsChange, db, transaction
+from lti_tool.models import CourseAccess, Group, GroupSet, LmsChange, db, transaction
 from lti_tool.services import history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.lms_answers import read_known
@@ -44,6 +45,7 @@ from lti_tool.services.lms_delivery import (
     due_changes,
     run_changes,
 )
+from lti_tool.services.shared_groups import require_edits_of
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import leave_to_worker, take_turn
 
@@ -184,21 +186,33 @@ def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:
 def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
     """Try a change again now and return how it stands; raise NotFound, Conflict("change_not_open").
 
+    Raise Conflict as `runs.require_edits` does for its set, and for each other one that holds a group of the change.
+
     Who retries a new name that was held back has read which name others gave meanwhile, and means to overwrite it; who
     retries a move has seen where others put the people.
     """
     with transaction():
         row = _ending(viewer, change_id)
         set_id = row.group_set_id
+        _require_edits(row)
         if row.error_code in SEEN_TEXTS:
             seen, intent = json.loads(row.error_facts), from_json(row.kind, row.intent)
             row.intent = to_json(with_seen_text(intent, row.error_code, seen["before"], seen["found"]))
-        elif row.error_code == "changed_meanwhile" and set_id:
+        elif row.error_code in ("changed_meanwhile", "moved_since") and set_id:
             row.intent = to_json(with_seen_places(from_json(row.kind, row.intent), read_known(set_id)))
         row.state, row.retry_at, row.finished_at = WAITING, now(), None
         history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)
     deliver(tool, viewer, set_id)
     return see_change(viewer.course.id, change_id)
+
+
+def _require_edits(row: LmsChange) -> None:
+    intent = from_json(row.kind, row.intent)
+    if row.group_set_id:
+        runs.require_edits(row.course_id, row.group_set_id)
+    if isinstance(intent, ChangeGroups):
+        of_course = (Group.course_id == row.course_id, Group.lms_group_id.in_(intent.push.group_ids))
+        require_edits_of(row.course_id, db.session.scalars(select(Group.id).where(*of_course)).all())
 
 
 def discard(viewer: Viewer, change_id: UUID) -> ChangeView:

@@ -16,7 +16,7 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import LmsChange, SyncRun, db, transaction
 from lti_tool.services import gateways, history, runs, strangers
 from lti_tool.services.lms_answers import Answer, names_of, store_answer
-from lti_tool.services.lms_sending import Sending, look_again, not_placed, prepare, send
+from lti_tool.services.lms_sending import Sending, look_again, moved_elsewhere, not_placed, prepare, send
 from lti_tool.services.lms_undo_steps import note_arrival, see_earlier
 from lti_tool.services.rights import heed_arrival, heed_refusal
 from lti_tool.services.tool import Tool
@@ -141,6 +141,8 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
             report.not_placed += people
             told = ", ".join(dict.fromkeys(one["person"] for one in people[:10]))
             mark(row, REFUSED, "people_not_placed", {"people": told})
+        elif moved := moved_elsewhere(course_id, intent, answer):
+            mark(row, REFUSED, "moved_since", {"names": "; ".join(moved)})
         else:
             mark(row, UNPROVEN if answer.unproven else SENT)
         ended = "refused" if missing else "sent"

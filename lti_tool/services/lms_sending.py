@@ -1,6 +1,6 @@
 """Brings one change to the LMS: sends it, or after an unanswered try only what a re-read shows to be left of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -139,7 +139,7 @@ def _with_known(push: GroupSetPush, known: RemoteGroups) -> GroupSetPush:
 
 def _require_unmoved(sending: Sending, intent: ChangeGroups, remote: RemoteGroups) -> None:
     if moved := moved_meanwhile(intent, remote):
-        raise _changed_meanwhile(sending.course_id, _places_of(moved, remote))
+        raise _changed_meanwhile(sending.course_id, places_of(moved, remote))
 
 
 def _require_unfilled(gateway: LmsGateway, sending: Sending, intent: ChangeGroups, known: RemoteGroups) -> None:
@@ -158,20 +158,32 @@ def _require_unfilled(gateway: LmsGateway, sending: Sending, intent: ChangeGroup
     newcomers = list(read_active(sending.course_id, newcomers)) if newcomers else []
     release()
     if newcomers:
-        raise _changed_meanwhile(sending.course_id, _places_of(newcomers, remote))
+        raise _changed_meanwhile(sending.course_id, places_of(newcomers, remote))
 
 
-def _places_of(people: Collection[str], remote: RemoteGroups) -> dict[str, list[str]]:
+def places_of(people: Collection[str], remote: RemoteGroups) -> dict[str, list[str]]:
+    """Return the names of the groups in which each of these people is."""
     return {person: [group.name for group in remote.groups if person in group.member_ids] for person in people}
 
 
 def _changed_meanwhile(course_id: UUID, places: object) -> LmsChanged:
     """Return the error that names the people whom others moved, with the groups in which they are now."""
-    moved = places if isinstance(places, dict) else {}
-    people = names_of(course_id, moved)
+    told = told_places(course_id, places if isinstance(places, dict) else {})
     release()
-    told = [f"{people.get(one, '?')} → {', '.join(groups) or '–'}" for one, groups in moved.items()]
-    return LmsChanged("changed_meanwhile", names=told[:10])
+    return LmsChanged("changed_meanwhile", names=told)
+
+
+def told_places(course_id: UUID, places: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the first people, by name, with the names of the groups in which they are; `places` is by LMS ids."""
+    people = names_of(course_id, places)
+    return [f"{people.get(one, '?')} → {', '.join(groups) or '–'}" for one, groups in places.items()][:10]
+
+
+def moved_elsewhere(course_id: UUID, intent: Intent, answer: Answer) -> list[str]:
+    """Return the people, with their groups, whom an answer shows where others put them while the change was sent."""
+    remote = RemoteGroups(groups=answer.groups)
+    moved = moved_meanwhile(intent, remote) if isinstance(intent, ChangeGroups) else ()
+    return told_places(course_id, places_of(moved, remote)) if moved else []
 
 
 def not_placed(intent: Intent, answer: Answer) -> list[tuple[str, str]]:

@@ -15,17 +15,19 @@ from sqlalchemy import select, union
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import Progress, Step, no_progress
-from lti_tool.domain.lms_changes import from_json, still_there, taken_out
+from lti_tool.domain.lms_changes import from_json
+from lti_tool.domain.proofs import taken_out
 from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, LmsChange, Publication, SyncRun, db, release, transaction
 from lti_tool.services import drift, gateways, history, runs, strangers
 from lti_tool.services.group_sets import get_set
-from lti_tool.services.lms_answers import Answer, names_of, read_known, store_answer
-from lti_tool.services.lms_delivery import REFUSED, SENT, UNPROVEN, mark
+from lti_tool.services.lms_answers import Answer, read_known, store_answer
+from lti_tool.services.lms_delivery import REFUSED, UNPROVEN, mark
 from lti_tool.services.lms_sending import whole
 from lti_tool.services.mirror import get_publication
 from lti_tool.services.mirror import mark as mark_mirror
+from lti_tool.services.proved import end_of_gone_sets, end_unproven, find_unproven, groups_in_doubt
 from lti_tool.services.tool import Tool
 
 PROVED_AGAIN = timedelta(minutes=5)  # after the LMS could not be read
@@ -56,6 +58,7 @@ def run_proof(tool: Tool, run: SyncRun, report: Report, also: Progress = no_prog
     """
     run_id, course_id = run.id, run.course_id
     with runs.followed(run_id, report, also) as progress:
+        end_of_gone_sets(course_id)
         first_error: LmsError | None = None
         work = [(_prove_changes, set_id) for set_id in _sets_of_changes(course_id)]
         work += [(_prove_mirror, set_id) for set_id in _published_sets(course_id)]
@@ -79,42 +82,24 @@ def _published_sets(course_id: UUID) -> Sequence[UUID]:
     return db.session.scalars(sets.where(GroupSet.course_id == course_id, Publication.proof_due_at.is_not(None))).all()
 
 
-def _unproven(set_id: UUID) -> Sequence[LmsChange]:
-    of_set = (LmsChange.group_set_id == set_id, LmsChange.state == UNPROVEN)
-    return db.session.scalars(select(LmsChange).where(*of_set).order_by(LmsChange.created_at, LmsChange.id)).all()
-
-
 def _prove_changes(tool: Tool, course_id: UUID, set_id: UUID, report: Report) -> None:
     """Re-read a set of the LMS; the store takes what it shows, and each change is sent, or refused with the reason."""
     lms_set_id = get_set(course_id, set_id).lms_group_set_id or ""
     known = read_known(set_id)
-    left = {group_id for row in _unproven(set_id) for group_id, _ in taken_out(from_json(row.kind, row.intent))}
+    in_doubt = groups_in_doubt(set_id)
     gateway = gateways.open_gateway(tool, course_id)
     release()
     try:
-        remote = gateway.read_group_set(lms_set_id, known.empty_ids - left)
+        remote = gateway.read_group_set(lms_set_id, known.empty_ids - in_doubt)
     except LmsError as error:
         _store_failure(course_id, set_id, error, known)
         raise
     finally:
         report.calls += gateway.calls
     with transaction():
+        end_unproven(set_id, known, remote)
         store_answer(course_id, set_id, whole(remote, known))
         strangers.note_read(course_id, set_id, remote.groups)
-        for row in _unproven(set_id):
-            _end(row, known, remote)
-
-
-def _end(row: LmsChange, known: RemoteGroups, remote: RemoteGroups) -> None:
-    """Store whether everybody left; whom a later change of ours brought back did not have to."""
-    people = still_there(from_json(row.kind, row.intent), known, remote)
-    if not people:
-        mark(row, SENT)
-        return
-    names = names_of(row.course_id, people)
-    told = ", ".join(names.get(person, "?") for person in people[:10])
-    mark(row, REFUSED, "people_still_there", {"people": told})
-    history.note(row.course_id, row.requested_by, "lms_change_refused", row.about, row.group_set_id)
 
 
 def _store_failure(course_id: UUID, set_id: UUID, error: LmsError, known: RemoteGroups) -> None:
@@ -123,7 +108,7 @@ def _store_failure(course_id: UUID, set_id: UUID, error: LmsError, known: Remote
     told = error.facts.get("lms_group_ids")
     hidden = {str(one) for one in told} if isinstance(told, list) else set()
     with transaction():
-        rows = _unproven(set_id)
+        rows = find_unproven(set_id)
         if error.retryable:
             for row in rows:
                 row.retry_at = now() + PROVED_AGAIN

@@ -25,6 +25,7 @@ from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
+from lti_tool.services.groupings import lock_sets, sharing_sets
 from lti_tool.services.ledger_page import read_push
 from lti_tool.services.mirror import (
     Difference,
@@ -81,10 +82,13 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
 
     Raise NotFound, Forbidden, RuleViolation or LmsRefused when the set cannot be published, Conflict("run_open").
     """
-    row = find_set(set_id)
-    course_id, name = row.course_id, row.name
-    _require_publishable(tool, course_id, set_id, requested_by)
+    course_id = find_set(set_id).course_id
+    _require_own(get_set(course_id, set_id))
+    gateways.open_writable(tool, course_id, access_id=requested_by)
     with transaction() as session:
+        # Who changes the set meanwhile, through whichever set, comes before the checks or sees the publication.
+        lock_sets(course_id, (), [set_id, *sharing_sets(set_id)])
+        name = _require_publishable(course_id, set_id)
         publication = find_publication(set_id)
         if publication is None:
             publication = Publication(
@@ -101,11 +105,15 @@ def queue_publication(tool: Tool, set_id: UUID, requested_by: UUID | None = None
     return run_id
 
 
-def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID, requested_by: UUID | None) -> None:
-    """Raise unless the set and its groups are ours, it has groups, nobody is in two, and the LMS can be reached."""
-    row = get_set(course_id, set_id)
+def _require_own(row: GroupSet) -> None:
     if not set_is_editable(connection_of(row)):
         raise Forbidden("set_not_publishable")
+
+
+def _require_publishable(course_id: UUID, set_id: UUID) -> str:
+    """Return a locked set's name; raise unless it and its groups are ours, it has groups, and nobody is in two."""
+    row = get_set(course_id, set_id)
+    _require_own(row)
     groups = read_groups(set_id)
     if not groups:
         raise RuleViolation("set_is_empty")
@@ -113,7 +121,7 @@ def _require_publishable(tool: Tool, course_id: UUID, set_id: UUID, requested_by
     family = db.session.get_one(Course, course_id).registration.family
     if refused := refused_names(family, row.name, [group.name for group in groups]):
         raise RuleViolation("names_not_for_lms", names=refused[:10])
-    gateways.open_writable(tool, course_id, access_id=requested_by)
+    return row.name
 
 
 def read_publication(course_id: UUID, set_id: UUID) -> PublicationView | None:

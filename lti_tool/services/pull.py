@@ -15,6 +15,7 @@ from lti_tool.services import gateways, publication, runs
 from lti_tool.services.drift import note_drift
 from lti_tool.services.handed_in import note_handed_in
 from lti_tool.services.people import hold_roster
+from lti_tool.services.proved import end_all_unproven
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
@@ -111,6 +112,7 @@ def _store(course_id: UUID, remote: RemoteCourse, report: Report, departures_acc
     else:
         hold_roster(course_id)
     if remote.groups is not None:
+        end_all_unproven(course_id, remote.groups)
         plan = plan_groups(course_id, remote.groups)
         apply_groups(course_id, plan, report)
         note_handed_in(course_id, remote.groups)

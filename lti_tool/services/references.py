@@ -90,7 +90,7 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
         first = 0 if end is None else end + 1
         rows = [{"group_set_id": set_id, "group_id": g.id, "position": first + n} for n, g in enumerate(new)]
         if rows:
-            with undoable(viewer, set_id, What.REFERENCES, len(rows)) as kept:
+            with undoable(viewer, set_id, What.REFERENCES, len(rows), besides=wanted) as kept:
                 session.execute(insert(GroupSetEntry), rows)
                 kept.count = len(rows)
             history.note(course_id, viewer.access_id, "groups_added", ", ".join(group.name for group in new), set_id)

@@ -20,6 +20,7 @@ from lti_tool.services.group_sets import get_set
 from lti_tool.services.handed_in import note_handed_in
 from lti_tool.services.lms_answers import read_known
 from lti_tool.services.people import hold_roster
+from lti_tool.services.proved import end_all_unproven, groups_in_doubt
 from lti_tool.services.pull_log import log_groups
 from lti_tool.services.pulled_groups import read_known_groups, read_known_sets, read_people, store_plan
 from lti_tool.services.rights import ask_once
@@ -63,17 +64,19 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
     course_id, set_id, lms_set_id = row.course_id, row.id, row.lms_group_set_id or ""
     progress(Step.FETCHING_GROUPS, 0, 0, row.name)
     gateway = gateways.open_gateway(tool, course_id)
-    known = read_known(set_id)
+    known_empty = read_known(set_id).empty_ids - groups_in_doubt(set_id)
     release()
     try:
         ask_once(gateway, course_id)
-        remote = _read(gateway, lms_set_id, known.empty_ids)
+        remote = _read(gateway, lms_set_id, known_empty)
     finally:
         report.calls = gateway.calls
     with transaction() as session:
         hold_roster(course_id)
         row = get_set(course_id, set_id)
         family = str(row.connection)
+        if remote:
+            end_all_unproven(course_id, remote)
         plan = _plan(course_id, set_id, remote, family)
         if set_id in plan.remove_group_sets:
             # The run outlives the set: it is what says that the set is gone.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from lti_tool.host_places import HostPlaces
 from lti_tool.lti.keys import KeyRing
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.outbound import Outbound
@@ -26,6 +27,7 @@ class Tool:
 
 def build_tool(settings: Settings, ring: Callable[[UUID], None], count_queued: Callable[[], int]) -> Tool:
     """Build the collaborators of one process."""
-    outbound = Outbound(settings.allowed_private_hosts)
+    places = HostPlaces(settings.data_dir / "places", settings.secret_key)
+    outbound = Outbound(settings.allowed_private_hosts, places)
     keys = KeyRing(settings.keys_dir), PlatformKeys(outbound)
     return Tool(settings, outbound, *keys, ring, count_queued, open_store(settings))

@@ -94,15 +94,16 @@ class Undone:
 
 
 @contextmanager
-def undoable(viewer: Viewer, set_id: UUID, what: What, size: int = 2) -> Iterator[Kept]:
+def undoable(viewer: Viewer, set_id: UUID, what: What, size: int = 2, besides: Collection[UUID] = ()) -> Iterator[Kept]:
     """Keep a locked set as it is now, let the caller change it, and seal both so that it can be taken back.
 
     Inside the caller's transaction, in a fixed number of statements. `size`: how many people or groups the change is
-    about as far as is known; one alone is no bulk change and costs nothing. The caller sets `count`; a change of
-    nothing keeps no step.
+    about as far as is known; one alone is no bulk change and costs nothing. `besides`: groups that may come into the
+    set; those that exist are not the change's own, and no undo ends them. The caller sets `count`; a change of nothing
+    keeps no step.
     """
     kept = Kept()
-    before = read_state(set_id) if size > 1 else None
+    before = read_state(set_id, besides) if size > 1 else None
     yield kept
     if before is not None and kept.count:
         seal(viewer.access_id, set_id, what, (before, read_state(set_id, before.ids)), kept)
@@ -200,8 +201,9 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
 
     Raise NotFound, Conflict("set_changed") when the set is not as that change left it, the other conflicts of
     `lock_set`, RuleViolation("group_name_in_set") when a name that would come back is taken in another set since,
-    and for a published set RuleViolation when its mirror could not show what would come back; other sets that hold a
-    group which changes are asked too.
+    RuleViolation("groups_in_no_other_set") when a group would be deleted that the change did not make, and for a
+    published set RuleViolation when its mirror could not show what would come back; other sets that hold a group which
+    changes are asked too.
     """
     course_id = viewer.course.id
     with transaction() as session:
@@ -211,9 +213,10 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
             raise Conflict("set_changed")
         what, count = What.REDO if step.what == What.UNDO else What.UNDO, step.count
         before, after = from_json(step.before), from_json(step.after)
-        with undoable(viewer, set_id, what) as kept:
+        with undoable(viewer, set_id, what, besides=before.ids | after.ids) as kept:
             present = read_state(set_id, before.ids | after.ids)
             plan = plan_undo(before, after, present, active_members(course_id))
+            _require_kept(set_id, [key for key in plan.drop if key in before.known])
             require_not_formed(plan.members.keys())
             require_not_formed(plan.drop, set_id=set_id)
             touch(course_id, set_id, plan.touched)
@@ -227,6 +230,14 @@ def undo(viewer: Viewer, set_id: UUID, revision: int) -> Undone:
         require_one_group_each(plan.members.keys(), chain.from_iterable(plan.members.values()))
         history.note(course_id, viewer.access_id, what, row.name, set_id)
     return Undone(what, Changes(frozenset({set_id}), plan.touched, deleted_groups=gone, count=count))
+
+
+def _require_kept(set_id: UUID, group_ids: Collection[UUID]) -> None:
+    """Raise RuleViolation when groups that were there before a change would go with it: this set alone holds them."""
+    elsewhere = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id != set_id)
+    alone = (Group.id.in_(group_ids), Group.id.not_in(elsewhere), Group.origin != Origin.SYSTEM)
+    if names := db.session.scalars(select(Group.name).where(*alone).order_by(Group.name)).all():
+        raise RuleViolation("groups_in_no_other_set", names=names[:10])
 
 
 def active_members(course_id: UUID) -> set[UUID]:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from lti_tool.domain.sync import Report
 from lti_tool.models import Course, LmsChange, SyncRun, UndoStep, db, transaction
 from lti_tool.services import lms_changes, runs
-from tests.services.connected import assert_agree, in_lms, open_set
+from tests.services.connected import assert_agree, find_set, in_lms, open_set
 from tests.services.faulted import at_call, is_change
 from tests.web.conftest import Browser, World
 
@@ -187,6 +187,35 @@ def test_an_lms_that_does_not_answer_is_told_and_nothing_is_asked_of_it(page: Pa
     page.press(answer)
     assert in_lms(page.classroom)["Projects"] == page.before
     page.press(shown, 409)  # the same button a second time
+
+
+@pytest.mark.parametrize("flavour", ["moodle"])
+@pytest.mark.parametrize("shown_here", [True, False])
+def test_an_undo_deletes_no_group_that_a_grouping_which_is_not_shown_here_holds(page: Page, shown_here: bool) -> None:
+    shown = page.browser.follow(f"{page.path}/groups", name="Late", count=3)
+    made = [int(card.row.lms_group_id) for card in page.cards()[3:]]
+    other = page.classroom.outsider("create_set", name="Rooms")["set_id"]
+    page.classroom.lms.hub.sites["moodle"].groups[made[1]].sets.append(other)
+    if shown_here:
+        page.classroom.pull()
+        page.browser.post(f"group-sets/{find_set('Rooms')}/remove")
+    page.press(shown)
+    page.work_off()
+    left = in_lms(page.classroom)["Projects"]
+    assert set(left) - set(page.before) == {str(made[1])}
+    assert "Not deleted, because others use or changed them in Moodle since: Late-2." in page.line()
+
+
+@pytest.mark.parametrize("flavour", ["moodle"])
+def test_a_deleted_set_leaves_the_groups_of_a_grouping_that_is_not_shown_here(page: Page) -> None:
+    other = page.classroom.outsider("create_set", name="Rooms")["set_id"]
+    page.classroom.lms.hub.sites["moodle"].groups[page.lms_ids[0]].sets.append(other)
+    page.classroom.pull()
+    page.browser.post(f"group-sets/{find_set('Rooms')}/remove")
+    page.browser.post(f"{page.path}/delete")
+    there = {group["id"] for group in page.classroom.state()["groups"]}
+    assert there & set(page.lms_ids) == {page.lms_ids[0]}
+    assert "Projects" not in in_lms(page.classroom)
 
 
 def test_groups_made_at_once_are_deleted_but_for_those_that_others_use(page: Page) -> None:

@@ -1,5 +1,6 @@
 """Proof: a move that Moodle's answers do not prove is said to be unproven, then proved, or shown as what it is."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import pytest
 
 from lti_tool.domain.drift import Choice, DriftKind
 from lti_tool.models import LmsChange, db, transaction
-from lti_tool.services import drift, drift_choices, groups, lms_changes, publication
+from lti_tool.services import drift, drift_choices, groups, lms_changes, publication, refresh, removal
 from lti_tool.services.mirror import get_publication
 from lti_tool.services.set_edits import edits_of
 from tests.services import published as local
@@ -72,9 +73,11 @@ def test_who_was_taken_out_and_whom_others_moved_is_shown_where_they_are_within_
     lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
     assert change(asked).state == "unproven"
     prove(classroom)
-    assert change(asked).state == "sent"
+    assert told(classroom, asked, person) == second.row.name
     assert places(classroom, set_id, person) == [1]
     assert_agree(classroom)
+    assert lms_changes.retry(classroom.tool, classroom.viewer, asked).state == "sent", "who was taken out has left"
+    assert places(classroom, set_id, person) == [1]
 
 
 @pytest.mark.shows("PUSH-40", "PUSH-41")
@@ -137,6 +140,21 @@ def test_a_move_out_of_a_group_that_became_hidden_is_shown_and_done_once_it_can_
     assert lms_changes.retry(classroom.tool, classroom.viewer, asked).state == "sent"
     assert places(classroom, set_id, person) == [2]
     assert_agree(classroom)
+
+
+def test_a_refresh_takes_no_group_that_people_were_to_leave_for_an_empty_one(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    first = classroom.read_set(set_id).cards[0]
+    for member in first.members[1:]:
+        classroom.outsider("remove_member", group_id=first.row.lms_group_id, user_id=int(member.lms_user_id))
+    classroom.pull()
+    hide(classroom, first.row.lms_group_id)
+    asked, person = move(classroom, set_id, 0, 2)
+    refresh.refresh_set(classroom.tool, classroom.viewer, set_id)
+    assert change(asked).state == "unproven", "nobody could see whether the person has left"
+    prove(classroom)
+    assert change(asked).error_code == "leaving_hidden"
+    assert places(classroom, set_id, person) == [0, 2]
 
 
 def test_who_stayed_although_the_group_can_be_seen_again_is_named(classroom: Any) -> None:
@@ -236,10 +254,100 @@ def move_by_others(classroom: Any, set_name: str, person: str) -> None:
 def test_who_was_moved_by_others_to_a_third_group_is_shown_in_both(classroom: Any) -> None:
     set_id = open_set(classroom)
     move_by_others(classroom, "Projects", str(classroom.read_set(set_id).cards[0].members[0].lms_user_id))
-    _, person = move(classroom, set_id, 0, 1)
+    asked, person = move(classroom, set_id, 0, 1)
     assert prove(classroom).state == "succeeded"
     assert places(classroom, set_id, person) == [1, 2]
+    assert told(classroom, asked, person) == "Project 2, Project 3"
     assert_agree(classroom)
+
+
+def told(classroom: Any, asked: UUID, person: str) -> str:
+    """Return where the open change says that others put its one person."""
+    row = change(asked)
+    assert (row.state, row.error_code) == ("refused", "moved_since")
+    name, _, groups = json.loads(row.error_facts)["names"].partition(" → ")
+    assert name == next(student.name for student in classroom.students() if student.lms_user_id == person)
+    return str(groups)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+@pytest.mark.parametrize("look", ["proof", "refresh", "groups", "pull"])
+@pytest.mark.parametrize("others", ["add", "move", "take out"])
+def test_whatever_looks_first_tells_whom_others_moved_since_a_move(classroom: Any, look: str, others: str) -> None:
+    set_id = open_set(classroom)
+    asked, person = move(classroom, set_id, 0, 1)
+    _, new, third = (int(card.row.lms_group_id) for card in classroom.read_set(set_id).cards)
+    if others != "add":
+        classroom.outsider("remove_member", group_id=new, user_id=int(person))
+    if others != "take out":
+        classroom.outsider("add_member", group_id=third, user_id=int(person))
+    if look == "proof":
+        prove(classroom)
+    elif look == "refresh":
+        refresh.refresh_set(classroom.tool, classroom.viewer, set_id)
+    else:
+        classroom.pull(look)
+    words = {"add": "Project 2, Project 3", "move": "Project 3", "take out": "–"}
+    assert told(classroom, asked, person) == words[others]
+    assert prove(classroom) is None, "what has been looked at is not looked at again"
+    assert lms_changes.retry(classroom.tool, classroom.viewer, asked).state == "sent"
+    assert places(classroom, set_id, person) == [1]
+    assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+def test_what_others_changed_is_told_by_the_newest_move_only_and_left_by_a_discard(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    first, person = move(classroom, set_id, 0, 1)
+    cards, edits = classroom.read_set(set_id).cards, edits_of(classroom.course_id, set_id)
+    (member,) = (one for one in cards[1].members if one.lms_user_id == person)
+    (last,) = edits.assign(classroom.viewer, set_id, {member.id: cards[2].row.id}).asked
+    lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    classroom.outsider("add_member", group_id=int(cards[0].row.lms_group_id), user_id=int(person))
+    prove(classroom)
+    assert change(first).state == "sent", "the newer move says where the person is to be"
+    assert told(classroom, last, person) == "Project 1, Project 3"
+    lms_changes.discard(classroom.viewer, last)
+    lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    assert places(classroom, set_id, person) == [0, 2]
+    assert lms_changes.list_open(classroom.course_id) == []
+    edits.assign(classroom.viewer, set_id, {member.id: cards[1].row.id})
+    lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    prove(classroom)
+    assert lms_changes.list_open(classroom.course_id) == []
+    assert places(classroom, set_id, person) == [1]
+
+
+@pytest.mark.shows("PUSH-40", "PUSH-41")
+@pytest.mark.parametrize("size", ["many", "new group"])
+def test_others_moves_are_told_of_changes_that_are_read_again_at_once_too(classroom: Any, size: str) -> None:
+    set_id = open_set(classroom, count=8)
+    cards = classroom.read_set(set_id).cards
+    first, person, third = cards[0], cards[0].members[0], cards[-2]
+    people = {m.id: cards[-1].row.id for card in cards[: 4 if size == "many" else 1] for m in card.members}
+    classroom.outsider("add_member", group_id=int(third.row.lms_group_id), user_id=int(person.lms_user_id))
+    edits = edits_of(classroom.course_id, set_id)
+    if size == "many":
+        (asked,) = edits.assign(classroom.viewer, set_id, people).asked
+    else:
+        (asked,) = edits.create_group_of(classroom.viewer, set_id, "New", [m.id for m in first.members]).asked
+    lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
+    prove(classroom)
+    there = {cards[-1].row.name if size == "many" else "New", third.row.name}
+    assert set(told(classroom, asked, person.lms_user_id).split(", ")) == there
+    assert_agree(classroom)
+    assert lms_changes.retry(classroom.tool, classroom.viewer, asked).state == "sent"
+    assert len(places(classroom, set_id, person.lms_user_id)) == 1
+    assert_agree(classroom)
+
+
+def test_a_set_that_is_gone_leaves_nothing_to_prove(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    asked, _ = move(classroom, set_id, 0, 1)
+    removal.remove_connected_set(classroom.viewer, set_id)
+    assert prove(classroom).state == "succeeded"
+    assert change(asked).state == "sent"
+    assert prove(classroom) is None
 
 
 @pytest.mark.shows("PUSH-40", "PUSH-41")

@@ -312,6 +312,23 @@ def test_the_doctor_is_asked_by_a_post_and_says_what_to_do(
     assert "signing key" not in summed
 
 
+def test_the_doctor_says_when_processes_cannot_count_their_calls_together(
+    world: Any, admin: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "examine_registration", lambda *_: iter(()))
+    places = world.app.extensions["lti_tool"].outbound.places
+    monkeypatch.setattr(places, "folder", tmp_path / "fine")
+    fine = admin.post(place(world, "/doctor"), 200).select_one("details").text
+    assert "4 at most from this machine with one access to an LMS" in fine
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(places, "folder", tmp_path / "file" / "places")
+    page = admin.post(place(world, "/doctor"), 200)
+    (row,) = [row for row in page.select("tbody tr") if row.th.text == "calls at once"]
+    assert "Warning" in row.text
+    assert "Not a directory" in row.text
+    assert "LTI_TOOL_DATA_DIR" in row.text
+
+
 @pytest.mark.parametrize("tail", ["", "/deployments", "/access", "/launches", "/runs"])
 def test_a_page_has_a_fixed_number_of_queries(world: Any, admin: Any, count_queries: Any, tail: str) -> None:
     admin.get(place(world, tail))

@@ -146,3 +146,49 @@ def test_the_page_of_groups_to_add_costs_the_same_for_few_and_many(shared: Any, 
 def test_without_other_groups_the_page_says_so(world: Any) -> None:
     set_id = world.group_set("Alone", {"own": []})
     assert "have no groups" in world.browser().get(f"group-sets/{set_id}/references").text
+
+
+def undo(world: Any, status: int = 303) -> Any:
+    (row,) = world.stored(GroupSet, id=world.set_id)
+    return world.browser().post(f"{world.path}/undo", status, revision=row.revision)
+
+
+@pytest.mark.parametrize("redone", [False, True])
+@pytest.mark.parametrize("source", ["of the LMS", "local"])
+def test_an_undo_ends_no_group_that_the_change_only_brought(shared: Any, source: str, redone: bool) -> None:
+    names = ["Lab A", "Lab B"] if source == "of the LMS" else ["team-1", "team-2"]
+    if source == "local":
+        shared.browser().post(f"group-sets/{shared.local}/groups", name="team-2", count=1)
+        shared.names["team-2"] = shared.stored(Group, name="team-2")[0].id
+    add(shared, *names)
+    for _ in range(2 if redone else 0):
+        undo(shared)
+    if source == "of the LMS":
+        shared.browser().post(f"group-sets/{shared.lms_set}/remove")
+    else:
+        shared.browser().post(f"group-sets/{shared.local}/delete", where="here")
+    page = undo(shared, 422)
+    assert f"No other group set holds these groups any more: {names[0]}, {names[1]}." in page.main.text
+    assert held(shared) == ["own", *names]
+    shared.browser().post(f"{shared.path}/groups/{shared.names[names[0]]}/take-out")
+    assert held(shared) == ["own", names[1]], "by hand, and asked before"
+
+
+def test_an_undo_takes_a_group_out_that_another_set_holds(shared: Any) -> None:
+    copy = shared.group_set("Copy")
+    shared._add(*(GroupSetEntry(group_set_id=copy, group_id=shared.names[n], position=0) for n in ("Lab A", "Lab B")))
+    add(shared, "Lab A", "Lab B")
+    shared.browser().post(f"group-sets/{shared.lms_set}/remove")
+    undo(shared)
+    assert held(shared) == ["own"]
+    assert sorted(held(shared, copy)) == ["Lab A", "Lab B"]
+
+
+def test_an_undo_still_ends_the_groups_that_the_change_made(shared: Any) -> None:
+    shared.browser().post(f"{shared.path}/groups", name="new", count=2)
+    undo(shared)
+    assert held(shared) == ["own"]
+    assert shared.stored(Group, name="new-1") == []
+    undo(shared)
+    undo(shared)
+    assert held(shared) == ["own"]

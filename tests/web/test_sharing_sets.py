@@ -1,5 +1,6 @@
 """Groups that two sets of our own hold: whichever set an edit comes through, both stay right and know of it."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +9,8 @@ from flask import Flask
 
 from lti_tool.domain.clock import now
 from lti_tool.models import GroupSet, GroupSetEntry, Publication
-from tests.web.conftest import Browser, World
+from lti_tool.services import gateways, runs
+from tests.web.conftest import Browser, PlayedLms, World
 from tests.web.test_rush import at_once
 
 
@@ -150,3 +152,47 @@ def test_two_sets_that_place_at_once_put_nobody_into_two_groups_of_a_published_o
         assert set(at_once(browsers, place)) <= {303, 422}
         assert (course.bo in course.people_in("a")) + (course.bo in course.people_in("b")) == 1
         ways.append(ways.pop(0))
+
+
+def into_two_groups(course: Any, browser: Browser) -> int:
+    """Put Ann, who is in “a” of the first set, into “b” of it too, through the second one."""
+    sent = {"csrf_token": browser.token, "member_ids": str(course.ann), "group_id": str(course.names["b"])}
+    return browser.client.post(browser.address(f"group-sets/{course.second}/assign"), data=sent).status_code
+
+
+def test_a_publication_sees_who_came_into_a_second_group_until_it_began(
+    app_on_both: Flask, lms: PlayedLms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = share(World(app_on_both).open_course())
+    other = course.browser()
+
+    def meanwhile(*_: Any, **__: Any) -> PlayedLms:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(into_two_groups, course, other).result() == 303
+        return lms
+
+    monkeypatch.setattr(gateways, "open_writable", meanwhile)
+    page = course.teacher.post(f"group-sets/{course.first}/publish", 422)
+    assert "Some people are in two groups" in told(page)
+    assert course.stored(Publication) == []
+
+
+def test_who_places_somebody_while_a_set_is_being_published_waits_and_is_told(
+    app_on_both: Flask, lms: PlayedLms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = share(World(app_on_both).open_course())
+    other, queue = course.browser(), runs.queue_unless_open
+    placed: list[Future[int]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def meanwhile(*given: Any, **more: Any) -> UUID | None:
+            if not placed:
+                placed.append(pool.submit(into_two_groups, course, other))
+                with pytest.raises(TimeoutError):
+                    placed[0].result(timeout=0.5)
+            return queue(*given, **more)
+
+        monkeypatch.setattr(runs, "queue_unless_open", meanwhile)
+        course.teacher.post(f"group-sets/{course.first}/publish")
+        assert placed[0].result() in (409, 422)
+    assert (course.people_in("a"), course.people_in("b")) == ({course.ann}, set())

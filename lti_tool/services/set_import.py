@@ -105,7 +105,7 @@ def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None 
     text = decode(data)
     if set_id:
         get_imported_set(viewer.course.id, set_id)
-    _read(text, set_id, _present(set_id) if set_id else ())
+    _read(viewer.course.id, text, set_id, _present(set_id) if set_id else ())
     return drafts.keep_draft(viewer, KIND, filename, text, set_id)
 
 
@@ -190,8 +190,10 @@ def _of_set(draft: ImportDraft, set_id: UUID | None) -> ImportDraft:
     return draft
 
 
-def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) -> Sheet:
-    sheet = read_sheet(read_table(text), set_id, {group.id for group in present})
+def _read(course_id: UUID, text: str, set_id: UUID | None, present: Sequence[PresentGroup]) -> Sheet:
+    named = {group.id: group.name for group in present}
+    others = dict(db.session.execute(select(Group.id, Group.name).where(Group.course_id == course_id)).all())
+    sheet = read_sheet(read_table(text), set_id, named, others)
     if sheet.problems:
         raise BadSpreadsheet(sheet.problems)
     return sheet
@@ -200,7 +202,7 @@ def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) 
 def _plan(course_id: UUID, text: str, set_id: UUID | None = None) -> _Plan:
     """Plan what a file does to a course now: a new set, or another content of the set, in a fixed number of queries."""
     present = _present(set_id) if set_id else []
-    sheet, people = _read(text, set_id, present), _people(course_id)
+    sheet, people = _read(course_id, text, set_id, present), _people(course_id)
     proposal = propose(sheet, people)
     comparison = compare(proposal.groups, present)
     shared_with: Sequence[str] = ()

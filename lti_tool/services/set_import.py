@@ -33,10 +33,9 @@ from lti_tool.services.group_names import carry_names, names_taken_elsewhere
 from lti_tool.services.group_sets import add_local_set, get_editable_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
-from lti_tool.services.mirror import find_published_holders, require_mirrorable
 from lti_tool.services.people import hold_roster
 from lti_tool.services.removal import delete_orphans
-from lti_tool.services.shared_groups import touch
+from lti_tool.services.shared_groups import require_one_group_each, touch
 from lti_tool.services.undo import What, undoable
 
 KIND = "groups"
@@ -160,8 +159,8 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int, se
     What the file no longer names leaves the set, and is deleted when no other set holds it. Raise
     Conflict("set_changed") when the set is not as it was shown, Conflict("import_changed") when something else of the
     course is not, so that the file would do something else, Conflict("run_open") during a sync,
-    RuleViolation("import_name_taken") when another set that holds a renamed group has its new name, and RuleViolation
-    when this set or such another is published and its mirror could not show the file's groups.
+    RuleViolation("import_name_taken") when another set that holds a renamed group has its new name, and
+    "people_in_two_groups" when this set or such another is published and somebody would be in two of its groups.
     """
     course_id = viewer.course.id
     with transaction():
@@ -177,8 +176,6 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int, se
         with undoable(viewer, set_id, What.IMPORT) as kept:
             changes = _store(viewer, row, draft, plan.comparison, plan.present)
             kept.count = changes.count
-        for published in find_published_holders(set_id, changes.groups):
-            require_mirrorable(read_groups(published))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)
         drafts.drop_draft(viewer, draft_id)
     return changes
@@ -280,6 +277,8 @@ def _store(
     _list_groups(row.id, [key for key, _ in groups])
     with passing_on(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_([key for key, _ in refilled])):
         replace_members({key: group.members for key, group in (*added, *refilled)})
+    people = (member for _, group in (*added, *refilled) for member in group.members)
+    require_one_group_each([key for key, _ in (*added, *refilled)], people)
     row.last_updated, row.source_filename = now(), draft.filename
     return Changes(
         group_sets=frozenset({row.id}),

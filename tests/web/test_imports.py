@@ -314,6 +314,7 @@ def test_a_file_that_a_mirror_could_not_show_is_refused_for_a_published_set(
     seen = yes(teacher, preview)
     refused = teacher.post(preview, 422, **seen)
     assert "Some people are in two groups" in refused.select_one("#error-summary").text
+    assert "In two groups: Ann (Teams)." in words(refused.select_one("#error-summary"))
     assert [group.name for group in people.stored(Group)] == ["Red"]
 
 
@@ -330,6 +331,7 @@ def test_a_file_is_refused_that_gives_another_published_set_one_person_twice(
     preview = send(teacher, f"group-sets/{set_id}/import", "group_name,email\nRed,ann@students.example")
     refused = teacher.post(preview, 422, **yes(teacher, preview))
     assert "Some people are in two groups" in refused.select_one("#error-summary").text
+    assert "In two groups: Ann (Other)." in words(refused.select_one("#error-summary"))
     assert people.people_in("Red") == {bo}
 
 

@@ -95,6 +95,10 @@ class LmsGateway(Protocol):
     def calls(self) -> int:
         """Return how many HTTP calls were made so far (tokens and retries too)."""
 
+    @property
+    def has_written(self) -> bool:
+        """Say whether a call was begun that changes something: whatever became of it, the LMS may have done it."""
+
     def capabilities(self) -> Capabilities:
         """Ask the LMS what the present access allows (one or two calls)."""
 

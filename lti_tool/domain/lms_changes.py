@@ -8,7 +8,6 @@ intent is still to do.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from lti_tool.domain.errors import RuleViolation
@@ -17,11 +16,7 @@ from lti_tool.domain.remote import NO_OPTIONS, OPTIONS, RemoteGroup, RemoteGroup
 
 # What stops a change that would overwrite a text of others, and where a change says which text was seen.
 SEEN_TEXTS = {"renamed_meanwhile": "name_before", "described_meanwhile": "description_before"}
-# Refusals that come before anything was changed in the LMS: the next try is no replay.
-NOTHING_SENT = ("set_name_taken", "group_names_taken", "changed_meanwhile")
 WAITING, SENT, REFUSED = "waiting", "sent", "refused"
-FIRST_RETRY = timedelta(seconds=30)
-LAST_RETRY = timedelta(hours=1)
 # A page does not wait for a change of more people than this.
 MOST_WAITED_FOR = 50
 
@@ -321,9 +316,3 @@ def require_options(options: SetOptions, *, has_options: bool) -> None:
     }
     if wrong := [field for field, is_fine in fine.items() if not is_fine]:
         raise RuleViolation("set_options_invalid", fields=wrong)
-
-
-def retry_wait(attempts: int, chance: float) -> timedelta:
-    """Return how long to wait after the n-th failure: longer each time, spread by chance (0 to 1) around that."""
-    wait: timedelta = min(LAST_RETRY, FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 10))
-    return wait * (0.8 + 0.4 * chance)

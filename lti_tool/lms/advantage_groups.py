@@ -49,6 +49,11 @@ class AdvantageGateway:
         """Return how many HTTP calls were made so far, those for tokens too."""
         return self._advantage.calls
 
+    @property
+    def has_written(self) -> bool:
+        """Say that no call changes anything: the service is for reading."""
+        return False
+
     def capabilities(self) -> Capabilities:
         """Ask in two calls which of the services' scopes the platform gives; nothing can be written.
 

@@ -38,6 +38,11 @@ class CanvasGateway:
         """Return how many HTTP calls were made so far."""
         return self._http.calls
 
+    @property
+    def has_written(self) -> bool:
+        """Say whether a call was begun that changes something."""
+        return self._http.has_written
+
     def capabilities(self) -> Capabilities:
         """Ask which rights the token's person has in the course (canvas.md 3.5, 10.4).
 

@@ -272,7 +272,7 @@ class CanvasClient:
     # -- carrying ------------------------------------------------------------------------------------------
 
     def _get(self, path: str, call: str, params: Params = ()) -> Answer:
-        answer = self.http.send("GET", self.api + path, params=list(params), repeat=Repeat.SAFE)
+        answer = self.http.send("GET", self.api + path, params=list(params), repeat=Repeat.READING)
         return require_success(answer, call)
 
     def _list(self, path: str, call: str, params: Params = (), on_page: OnPage = ignore_pages) -> list[Json]:

@@ -36,8 +36,12 @@ class CallOptions(TypedDict, total=False):
 
 
 class Repeat(Enum):
-    """Whether a call may be made again when nobody knows if the first one was carried out."""
+    """Whether a call may be made again when nobody knows if the first one was carried out.
 
+    READING: it changes nothing. SAFE: done twice it ends in the same state. UNSAFE: it would do its work twice.
+    """
+
+    READING = "reading"
     SAFE = "safe"
     UNSAFE = "unsafe"
 
@@ -64,12 +68,18 @@ class LmsHttp:
         self._random = random
         self._lock = threading.Lock()
         self._calls = 0
+        self._has_written = False
         self._lanes: dict[str, Lane] = {}
 
     @property
     def calls(self) -> int:
         """Return how many calls were made, retries and polls too."""
         return self._calls
+
+    @property
+    def has_written(self) -> bool:
+        """Say whether a call was begun that does more than reading."""
+        return self._has_written
 
     def pause(self, seconds: float) -> None:
         """Wait between two polls."""
@@ -84,6 +94,7 @@ class LmsHttp:
         """
         options["headers"] = {**self._headers, **(options.get("headers") or {})}
         options.setdefault("read_seconds", READ_SECONDS)
+        self._has_written = self._has_written or repeat is not Repeat.READING
         lane = self._lane(host_of(url))
         started = time.monotonic()
         for number in range(1, MAX_TRIES + 1):
@@ -101,7 +112,7 @@ class LmsHttp:
                 return answer
             pause = self._pause_after(number, answer)
             late = time.monotonic() - started + pause > TOTAL_SECONDS
-            may_repeat = repeat is Repeat.SAFE or (error is not None and error.code == "lms_throttled")
+            may_repeat = repeat is not Repeat.UNSAFE or (error is not None and error.code == "lms_throttled")
             if error is not None and (number == MAX_TRIES or late or not may_repeat):
                 raise error
             self._sleep(pause)

@@ -62,6 +62,11 @@ class MoodleGateway:
         """Return how many HTTP calls were made so far."""
         return self._http.calls
 
+    @property
+    def has_written(self) -> bool:
+        """Say whether a call was begun that changes something."""
+        return self._http.has_written
+
     def capabilities(self) -> Capabilities:
         """Ask in two calls which functions the service has and whether the course's groups may be managed.
 

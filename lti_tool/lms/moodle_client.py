@@ -17,6 +17,19 @@ IDS_PER_CALL = 500
 PEOPLE_PER_PAGE = 1000
 MOST_PEOPLE_PAGES = 1000
 PERSON_FIELDS = "id,fullname,email,idnumber,department,institution,roles"
+# Every call is a POST: what only reads is known by its name.
+READING = frozenset(
+    {
+        "core_webservice_get_site_info",
+        "core_enrol_get_enrolled_users",
+        "core_enrol_get_enrolled_users_with_capability",
+        "core_group_get_course_groups",
+        "core_group_get_groups",
+        "core_group_get_group_members",
+        "core_group_get_course_groupings",
+        "core_group_get_groupings",
+    }
+)
 # Everything else ends in the same state however often it is done (moodle.md 2.3).
 UNSAFE = frozenset({"core_group_create_groups", "core_group_create_groupings"})
 
@@ -49,7 +62,8 @@ class MoodleClient:
             ("moodlewssettingraw", "true"),
             *fields,
         ]
-        repeat = Repeat.UNSAFE if function in UNSAFE else Repeat.SAFE
+        repeat = Repeat.READING if function in READING else Repeat.SAFE
+        repeat = Repeat.UNSAFE if function in UNSAFE else repeat
         return result(self.http.send("POST", self._url, data=form, repeat=repeat, read_seconds=60), function)
 
     def _entries(self, function: str, name: str, entries: Sequence[Mapping[str, object]]) -> Any:

@@ -28,7 +28,7 @@ def reader(http: LmsHttp, check: Callable[[Answer], None], headers: Mapping[str,
     """Return a function that gets one page and lets `check` raise on a refusal."""
 
     def read(url: str, params: Params | None) -> Answer:
-        answer = http.send("GET", url, params=params, headers=headers, repeat=Repeat.SAFE)
+        answer = http.send("GET", url, params=params, headers=headers, repeat=Repeat.READING)
         check(answer)
         return answer
 

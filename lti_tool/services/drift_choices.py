@@ -11,8 +11,9 @@ from lti_tool.domain.drift import Choice, DriftItem, Sides, compare, decidable
 from lti_tool.domain.drift_choices import Choices, Taken, all_of, base_after, offered, our_id, take
 from lti_tool.domain.errors import Conflict, LmsError
 from lti_tool.domain.groups import free_name
-from lti_tool.domain.lms_changes import FIRST_RETRY, SENT, WAITING
+from lti_tool.domain.lms_changes import SENT, WAITING
 from lti_tool.domain.remote import RemoteGroups
+from lti_tool.domain.retries import FIRST_RETRY
 from lti_tool.domain.sync import Report
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import heirs, history, runs

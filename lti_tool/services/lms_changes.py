@@ -30,6 +30,7 @@ from lti_tool.domain.lms_changes import (
     with_seen_places,
     with_seen_text,
 )
+from lti_tool.domain.retries import count_tries, of_error
 from lti_tool.domain.sync import Report
 from lti_tool.models import CourseAccess, Group, GroupSet, LmsChange, db, transaction
 from lti_tool.services import history, runs
@@ -56,7 +57,10 @@ ENDED = (SENT, UNPROVEN, DISCARDED)
 
 @dataclass(frozen=True)
 class ChangeView:
-    """A change as pages show it; `set_name` is None for a set that is gone, or not there yet."""
+    """A change as pages show it; `set_name` is None for a set that is gone, or not there yet.
+
+    `attempts`: how often it was tried; `in_doubt`: a try may have changed something in the LMS all the same.
+    """
 
     id: UUID
     kind: str
@@ -71,6 +75,7 @@ class ChangeView:
     finished_at: datetime | None
     set_id: UUID | None
     set_name: str | None
+    in_doubt: bool = False
     error_facts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -180,7 +185,7 @@ def require_unrenamed(course_id: UUID, change_ids: Collection[UUID]) -> None:
     of_course = (LmsChange.course_id == course_id, LmsChange.id.in_(change_ids), LmsChange.state == REFUSED)
     for code, facts in db.session.execute(select(LmsChange.error_code, LmsChange.error_facts).where(*of_course)):
         if code in SEEN_TEXTS:
-            raise Conflict(code, **json.loads(facts))
+            raise Conflict(code, **of_error(json.loads(facts)))
 
 
 def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
@@ -218,7 +223,7 @@ def _require_edits(row: LmsChange) -> None:
 def discard(viewer: Viewer, change_id: UUID) -> ChangeView:
     """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open" or "must_be_read").
 
-    When it was tried, nobody knows what of it arrived: its set is read again in its stead, which nobody gives up.
+    When nobody knows what of it arrived, its set is read again in its stead, which nobody gives up.
     """
     with transaction():
         row = _ending(viewer, change_id)
@@ -277,6 +282,7 @@ def _read(query: Select[LmsChange, str | None, str | None]) -> list[ChangeView]:
 
 
 def _view(row: LmsChange, name: str | None, set_name: str | None) -> ChangeView:
+    facts = json.loads(row.error_facts)
     return ChangeView(
         id=row.id,
         kind=row.kind,
@@ -284,9 +290,10 @@ def _view(row: LmsChange, name: str | None, set_name: str | None) -> ChangeView:
         about=row.about,
         state=row.state,
         error_code=row.error_code,
-        error_facts=json.loads(row.error_facts),
+        error_facts=of_error(facts),
         retry_at=row.retry_at,
-        attempts=row.attempts,
+        attempts=count_tries(row.attempts, facts),
+        in_doubt=row.attempts > 0,
         requested_by=name,
         created_at=row.created_at,
         finished_at=row.finished_at,

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsError
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
-from lti_tool.domain.lms_changes import NOTHING_SENT, Intent, from_json, retry_wait
+from lti_tool.domain.lms_changes import Intent, from_json
+from lti_tool.domain.retries import count_tries, is_in_doubt, retry_wait, unsent
 from lti_tool.domain.sync import Report
 from lti_tool.models import LmsChange, SyncRun, db, transaction
 from lti_tool.services import gateways, history, runs, strangers
@@ -83,16 +84,20 @@ def _deliver(tool: Tool, course_id: UUID, change_id: UUID, report: Report, progr
         _store_sent(course_id, change_id, intent, answer, report)
     except LmsError as error:
         seen = look_again(gateway, sending, error) if gateway and sending and not error.retryable else None
-        _store_failure(course_id, change_id, intent, error, seen)
+        _store_failure(course_id, change_id, intent, error, seen, has_written=_has_written(gateway))
         heed_refusal(gateway, course_id, error)
         raise
     except Exception as error:
-        _store_failure(course_id, change_id, intent, error, None)
+        _store_failure(course_id, change_id, intent, error, None, has_written=_has_written(gateway))
         raise
     else:
         heed_arrival(gateway, course_id)
     finally:
         report.calls += gateway.calls if gateway else 0
+
+
+def _has_written(gateway: LmsGateway | None) -> bool:
+    return gateway is not None and gateway.has_written
 
 
 def _open_gateway(tool: Tool, course_id: UUID, asker: UUID | None) -> LmsGateway:
@@ -149,15 +154,22 @@ def _store_sent(course_id: UUID, change_id: UUID, intent: Intent, answer: Answer
         history.note(course_id, row.requested_by, f"lms_change_{ended}", row.about, row.group_set_id)
 
 
-def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exception, seen: Answer | None) -> None:
-    """Store why a change did not arrive, and what a second look at its set showed."""
+def _store_failure(
+    course_id: UUID, change_id: UUID, intent: Intent, error: Exception, seen: Answer | None, *, has_written: bool
+) -> None:
+    """Store why a change did not arrive, and what a second look at its set showed.
+
+    Of a try that began no call that changes anything, nothing is in doubt: the next one is no replay.
+    """
     code, facts = runs.describe(error)
     with transaction() as session:
         if not runs.is_own():
             return
         row = session.get_one(LmsChange, change_id)
-        if isinstance(error, LmsError) and error.code in NOTHING_SENT:
+        tries = count_tries(row.attempts, json.loads(row.error_facts))
+        if not is_in_doubt(code, has_written=has_written):
             row.attempts -= 1  # what the next try finds under these names was not made by this one
+        facts |= unsent(tries, row.attempts)
         if seen is not None:
             earlier = see_earlier(row.group_set_id, intent)
             store_answer(course_id, row.group_set_id, seen)
@@ -165,7 +177,7 @@ def _store_failure(course_id: UUID, change_id: UUID, intent: Intent, error: Exce
                 note_arrival(row, intent, earlier)
         if isinstance(error, LmsError) and error.retryable:
             mark(row, WAITING, code, facts)
-            row.retry_at = now() + retry_wait(row.attempts, randbelow(1001) / 1000)
+            row.retry_at = now() + retry_wait(tries, randbelow(1001) / 1000)
         else:
             mark(row, REFUSED, code, facts)
             history.note(course_id, row.requested_by, "lms_change_refused", row.about, row.group_set_id)

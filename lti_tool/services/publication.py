@@ -17,7 +17,8 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, Forbidden, LmsError, RuleViolation
 from lti_tool.domain.groups import set_is_editable
-from lti_tool.domain.lms_changes import FIRST_RETRY, MOST_WAITED_FOR, REFUSED, SENT, WAITING, size_of_push
+from lti_tool.domain.lms_changes import MOST_WAITED_FOR, REFUSED, SENT, WAITING, size_of_push
+from lti_tool.domain.retries import FIRST_RETRY
 from lti_tool.domain.sync import Report, plan_push
 from lti_tool.lms.names import refused_names
 from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, release, transaction

@@ -1,5 +1,6 @@
 """Pushes: bring the mirrors of published sets to the wanted state, and store what the LMS answered."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,8 +14,9 @@ from lti_tool.domain.drift import compare, count_drifted, newcomers
 from lti_tool.domain.errors import LmsChanged, LmsError, LmsRefused
 from lti_tool.domain.gateway import LmsGateway, Progress, no_progress
 from lti_tool.domain.group_push import GroupSetPush
-from lti_tool.domain.lms_changes import NOTHING_SENT, REFUSED, SEEN_TEXTS, SENT, WAITING, retry_wait
+from lti_tool.domain.lms_changes import REFUSED, SEEN_TEXTS, SENT, WAITING
 from lti_tool.domain.remote import NO_OPTIONS, RemoteGroups, SetOptions
+from lti_tool.domain.retries import count_tries, is_in_doubt, retry_wait, unsent
 from lti_tool.domain.sync import MirroredState, Report, known_group, mirror_after, plan_push
 from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
@@ -101,14 +103,14 @@ def push_set(
     `asker` may have lost the right meanwhile: then nothing is sent, LmsRefused("asker_without_right") (ruling C33).
     """
     gateway: LmsGateway | None = None
+    was_tried = _begin_try(set_id)
     try:
         if asker:
             gateways.require_asker(asker)
         gateway = gateways.open_gateway(tool, course_id)
-        was_tried = _begin_try(set_id)
         _push(gateway, course_id, set_id, report, progress, was_tried=was_tried, replay=replay or was_tried)
     except LmsError as error:
-        _store_failure(set_id, error)
+        _store_failure(set_id, error, has_written=gateway is not None and gateway.has_written)
         heed_refusal(gateway, course_id, error)
         raise
     else:
@@ -286,17 +288,19 @@ def _count(report: Report, push: GroupSetPush, before: Sequence[MirroredState], 
     report.memberships.removed += len(old - new)
 
 
-def _store_failure(set_id: UUID, error: LmsError) -> None:
+def _store_failure(set_id: UUID, error: LmsError, *, has_written: bool) -> None:
     with transaction():
         publication = find_publication(set_id)
         if publication is None or not runs.is_own():
             return
-        if error.code in ("drifted", "people_in_two_groups", *NOTHING_SENT):
+        tries = count_tries(publication.attempts, json.loads(publication.error_facts))
+        if error.code in ("drifted", "people_in_two_groups") or not is_in_doubt(error.code, has_written=has_written):
             publication.attempts -= 1  # so nothing is in doubt
         if error.code == "group_gone":
             publication.drift = max(publication.drift, 1)  # others deleted it: a person decides
         code, facts = runs.describe(error)
         if error.retryable:
-            mark(publication, WAITING, code, facts, later=retry_wait(publication.attempts, randbelow(1001) / 1000))
+            facts |= unsent(tries, publication.attempts)
+            mark(publication, WAITING, code, facts, later=retry_wait(tries, randbelow(1001) / 1000))
         else:
             mark(publication, REFUSED, code, facts)

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.lms_changes import FIRST_RETRY, SENT
+from lti_tool.domain.lms_changes import SENT
+from lti_tool.domain.retries import FIRST_RETRY
 from lti_tool.models import GroupSet, Publication, db
 
 

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from lti_tool.domain.errors import LmsChanged, RuleViolation
 from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup, require_unrenamed
 from lti_tool.domain.lms_changes import (
-    FIRST_RETRY,
-    LAST_RETRY,
     AssignUnassigned,
     ChangeGroups,
     CreateSet,
@@ -24,7 +22,6 @@ from lti_tool.domain.lms_changes import (
     overlap,
     replaces,
     require_options,
-    retry_wait,
     size_of,
     to_json,
     with_seen_places,
@@ -284,14 +281,6 @@ def test_options_that_canvas_would_drop_are_refused_before_anything_is_asked(wro
     with pytest.raises(RuleViolation, match="options_unsupported"):
         require_options(SetOptions("enabled"), has_options=False)
     require_options(SetOptions("restricted", "random", 2), has_options=True)
-
-
-def test_the_pause_grows_to_an_hour_and_is_spread():
-    waits = [retry_wait(n, 0.5) for n in range(1, 20)]
-    assert waits[0] == FIRST_RETRY
-    assert waits == sorted(waits)
-    assert waits[-1] == LAST_RETRY
-    assert retry_wait(1, 0.0) < waits[0] < retry_wait(1, 1.0)
 
 
 def test_a_page_does_not_wait_for_many():

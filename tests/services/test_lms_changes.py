@@ -505,7 +505,8 @@ def test_a_name_that_others_gave_unseen_stops_the_first_try_and_a_retry_means_it
     assert deliver(classroom, asked, set_id) == "refused"
     row = row_of(asked)
     facts = {"before": "Project 1" if what == "group" else "Projects", "found": "Theirs", "wanted": "Ours"}
-    assert (row.error_code, json.loads(row.error_facts)) == ("renamed_meanwhile", facts)
+    shown = lms_changes.see_change(classroom.course_id, row.id)
+    assert (shown.error_code, shown.error_facts) == ("renamed_meanwhile", facts)
     assert_agree(classroom)
     assert "Theirs" in str(in_lms(classroom))
     assert lms_changes.retry(classroom.tool, classroom.viewer, row.id).state == "sent"

@@ -157,6 +157,7 @@ class PlayedLms:
     groups: dict[str, dict[str, RemoteGroup]] = field(default_factory=dict)
     clashes: NameClashes = field(default_factory=NameClashes)
     calls: int = 0
+    has_written: bool = True  # as far as anybody knows
     pushes: list[GroupSetPush] = field(default_factory=list)
     missing: dict[Right, str] = field(default_factory=dict)
     unproven: bool = False  # its answers to a push do not prove that people left

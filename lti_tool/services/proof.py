@@ -32,8 +32,13 @@ PROVED_AGAIN = timedelta(minutes=5)  # after the LMS could not be read
 
 
 def sweep(ring: Callable[[UUID], None]) -> int:
-    """Queue a run for every course in which something is to be proved now; return how many."""
-    changes = select(LmsChange.course_id).where(LmsChange.state == UNPROVEN, LmsChange.retry_at <= now())
+    """Queue a run for every course in which something is to be proved now; return how many.
+
+    A change of a set that is not here any more ends unproved: nothing is shown of that set.
+    """
+    _end_of_removed_sets()
+    is_due = (LmsChange.state == UNPROVEN, LmsChange.retry_at <= now(), LmsChange.group_set_id.is_not(None))
+    changes = select(LmsChange.course_id).where(*is_due)
     mirrors = (
         select(GroupSet.course_id)
         .join(Publication, Publication.group_set_id == GroupSet.id)
@@ -47,6 +52,15 @@ def sweep(ring: Callable[[UUID], None]) -> int:
             ring(run_id)
             queued += 1
     return queued
+
+
+def _end_of_removed_sets() -> None:
+    of_none = select(LmsChange).where(LmsChange.state == UNPROVEN, LmsChange.group_set_id.is_(None))
+    if db.session.scalars(of_none.limit(1)).first() is None:
+        return
+    with transaction() as session:
+        for row in session.scalars(of_none.with_for_update()):
+            mark(row, SENT)
 
 
 def run_proof(tool: Tool, run: SyncRun, report: Report, also: Progress = no_progress) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lti_tool.domain.drift import Choice, DriftKind
 from lti_tool.models import LmsChange, db, transaction
-from lti_tool.services import drift, drift_choices, groups, lms_changes, publication
+from lti_tool.services import drift, drift_choices, groups, lms_changes, publication, removal
 from lti_tool.services.mirror import get_publication
 from lti_tool.services.set_edits import edits_of
 from tests.services import published as local
@@ -154,6 +154,14 @@ def test_who_stayed_although_the_group_can_be_seen_again_is_named(classroom: Any
     lms_changes.deliver(classroom.tool, classroom.viewer, set_id)
     assert lms_changes.list_open(classroom.course_id) == []
     assert_agree(classroom)
+
+
+def test_a_change_of_a_set_that_was_removed_here_is_not_looked_after_any_more(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    asked, _ = move(classroom, set_id, 0, 1)
+    removal.remove_connected_set(classroom.viewer, set_id)
+    assert prove(classroom) is None
+    assert change(asked).state == "sent"
 
 
 def test_a_proof_that_cannot_be_had_now_is_had_later(classroom: Any) -> None:

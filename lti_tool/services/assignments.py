@@ -53,11 +53,6 @@ def get_assignment(course_id: UUID, assignment_id: UUID) -> Assignment:
     return row
 
 
-def count_assignments(course_id: UUID) -> int:
-    """Return how many assignments a course has."""
-    return db.session.scalar(select(func.count()).where(Assignment.course_id == course_id)) or 0
-
-
 def count_groupings(assignment_id: UUID) -> int:
     """Return how many groupings work on an assignment now."""
     return db.session.scalar(select(func.count()).where(Grouping.assignment_id == assignment_id, _LIVE)) or 0

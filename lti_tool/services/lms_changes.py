@@ -86,15 +86,17 @@ class ChangeView:
     @property
     def can_be_discarded(self) -> bool:
         """Say whether a person may give it up: not the look at what arrived, while there is something to look at."""
-        return self.can_be_ended and not _must_be_read(self.kind, self.set_id, self.error_code)
+        return self.can_be_ended and not _must_be_read(self.kind, self.set_id)
 
 
 def note(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Intent) -> UUID:
     """Write down what somebody asked for, inside the caller's transaction, and return the row's id.
 
-    A refused change in whose stead it comes is given up, so that no retry undoes the newer one. Raise
-    Conflict("change_waiting") when an earlier change of the same things has not arrived yet.
+    A refused change in whose stead it comes is given up, so that no retry undoes the newer one; when it was tried, its
+    set is read before the newer one is sent. Raise Conflict("change_waiting") when an earlier change of the same
+    things has not arrived yet.
     """
+    in_doubt: LmsChange | None = None
     is_open = select(LmsChange).where(LmsChange.course_id == viewer.course.id, LmsChange.state.in_(OPEN))
     for row in db.session.scalars(is_open.where(LmsChange.group_set_id == set_id)):
         earlier = from_json(row.kind, row.intent)
@@ -103,6 +105,9 @@ def note(viewer: Viewer, kind: str, set_id: UUID | None, about: str, intent: Int
         if row.state == REFUSED and replaces(intent, earlier):
             row.state, row.retry_at, row.finished_at = DISCARDED, None, now()
             history.note(viewer.course.id, viewer.access_id, "lms_change_replaced", row.about, set_id)
+            in_doubt = row if row.attempts else in_doubt
+    if in_doubt is not None:  # else people would come into a second group of the set, and nobody would be told
+        _add(viewer, "read_again", set_id, in_doubt.about, ReadAgain())
     return _add(viewer, kind, set_id, about, intent)
 
 
@@ -223,22 +228,40 @@ def _require_edits(row: LmsChange) -> None:
 def discard(viewer: Viewer, change_id: UUID) -> ChangeView:
     """Give a change up that waits or was refused; raise NotFound, Conflict("change_not_open" or "must_be_read").
 
-    When nobody knows what of it arrived, its set is read again in its stead, which nobody gives up.
+    When nobody knows what of it arrived, its set is read again in its stead, which nobody gives up. A set that may have
+    been made is looked for by a sync of groups; raise Conflict("run_open") when none can be queued.
     """
     with transaction():
         row = _ending(viewer, change_id)
-        if _must_be_read(row.kind, row.group_set_id, row.error_code):
+        if _must_be_read(row.kind, row.group_set_id):
             raise Conflict("must_be_read")
         row.state, row.retry_at, row.finished_at = DISCARDED, None, now()
         if row.attempts and row.group_set_id and row.kind != "read_again":
             _add(viewer, "read_again", row.group_set_id, row.about, ReadAgain())
+        elif row.attempts and row.kind == "create_set":
+            _queue_sync(viewer)
         history.note(viewer.course.id, viewer.access_id, "lms_change_discarded", row.about, row.group_set_id)
     return see_change(viewer.course.id, change_id)
 
 
-def _must_be_read(kind: str, set_id: UUID | None, error_code: str | None) -> bool:
+def _queue_sync(viewer: Viewer) -> None:
+    if not runs.queue_unless_open(viewer.course.id, "groups", requested_by=viewer.access_id):
+        raise Conflict("run_open")
+
+
+def give_up(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
+    """Discard a change and have looked at what of it may have arrived; raise as `discard` does."""
+    change = discard(viewer, change_id)
+    run = runs.find_open_run(viewer.course.id)
+    if run is not None and run.state == "queued":
+        tool.ring(run.id)
+    deliver(tool, viewer, change.set_id)
+    return change
+
+
+def _must_be_read(kind: str, set_id: UUID | None) -> bool:
     """Say whether a set is shown of which nobody knows what the LMS has: then only a look at it ends the row."""
-    return kind == "read_again" and set_id is not None and error_code != "set_gone"
+    return kind == "read_again" and set_id is not None
 
 
 def _ending(viewer: Viewer, change_id: UUID) -> LmsChange:

@@ -65,8 +65,18 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
         return _edit(gateway, sending, intent, lms_set_id)
     if isinstance(intent, ChangeGroups):
         return _change(gateway, sending, intent, known, progress)
-    # What arrived is in doubt, so no group is taken to be empty because the store has nobody in it.
-    return whole(gateway.read_group_set(lms_set_id), known)
+    return _read_again(gateway, lms_set_id, known)
+
+
+def _read_again(gateway: LmsGateway, lms_set_id: str, known: RemoteGroups) -> Answer:
+    """Return a set as the LMS has it, or its end: what arrived is in doubt, its deletion too."""
+    try:
+        # No group is taken to be empty because the store has nobody in it.
+        return whole(gateway.read_group_set(lms_set_id), known)
+    except LmsChanged as error:
+        if error.code != "set_gone":
+            raise
+        return Answer(ended=True)
 
 
 def look_again(gateway: LmsGateway, sending: Sending, error: LmsError) -> Answer | None:

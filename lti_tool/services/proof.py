@@ -34,8 +34,13 @@ PROVED_AGAIN = timedelta(minutes=5)  # after the LMS could not be read
 
 
 def sweep(ring: Callable[[UUID], None]) -> int:
-    """Queue a run for every course in which something is to be proved now; return how many."""
-    changes = select(LmsChange.course_id).where(LmsChange.state == UNPROVEN, LmsChange.retry_at <= now())
+    """Queue a run for every course in which something is to be proved now; return how many.
+
+    A change of a set that is not here any more ends unproved: nothing is shown of that set.
+    """
+    end_of_gone_sets()
+    is_due = (LmsChange.state == UNPROVEN, LmsChange.retry_at <= now(), LmsChange.group_set_id.is_not(None))
+    changes = select(LmsChange.course_id).where(*is_due)
     mirrors = (
         select(GroupSet.course_id)
         .join(Publication, Publication.group_set_id == GroupSet.id)
@@ -58,7 +63,6 @@ def run_proof(tool: Tool, run: SyncRun, report: Report, also: Progress = no_prog
     """
     run_id, course_id = run.id, run.course_id
     with runs.followed(run_id, report, also) as progress:
-        end_of_gone_sets(course_id)
         first_error: LmsError | None = None
         work = [(_prove_changes, set_id) for set_id in _sets_of_changes(course_id)]
         work += [(_prove_mirror, set_id) for set_id in _published_sets(course_id)]

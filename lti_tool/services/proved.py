@@ -72,8 +72,10 @@ def _end(row: LmsChange, moved: Sequence[str], stayed: Sequence[str], remote: Re
         mark(row, SENT)
 
 
-def end_of_gone_sets(course_id: UUID) -> None:
+def end_of_gone_sets() -> None:
     """End the unproven changes of sets that are here no more: there is nothing to be read for them."""
-    gone = (LmsChange.course_id == course_id, LmsChange.state == UNPROVEN, LmsChange.group_set_id.is_(None))
+    gone = (LmsChange.state == UNPROVEN, LmsChange.group_set_id.is_(None))
+    if db.session.scalar(select(LmsChange.id).where(*gone).limit(1)) is None:
+        return  # as nearly always: nobody's transaction is waited for
     with transaction() as session:
         session.execute(update(LmsChange).where(*gone).values(state=SENT, retry_at=None, finished_at=now()))

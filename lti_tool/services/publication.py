@@ -149,11 +149,19 @@ def mark_changed(course_id: UUID) -> None:
     Runs inside the caller's transaction, after the roster or the groups changed.
     """
     for set_id in published_set_ids(course_id):
-        _mark_if_changed(course_id, get_publication(set_id))
+        publication = get_publication(set_id)
+        _mark_if_changed(course_id, publication)
+        _mark_if_settled(course_id, publication)
 
 
 def _mark_if_changed(course_id: UUID, publication: Publication) -> None:
     if publication.state == SENT and is_behind(course_id, publication):
+        mark(publication, WAITING)
+
+
+def _mark_if_settled(course_id: UUID, publication: Publication) -> None:
+    """Let the worker ask again when nobody is missing any more whom the LMS did not take: they left the course."""
+    if publication.error_code == "people_not_placed" and not list_differences(course_id, publication.group_set_id):
         mark(publication, WAITING)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from lti_tool.domain.errors import LmsError
+from lti_tool.domain.errors import LmsError, LmsRefused
 from lti_tool.domain.gateway import Progress, Right, Step, no_progress
 from lti_tool.domain.remote import RemoteCourse, RemoteGroups
 from lti_tool.domain.roster import RemoteRoster, with_managers
@@ -19,7 +19,7 @@ from lti_tool.services.proved import end_all_unproven
 from lti_tool.services.pull_log import log_groups, log_people
 from lti_tool.services.pulled_groups import apply_groups, plan_groups, read_known_ids, read_not_ours
 from lti_tool.services.rights import Hear, ask_rights, keep_nothing, store_rights
-from lti_tool.services.roster import Merged, merge_roster, read_known_people, read_listed_people
+from lti_tool.services.roster import Merged, brings_back, merge_roster, read_known_people, read_listed_people
 from lti_tool.services.tool import Tool
 
 
@@ -64,10 +64,13 @@ def pull(
 ) -> None:
     """Fetch the wanted halves to their end and store them; an error leaves the store as it was.
 
+    With people who are active again the groups come too: who was away was left out of them, and nothing else tells.
     Raise LmsChanged("most_students_left") when most students are not active any more, and a person has not accepted
     that so many go: a course that has ended keeps its groups.
     """
     remote = fetch(tool, course_id, wanted, report, progress, hear=store_rights)
+    if remote.roster is not None and remote.groups is None and brings_back(course_id, remote.roster):
+        remote = replace(remote, groups=_fetch_groups(tool, course_id, report, progress))
     if remote.roster is not None:
         progress(Step.SAVING_ROSTER, 0, 0)
     if remote.groups is not None:
@@ -80,6 +83,19 @@ def pull(
         log_people(course_id, family, stored.people.plan, stored.people.added)
     if stored.groups is not None:
         log_groups(course_id, family, stored.groups)
+
+
+def _fetch_groups(tool: Tool, course_id: UUID, report: Report, progress: Progress) -> RemoteGroups | None:
+    """Fetch the groups of a course whose people are here; None, and a word in the report, when the LMS refuses them."""
+    release()
+    calls = report.calls
+    try:
+        return fetch(tool, course_id, WANTED_BY_KIND["groups"], report, progress, hear=store_rights).groups
+    except LmsRefused as error:  # a person has to do something first, and people are refreshed all the same
+        runs.note_error(report, error)
+        return None
+    finally:
+        report.calls += calls
 
 
 def preview(tool: Tool, course_id: UUID, wanted: Wanted, report: Report, progress: Progress) -> None:

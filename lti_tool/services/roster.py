@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import case, exists, func, insert, select, update
 
 from lti_tool.domain.clock import now
-from lti_tool.domain.groups import lms_connection
+from lti_tool.domain.groups import LMS_CONNECTIONS, lms_connection
 from lti_tool.domain.named_changes import first
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import (
@@ -22,7 +22,7 @@ from lti_tool.domain.roster import (
     plan_merge,
 )
 from lti_tool.domain.sync import Report
-from lti_tool.models import RosterMember, db
+from lti_tool.models import GroupSet, RosterMember, db
 from lti_tool.services.people import lock_roster
 from lti_tool.services.sections import apply_sections
 from lti_tool.services.system_sets import ensure_system_group_sets
@@ -103,6 +103,17 @@ def plan_roster(course_id: UUID, roster: RemoteRoster) -> MergePlan:
         select(RosterMember).where(RosterMember.course_id == course_id).order_by(RosterMember.created_at)
     )
     return plan_merge([KnownMember(row.id, _person(row), MemberSource(row.source)) for row in rows], roster)
+
+
+def brings_back(course_id: UUID, roster: RemoteRoster) -> bool:
+    """Say whether a fetched roster makes somebody active (again) in a course that has groups of the LMS."""
+    away = (RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE)
+    known = frozenset(db.session.scalars(select(RosterMember.id).where(*away)))
+    of_lms = (GroupSet.course_id == course_id, GroupSet.connection.in_(LMS_CONNECTIONS))
+    if not known or not db.session.scalar(select(exists().where(*of_lms))):
+        return False
+    changed = plan_roster(course_id, roster).update
+    return any(member_id in known and person.status is MemberStatus.ACTIVE for member_id, person in changed)
 
 
 @dataclass(frozen=True)

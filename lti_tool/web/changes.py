@@ -38,9 +38,7 @@ def discard_change(course_id: UUID, change_id: UUID) -> Response:
     """Ask, then give a change up; what of it may have arrived is read from the LMS."""
     if request.method == "GET":
         return page("changes/discard.html", change=lms_changes.see_change(course_id, change_id))
-    change = lms_changes.discard(viewer(), change_id)
-    lms_changes.deliver(tool(), viewer(), change.set_id)
-    return _after(change, "change_discarded")
+    return _after(lms_changes.give_up(tool(), viewer(), change_id), "change_discarded")
 
 
 def _after(change: ChangeView, notice: str, **values: str | None) -> Response:

@@ -8,11 +8,10 @@ from lti_tool.domain.errors import ToolError
 from lti_tool.domain.permissions import Permission
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_pages import list_own_assignments
-from lti_tool.services.assignments import count_assignments
 from lti_tool.services.gateways import group_access_problem
 from lti_tool.services.groups import list_own_groups
+from lti_tool.services.home_page import read_figures
 from lti_tool.services.own_group_pages import list_open_sets
-from lti_tool.services.roster import count_people
 from lti_tool.services.runs import list_runs
 from lti_tool.web.access import public, requires, tool, viewer
 from lti_tool.web.group_sets import pending, visible_sets
@@ -47,20 +46,17 @@ def show_home(status: int = 200, refusal: ToolError | None = None) -> Response:
 
 
 def _staff_home(course_id: UUID) -> Response:
-    students, staff = count_people(course_id)
     sets = visible_sets(course_id)
     runs = list_runs(course_id, limit=RUNS_SHOWN)
-    connected = any(summary.row.lms_group_set_id for summary in sets)
+    figures = read_figures(course_id)
     return page(
         "home/staff.html",
-        students=students,
-        staff=staff,
+        figures=figures,
         sets=sets,
-        assignments=count_assignments(course_id),
         runs=runs,
         open_run=next((run for run in runs if run.is_open), None),
         synced=viewer().course.groups_synced_at is not None,
-        connected=connected,
+        lms_has_groups=figures.lms_has_more or any(summary.row.lms_group_set_id for summary in sets),
         read_only=write_right(viewer()).refused,
         problem=group_access_problem(tool(), course_id, viewer().access_id),
         pending=pending(course_id),

@@ -2,19 +2,23 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from lti_tool.domain.errors import Conflict, Forbidden, RuleViolation
+from lti_tool.domain.errors import Conflict, Forbidden, LmsUnavailable, RuleViolation
 from lti_tool.domain.remote import SetOptions
 from lti_tool.domain.sync import Report
+from lti_tool.lms.canvas import CanvasGateway
+from lti_tool.lms.moodle import MoodleGateway
 from lti_tool.models import AskedRight, LmsChange, RosterMember, SyncRun, db, transaction
 from lti_tool.services import connected_groups, connected_sets, group_sets, lms_changes, lms_delivery, runs
 from lti_tool.services.set_edits import edits_of
-from tests.services.connected import allow_writing, assert_agree, deliver, find_set, in_lms, in_store, open_set
+from lti_tool.worker import do_run
+from tests.services.connected import allow_writing, assert_agree, deliver, find_set, in_lms, in_store, open_set, prove
 from tests.services.faulted import at_call, calm
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -436,6 +440,34 @@ def test_a_newer_place_for_the_same_person_ends_a_refused_move(classroom: Any) -
 
 
 @pytest.mark.shows("PUSH-40")
+def test_a_newer_place_for_somebody_whose_old_move_arrived_unheard_leaves_nobody_in_two_groups(classroom: Any) -> None:
+    set_id = open_set(classroom)
+    page = classroom.read_set(set_id)
+    (first, second), edits = page.cards[:2], edits_of(classroom.course_id, set_id)
+    placed = {member.id for card in page.cards for member in card.members}
+    person = next(student for student in classroom.students() if student.id not in placed)
+    asked = edits.assign(classroom.viewer, set_id, {person.id: first.row.id})
+    of_people = "core_group_add_group_members" if classroom.flavour == "moodle" else "memberships"
+    classroom.lms.faults({"cut_after_apply_next": 99, "only_path": of_people})
+    assert deliver(classroom, asked, set_id) == "waiting"
+    classroom.lms.faults({"revoke_token": True, "cut_after_apply_next": 0, "only_path": ""})
+    assert deliver(classroom, asked, set_id) == "refused"
+    classroom.lms.faults({"revoke_token": False})
+    allow_writing(classroom)
+    newer = edits.assign(classroom.viewer, set_id, {person.id: second.row.id})
+    assert deliver(classroom, newer, set_id) == "refused"
+    row = row_of(newer)
+    assert (row.error_code, f"{person.name} → {first.row.name}" in facts_of(row)) == ("changed_meanwhile", True)
+    assert_agree(classroom)
+    lms_changes.retry(classroom.tool, classroom.viewer, row.id)
+    prove(classroom)
+    assert row_of(newer).state == "sent"
+    held = in_lms(classroom)["Projects"].values()
+    assert [name for name, people in held if person.lms_user_id in people] == [second.row.name]
+    assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40")
 def test_a_group_into_which_others_moved_somebody_is_deleted_only_when_somebody_has_seen_that(classroom: Any) -> None:
     set_id = open_set(classroom)
     person, (_, _, third) = move_unseen(classroom, set_id, 0, 2)
@@ -550,6 +582,51 @@ def test_what_was_discarded_after_a_lost_answer_is_read_again(classroom: Any) ->
     work_off(classroom)
     assert lms_changes.list_open(classroom.course_id) == []
     assert_agree(classroom)
+
+
+@pytest.mark.shows("PUSH-40")
+def test_a_set_that_was_made_unheard_and_then_given_up_is_looked_for(classroom: Any) -> None:
+    open_set(classroom)
+    asked = connected_sets.create_connected_set(classroom.viewer, "Brand new")
+    classroom.lms.faults({"cut_after_apply_next": 99, "only_path": "group"})
+    assert deliver(classroom, asked, None) == "waiting"
+    calm(classroom)
+    other = runs.queue(classroom.course_id, "roster")
+    with pytest.raises(Conflict, match="run_open"):  # else nobody would look for it
+        lms_changes.give_up(classroom.tool, classroom.viewer, *asked.asked)
+    do_run(classroom.tool, other)
+    rung: list[UUID] = []
+    tool = replace(classroom.tool, ring=rung.append)
+    assert lms_changes.give_up(tool, classroom.viewer, *asked.asked).state == "discarded"
+    (run_id,) = rung
+    assert "Brand new" in in_lms(classroom)
+    do_run(classroom.tool, run_id)
+    assert_agree(classroom)
+    untried = connected_sets.create_connected_set(classroom.viewer, "Never sent")
+    lms_changes.give_up(tool, classroom.viewer, *untried.asked)
+    assert (rung, runs.find_open_run(classroom.course_id)) == ([run_id], None)
+
+
+@pytest.mark.shows("PUSH-40")
+def test_a_set_that_was_deleted_unheard_goes_here_too_when_its_deletion_is_given_up(
+    classroom: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_id = open_set(classroom)
+    for gateway in (CanvasGateway, MoodleGateway):
+        delete = gateway.delete_group_set
+
+        def unheard(self: Any, *what: Any, _delete: Any = delete) -> None:
+            _delete(self, *what)
+            raise LmsUnavailable("lms_unreachable")
+
+        monkeypatch.setattr(gateway, "delete_group_set", unheard)
+    asked = connected_sets.delete_connected_set(classroom.viewer, set_id)
+    assert deliver(classroom, asked, set_id) == "waiting"
+    lms_changes.discard(classroom.viewer, *asked.asked)
+    work_off(classroom)
+    assert lms_changes.list_open(classroom.course_id) == []
+    assert "Projects" not in in_lms(classroom)
+    assert "Projects" not in in_store(classroom)
 
 
 def test_later_changes_wait_behind_one_that_waits_but_not_behind_one_that_was_refused(classroom: Any) -> None:

@@ -12,6 +12,7 @@ from lti_tool.models import RosterMember, transaction
 from lti_tool.services import drift, drift_choices, group_sets, groups, publication, push, removal, runs, turns
 from lti_tool.services.mirror import find_publication
 from lti_tool.services.publication_preview import preview_publication
+from tests.services.faulted import settle
 from tests.services.published import fill, in_lms, in_store, publish, state_of
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -157,6 +158,24 @@ def test_people_whom_the_lms_does_not_take_are_named(classroom: Any) -> None:
     assert (row.state, row.error_code) == ("refused", "people_not_placed")
     missing = publication.read_publication(classroom.course_id, set_id).differences
     assert [(d.kind, d.person) for d in missing] == [("member_missing", gone.name)]
+
+
+def test_a_refusal_of_people_ends_when_they_have_left_the_course(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    first, _, third = classroom.read_set(set_id).cards
+    person = first.members[0]
+    classroom.outsider("unenrol", user_id=int(person.lms_user_id))
+    groups.assign(classroom.viewer, set_id, {person.id: third.row.id})
+    view = publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert (view.state, view.error_code) == ("refused", "people_not_placed")
+    classroom.pull("groups")  # the roster has them still
+    assert state_of(set_id) == "refused"
+    classroom.pull("roster")
+    settle(classroom)
+    view = publication.read_publication(classroom.course_id, set_id)
+    assert (view.state, view.error_code, view.differences) == ("sent", None, [])
+    assert in_lms(classroom, "Lab teams") == in_store(classroom, set_id)
 
 
 def test_a_name_that_the_lms_has_already_is_refused_and_nothing_is_made(classroom: Any) -> None:

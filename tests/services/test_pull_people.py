@@ -7,12 +7,15 @@ from sqlalchemy import delete, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.domain.clock import now
+from lti_tool.domain.errors import LmsUnavailable
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import RemotePerson, RemoteRoster
 from lti_tool.domain.sync import Report
 from lti_tool.models import Course, CourseAccess, Group, RosterMember, db, transaction
 from lti_tool.services import roster
 from lti_tool.services.pull_log import log_people
+from tests.services.connected import assert_agree, open_set
+from tests.services.faulted import calm
 from tests.services.test_pull_teams import logged
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -130,3 +133,49 @@ def test_somebody_who_cannot_be_stored_is_logged_and_the_next_ones_are(classroom
     refused = [(one["person"], one["reason"]) for one in report.named.people_refused]
     assert refused == [("Cem again", "listed_twice"), ("Ana", "anothers_id")]
     assert report.roster.added == 2
+
+
+def send_away(classroom: Any) -> tuple[int, str]:
+    """Make somebody inactive who is in a group, and refresh the people; return their id and state in the LMS."""
+    card = next(card for card in classroom.read_set(open_set(classroom)).cards if card.members)
+    user_id = int(card.members[0].lms_user_id)
+    with classroom.lms.hub.lock:
+        site = classroom.lms.hub.sites[classroom.flavour]
+        state = site.enrolments_of(int(classroom.lms_course_id), user_id)[0].state
+    gone = "inactive" if classroom.flavour == "canvas" else "suspended"
+    classroom.outsider("set_state", user_id=user_id, state=gone)
+    assert classroom.pull("roster").memberships.added == 0
+    assert_agree(classroom)
+    return user_id, state
+
+
+@pytest.mark.shows("PULL-36", "PUSH-40")
+def test_who_is_active_again_is_in_their_groups_again_with_the_same_refresh(classroom: Any) -> None:
+    user_id, state = send_away(classroom)
+    classroom.outsider("set_state", user_id=user_id, state=state)
+    before = classroom.calls()
+    with_groups = classroom.pull("roster")
+    assert with_groups.memberships.added
+    assert with_groups.calls == classroom.calls() - before
+    assert_agree(classroom)
+    assert classroom.pull("roster").calls < with_groups.calls  # nobody came back, so people only
+
+
+@pytest.mark.shows("PULL-36", "PUSH-40")
+def test_nobody_is_active_again_without_their_groups_unless_the_lms_refuses_these(classroom: Any) -> None:
+    user_id, state = send_away(classroom)
+    member = people_of(classroom)[str(user_id)].id
+    classroom.outsider("set_state", user_id=user_id, state=state)
+    groups = "core_group" if classroom.flavour == "moodle" else "group"
+    classroom.lms.faults({"error_next": 99, "only_path": groups})
+    with pytest.raises(LmsUnavailable):
+        classroom.pull("roster")
+    assert db.session.get_one(RosterMember, member, populate_existing=True).status != "active"
+    calm(classroom)
+    classroom.lms.faults({"forbid_next": 99, "only_path": groups})
+    (refusal,) = classroom.pull("roster").errors
+    assert refusal["code"]
+    assert db.session.get_one(RosterMember, member, populate_existing=True).status == "active"
+    calm(classroom)
+    classroom.pull("groups")
+    assert_agree(classroom)

@@ -1,12 +1,14 @@
 """The course's first page: the next step for staff, one's own groups for students."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import LmsRefused
-from lti_tool.models import Group, Registration, ServiceToken, db
+from lti_tool.models import Group, LeftOutGroupSet, Publication, Registration, ServiceToken, db, transaction
 
 
 def test_before_the_first_sync_the_page_offers_it(world: Any, lms: Any) -> None:
@@ -40,6 +42,26 @@ def test_a_sync_without_groups_is_said(app: Any, world: Any, lms: Any, family: s
     assert banner in course.browser().get("").text
     course.group_set("Labs", {}, connection=family)
     assert banner not in course.browser().get("").text
+
+
+@pytest.mark.shows("PULL-44")
+@pytest.mark.parametrize("kept", ["published", "left out"])
+def test_groups_that_a_sync_leaves_alone_are_groups_of_the_lms(world: Any, lms: Any, kept: str) -> None:
+    world.run("pull")
+    set_id = world.group_set("Labs", {})
+    browser, banner = world.browser(), "No Canvas groups found"
+    assert banner in browser.get("").text
+    if kept == "left out":
+        world._add(LeftOutGroupSet(course_id=world.course_id, lms_group_set_id="5", name="Kept in Canvas only"))
+        assert banner not in browser.get("").text
+        return
+    fixed = {"group_set_id": set_id, "name": "Labs", "error_facts": "{}", "created_at": now()}
+    world._add(Publication(id=(mirror := uuid4()), lms_group_set_id="77", state="sent", **fixed))
+    assert banner not in browser.get("").text
+    with world.app.app_context(), transaction() as session:
+        gone = {"state": "refused", "error_code": "set_gone"}
+        session.execute(update(Publication).where(Publication.id == mirror).values(**gone))
+    assert banner in browser.get("").text
 
 
 @pytest.mark.parametrize("code", ["token_missing", "lms_url_missing", "lms_course_unknown", "groups_unsupported"])

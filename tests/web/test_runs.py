@@ -193,3 +193,19 @@ def test_a_preview_is_queued_and_followed(world: Any) -> None:
     page = world.browser().follow("preview")
     assert page.h1.text == "Preview of a sync"
     assert "This starts in a moment" in page.text
+
+
+def test_a_refresh_of_people_that_brought_groups_says_so(world: Any) -> None:
+    run_id = world.run("roster", report=report(memberships={"added": 1, "removed": 0, "moved": 0}))
+    lines = [row.get_text(" ", strip=True) for row in world.browser().get(f"runs/{run_id}").select(".figures-table tr")]
+    assert "Memberships 1 0 0" in lines
+    alone = world.run("roster", report=report(roster={"added": 1, "updated": 0, "dropped": 0, "conflicts": 0}))
+    assert "Memberships" not in world.browser().get(f"runs/{alone}").text
+
+
+@pytest.mark.shows("PUSH-40")
+def test_who_is_active_again_without_their_groups_is_told_with_the_reason(world: Any) -> None:
+    run_id = world.run("roster", report=report(errors=[{"code": "token_missing"}]))
+    page = world.browser().get(f"runs/{run_id}")
+    assert "The groups of people who are active again are missing here" in page.text
+    assert "Sync with Canvas afterwards." in page.text

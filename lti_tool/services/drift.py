@@ -83,6 +83,7 @@ def look(tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: U
     due = get_publication(set_id).proof_due_at
     remote = read_theirs(tool, course_id, set_id, report, access_id)
     with transaction():
+        runs.require_own()
         publication = get_publication(set_id)
         publication.drift_seen_at = now()
         strangers.note_read(course_id, set_id, remote.groups if remote else ())

@@ -57,6 +57,7 @@ def _require_seen(course_id: UUID, set_id: UUID, remote: RemoteGroups, shown: Co
         release()
         return
     with transaction():
+        runs.require_own()
         store_found(get_publication(set_id), compare(sides))
     raise Conflict("copy_filled", names=tell(found, names)[:10], found=marks)
 

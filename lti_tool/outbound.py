@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -157,10 +157,16 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 class Outbound:
-    """A pool of guarded connections; safe to share between threads (each has a session of its own)."""
+    """A pool of guarded connections; safe to share between threads (each has a session of its own).
 
-    def __init__(self, allowed_private_hosts: Iterable[str] = ()) -> None:
+    `before_call` is done before each call, in its thread.
+    """
+
+    def __init__(
+        self, allowed_private_hosts: Iterable[str] = (), before_call: Callable[[], None] = lambda: None
+    ) -> None:
         self._guard = _Guard(allowed_private_hosts)
+        self._before_call = before_call
         self._local = threading.local()
 
     def request(
@@ -183,6 +189,7 @@ class Outbound:
         """
         host = host_of(url)
         self.require_scheme(url)
+        self._before_call()
         self._guard.call.until = until = time.monotonic() + total_seconds
         try:
             with self._session().request(

@@ -7,6 +7,7 @@ from uuid import UUID
 from lti_tool.lti.keys import KeyRing
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.outbound import Outbound
+from lti_tool.services import runs
 from lti_tool.services.document_store import DocumentStore, open_store
 from lti_tool.settings import Settings
 
@@ -26,6 +27,6 @@ class Tool:
 
 def build_tool(settings: Settings, ring: Callable[[UUID], None], count_queued: Callable[[], int]) -> Tool:
     """Build the collaborators of one process."""
-    outbound = Outbound(settings.allowed_private_hosts)
+    outbound = Outbound(settings.allowed_private_hosts, before_call=runs.beat)
     keys = KeyRing(settings.keys_dir), PlatformKeys(outbound)
     return Tool(settings, outbound, *keys, ring, count_queued, open_store(settings))

@@ -1,14 +1,16 @@
 """A run that another worker took over, because it was thought dead, stores nothing of what it still hears."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from lti_tool.domain import work
 from lti_tool.domain.clock import now
 from lti_tool.domain.drift import Choice
-from lti_tool.domain.errors import Conflict
+from lti_tool.domain.errors import Conflict, LmsError
 from lti_tool.domain.sync import Report
 from lti_tool.lms.canvas import CanvasGateway
 from lti_tool.lms.moodle import MoodleGateway
@@ -103,3 +105,32 @@ def test_a_late_answer_about_a_copy_overwrites_nothing(classroom: Any, late: Any
     assert row
     assert (row.state, row.drift, row.proof_due_at is None) == ("sent", 0, False)
     assert [c.members for c in classroom.read_set(set_id).cards] == [c.members for c in before]
+
+
+@pytest.mark.parametrize("throttle", ["429", ""])
+def test_a_run_that_waits_for_its_lms_is_not_taken_for_dead(
+    classroom: Any, monkeypatch: pytest.MonkeyPatch, throttle: str
+) -> None:
+    set_id = open_set(classroom)
+    monkeypatch.setattr(work, "SILENT_SECONDS", 0.0)
+    taken: list[int] = []
+
+    def reading_long(read: Any) -> Any:
+        def reading(*args: Any) -> Any:
+            with transaction() as session:
+                run = session.scalars(select(SyncRun).where(SyncRun.state == "running")).one()
+                run.heartbeat_at = now() - 2 * runs.STALE_AFTER
+            try:
+                return read(*args)
+            finally:
+                taken.append(runs.sweep(lambda _: None))
+
+        return reading
+
+    for gateway in (CanvasGateway, MoodleGateway):
+        monkeypatch.setattr(gateway, "read_group_set", reading_long(gateway.read_group_set))
+    classroom.lms.faults({"throttle": throttle} if throttle else {})
+    run = claimed(classroom, "refresh", set_id)
+    with suppress(LmsError):
+        refresh.run_refresh(classroom.tool, run, Report())
+    assert taken == [0]

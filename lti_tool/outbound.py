@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -161,11 +161,18 @@ class Outbound:
     """A pool of guarded connections; safe to share between threads (each has a session of its own).
 
     `places`: where this machine's processes count their calls together; without it each counts for itself.
+    `before_call` is done before each call, in its thread.
     """
 
-    def __init__(self, allowed_private_hosts: Iterable[str] = (), places: HostPlaces | None = None) -> None:
+    def __init__(
+        self,
+        allowed_private_hosts: Iterable[str] = (),
+        places: HostPlaces | None = None,
+        before_call: Callable[[], None] = lambda: None,
+    ) -> None:
         self.places = places
         self._guard = _Guard(allowed_private_hosts)
+        self._before_call = before_call
         self._local = threading.local()
 
     def request(
@@ -188,6 +195,7 @@ class Outbound:
         """
         host = host_of(url)
         self.require_scheme(url)
+        self._before_call()
         self._guard.call.until = until = time.monotonic() + total_seconds
         try:
             with self._session().request(

@@ -40,9 +40,13 @@ class EditSet:
 
 @dataclass(frozen=True)
 class DeleteSet:
-    """Delete a set in the LMS, and these groups of it."""
+    """Delete a set in the LMS, and these groups of it.
+
+    `known`: its groups and people as they were known to who asked; None in rows of old, which did not say.
+    """
 
     group_ids: tuple[str, ...] = ()
+    known: tuple[RemoteGroup, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ def from_json(kind: str, text: str) -> Intent:
     if kind == "change_groups":
         return ChangeGroups(**{**_tupled(values), "push": _push(values["push"])})
     if kind == "delete_set":
-        return DeleteSet(tuple(values["group_ids"]))
+        known = values.get("known")
+        groups = None if known is None else tuple(RemoteGroup(**_tupled(group)) for group in known)
+        return DeleteSet(tuple(values["group_ids"]), groups)
     return KINDS[kind](**values)
 
 
@@ -219,7 +225,9 @@ def with_seen_text(intent: Intent, code: str, before: str, found: str) -> Intent
 
 
 def with_seen_places(intent: Intent, present: RemoteGroups) -> Intent:
-    """Return an intent whose asker has seen where people are now, and wants them in their new groups all the same."""
+    """Return an intent whose asker has seen where people are now, and wants it all the same: them moved, or it gone."""
+    if isinstance(intent, DeleteSet):
+        return replace(intent, known=present.groups)
     if not isinstance(intent, ChangeGroups):
         return intent
     changes = {change.lms_group_id: change for change in intent.push.change}

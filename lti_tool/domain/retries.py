@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 # Refusals that come before anything was changed in the LMS: the next try is no replay.
-NOTHING_SENT = ("set_name_taken", "group_names_taken", "changed_meanwhile")
+NOTHING_SENT = ("set_name_taken", "group_names_taken", "changed_meanwhile", "set_filled")
 # What Moodle answered of a group that it hides proves nothing: so what was sent before is in doubt again.
 NOTHING_PROVED = "groups_hidden"
 FIRST_RETRY = timedelta(seconds=30)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from lti_tool.domain.permissions import Permission
@@ -11,6 +11,7 @@ from lti_tool.domain.sync import Report
 
 SYNCS_OF_GROUPS = ("groups", "pull")
 SENDS = ("change", "push")  # what people did is on its way to the LMS
+SILENT_SECONDS = 30.0  # a worker that waits for its LMS tells no oftener that it is alive
 HELD = frozenset({Permission.EDIT_GROUPS, Permission.EDIT_ASSIGNMENTS, Permission.EDIT_ROSTER, Permission.PUBLISH})
 
 
@@ -62,6 +63,14 @@ class AtWork:
     attempt: int = 0
     acted_as: str | None = None
     lender: UUID | None = None
+    told_at: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        """Say whether it is time to tell that this worker is alive, and take it that this is done now."""
+        silent = time.monotonic() - self.told_at
+        if silent >= SILENT_SECONDS:
+            self.told_at += silent
+        return silent >= SILENT_SECONDS
 
 
 @contextmanager

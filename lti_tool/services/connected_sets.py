@@ -17,6 +17,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import lock_connected_set
+from lti_tool.services.lms_answers import read_known
 from lti_tool.services.shared_groups import touch
 
 
@@ -66,7 +67,8 @@ def delete_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | 
         require_shown(set_id, shown)
         own = _own_groups(set_id)
         touch(viewer.course.id, set_id, own.keys())
-        asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(tuple(own.values())))
+        intent = DeleteSet(tuple(own.values()), read_known(set_id).groups)
+        asked = lms_changes.note(viewer, "delete_set", set_id, row.name, intent)
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
 

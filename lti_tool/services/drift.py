@@ -21,6 +21,10 @@ from lti_tool.services.mirror import empty_ids, get_publication, mark, published
 from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.tool import Tool
 
+# Why nothing is sent until a look: differences were found, or nobody knows what became of the copy's deletion.
+DELETION_UNANSWERED = "deletion_unanswered"
+HELD_BACK = ("drifted", DELETION_UNANSWERED)
+
 
 @dataclass(frozen=True)
 class DriftView:
@@ -71,6 +75,7 @@ def look(tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: U
     due = get_publication(set_id).proof_due_at
     remote = read_theirs(tool, course_id, set_id, report, access_id)
     with transaction():
+        runs.require_own()
         publication = get_publication(set_id)
         publication.drift_seen_at = now()
         strangers.note_read(course_id, set_id, remote.groups if remote else ())
@@ -167,12 +172,12 @@ def read_sides(
 def store_found(publication: Publication, items: Sequence[DriftItem]) -> None:
     """Store how many differences were found, in the caller's transaction.
 
-    A push that was held back because of them is free again once none of them stands in its way.
+    A push that was held back until a look is free again once none of them stands in its way.
     """
     count = len(decidable(items))
     if publication.drift != count:
         publication.drift, publication.drift_seen_at = count, now()
-    if publication.error_code == "drifted" and not any(item.conflict for item in items):
+    if publication.error_code in HELD_BACK and not any(item.conflict for item in items):
         mark(publication, WAITING)
 
 

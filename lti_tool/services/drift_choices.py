@@ -82,6 +82,7 @@ def _store(viewer: Viewer, set_id: UUID, remote: RemoteGroups | None, decide: De
     if remote is None:
         raise Conflict("drift_changed")
     with transaction():
+        runs.require_own()
         row = lock_set(course_id, set_id)
         sides = read_sides(course_id, set_id, remote)
         if sides.mark != shown:

@@ -208,7 +208,7 @@ def retry(tool: Tool, viewer: Viewer, change_id: UUID) -> ChangeView:
         if row.error_code in SEEN_TEXTS:
             seen, intent = json.loads(row.error_facts), from_json(row.kind, row.intent)
             row.intent = to_json(with_seen_text(intent, row.error_code, seen["before"], seen["found"]))
-        elif row.error_code in ("changed_meanwhile", "moved_since") and set_id:
+        elif row.error_code in ("changed_meanwhile", "moved_since", "set_filled") and set_id:
             row.intent = to_json(with_seen_places(from_json(row.kind, row.intent), read_known(set_id)))
         row.state, row.retry_at, row.finished_at = WAITING, now(), None
         history.note(viewer.course.id, viewer.access_id, "lms_change_retried", row.about, set_id)

@@ -7,6 +7,7 @@ from uuid import UUID
 from lti_tool.domain.errors import LmsChanged, LmsError
 from lti_tool.domain.gateway import LmsGateway, Progress
 from lti_tool.domain.group_push import GroupSetPush
+from lti_tool.domain.groups import Connection
 from lti_tool.domain.lms_changes import (
     AssignUnassigned,
     ChangeGroups,
@@ -18,7 +19,8 @@ from lti_tool.domain.lms_changes import (
     moved_meanwhile,
 )
 from lti_tool.domain.remote import RemoteGroup, RemoteGroups
-from lti_tool.models import GroupSet, db, release
+from lti_tool.domain.set_deletion import newcomers, tell
+from lti_tool.models import Course, GroupSet, db, release
 from lti_tool.services.lms_answers import Answer, names_of, read_active, read_known
 from lti_tool.services.push import create_lms_set
 
@@ -46,7 +48,8 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
     """Make the calls of one change and return what the LMS answered; raise LmsError.
 
     Raise LmsChanged("changed_meanwhile", names=…) instead of overwriting what others changed in the LMS, and
-    LmsChanged("renamed_meanwhile") for a name that they gave.
+    LmsChanged("renamed_meanwhile") for a name that they gave, LmsChanged("set_filled", names=…) instead of deleting
+    what they put into a set.
     """
     intent = sending.intent
     if isinstance(intent, CreateSet):
@@ -56,8 +59,7 @@ def send(gateway: LmsGateway, sending: Sending, progress: Progress) -> Answer:
     known = read_known(sending.set_id) if sending.set_id else RemoteGroups()
     release()
     if isinstance(intent, DeleteSet):
-        gateway.delete_group_set(lms_set_id, intent.group_ids)
-        return Answer(ended=True)
+        return _delete(gateway, sending, intent, known)
     if isinstance(intent, AssignUnassigned):
         before = whole(gateway.read_group_set(lms_set_id), known)  # else nobody could tell whom the LMS placed
         return replace(whole(gateway.assign_unassigned(lms_set_id, progress), known), before=before)
@@ -81,7 +83,9 @@ def _read_again(gateway: LmsGateway, lms_set_id: str, known: RemoteGroups) -> An
 
 def look_again(gateway: LmsGateway, sending: Sending, error: LmsError) -> Answer | None:
     """Read a set again after a change that the LMS refused half-way; None when it cannot be read."""
-    if sending.lms_set_id is None or sending.set_id is None or isinstance(sending.intent, DeleteSet):
+    if sending.lms_set_id is None or sending.set_id is None:
+        return None
+    if isinstance(sending.intent, DeleteSet) and error.code != "set_filled":
         return None
     if isinstance(sending.intent, EditSet) and error.code != "renamed_meanwhile":
         return None
@@ -99,6 +103,32 @@ def whole(remote: RemoteGroups, known: RemoteGroups) -> Answer:
     gone = tuple(group.lms_group_id for group in known.groups if group.lms_group_id not in present)
     name = next((group_set.name for group_set in remote.group_sets), None)
     return Answer(remote.groups, gone, name)
+
+
+def _delete(gateway: LmsGateway, sending: Sending, intent: DeleteSet, known: RemoteGroups) -> Answer:
+    """Read a set before it is deleted: what others put into it would be lost unseen. One that is gone is deleted."""
+    try:
+        remote = gateway.read_group_set(sending.lms_set_id or "", known.empty_ids)
+    except LmsChanged as error:
+        if error.code != "set_gone":
+            raise
+    else:
+        seen = known.groups if intent.known is None else intent.known
+        _require_seen(sending.course_id, {g.lms_group_id: g.member_ids for g in seen}, intent, remote)
+    gateway.delete_group_set(sending.lms_set_id or "", intent.group_ids)
+    return Answer(ended=True)
+
+
+def _require_seen(
+    course_id: UUID, known: Mapping[str, Collection[str]], intent: DeleteSet, remote: RemoteGroups
+) -> None:
+    outlive = db.session.get_one(Course, course_id).registration.family == Connection.MOODLE
+    doomed = [group for group in remote.groups if group.lms_group_id in intent.group_ids or not outlive]
+    found = newcomers(known, doomed, read_active(course_id))
+    names = names_of(course_id, {person for _, person in found})
+    release()
+    if found:
+        raise LmsChanged("set_filled", names=tell(found, names)[:10])
 
 
 def _edit(gateway: LmsGateway, sending: Sending, intent: EditSet, lms_set_id: str) -> Answer:

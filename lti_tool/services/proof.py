@@ -101,6 +101,7 @@ def _prove_changes(tool: Tool, course_id: UUID, set_id: UUID, report: Report) ->
     finally:
         report.calls += gateway.calls
     with transaction():
+        runs.require_own()
         end_unproven(set_id, known, remote)
         store_answer(course_id, set_id, whole(remote, known))
         strangers.note_read(course_id, set_id, remote.groups)
@@ -112,6 +113,7 @@ def _store_failure(course_id: UUID, set_id: UUID, error: LmsError, known: Remote
     told = error.facts.get("lms_group_ids")
     hidden = {str(one) for one in told} if isinstance(told, list) else set()
     with transaction():
+        runs.require_own()
         rows = find_unproven(set_id)
         if error.retryable:
             for row in rows:
@@ -141,6 +143,7 @@ def _prove_mirror(tool: Tool, course_id: UUID, set_id: UUID, report: Report) -> 
     except LmsError as error:
         code, facts = _described(error)
         with transaction():
+            runs.require_own()
             publication = get_publication(set_id)
             if error.retryable:
                 publication.proof_due_at = now() + PROVED_AGAIN

@@ -41,9 +41,9 @@ from lti_tool.services.mirror import (
     read_wanted,
     require_mirrorable,
 )
+from lti_tool.services.mirror_deletion import delete_copy
 from lti_tool.services.push import run_push
 from lti_tool.services.removal import delete_set, require_none_formed
-from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import leave_to_worker, take_turn
 
@@ -258,7 +258,7 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collectio
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
     at work on the course for longer than a page can wait, Conflict("group_formed" or "assignments_unseen") as
-    `removal.delete_set` does.
+    `removal.delete_set` does, Conflict("copy_filled") as `mirror_deletion.delete_copy`.
     """
     get_editable_set(viewer.course.id, set_id)
     with transaction():  # before the LMS's copy is gone
@@ -266,7 +266,7 @@ def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collectio
         require_shown(set_id, shown)
     report = Report()
     with runs.followed(_own_turn(viewer), report):
-        _delete_in_lms(tool, viewer.course.id, set_id, report)
+        delete_copy(tool, viewer.course.id, set_id, report, shown or ())
         return delete_set(viewer, set_id)
 
 
@@ -280,12 +280,12 @@ def leave_mirror(viewer: Viewer, set_id: UUID) -> Changes:
         return _stop(viewer, set_id)
 
 
-def delete_mirror(tool: Tool, viewer: Viewer, set_id: UUID) -> Changes:
+def delete_mirror(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] = ()) -> Changes:
     """Stop publishing a set and delete its copy in the LMS first; it stays here. Raise as `delete_everywhere`."""
     _require_published(viewer, set_id)
     report = Report()
     with runs.followed(_own_turn(viewer), report):
-        _delete_in_lms(tool, viewer.course.id, set_id, report)
+        delete_copy(tool, viewer.course.id, set_id, report, shown)
         return _stop(viewer, set_id)
 
 
@@ -300,23 +300,6 @@ def _own_turn(viewer: Viewer) -> UUID:
     if run_id is None or runs.claim(run_id) is None:
         raise Conflict("run_open")
     return run_id
-
-
-def _delete_in_lms(tool: Tool, course_id: UUID, set_id: UUID, report: Report) -> None:
-    publication = find_publication(set_id)
-    if publication is None or publication.lms_group_set_id is None:
-        return
-    lms_set_id = publication.lms_group_set_id
-    lms_group_ids = tuple(state.lms_group_id for state in read_mirror(set_id))
-    gateway = gateways.open_gateway(tool, course_id)
-    release()
-    try:
-        gateway.delete_group_set(lms_set_id, lms_group_ids)
-    except LmsError as error:
-        heed_refusal(gateway, course_id, error)
-        raise
-    finally:
-        report.calls = gateway.calls
 
 
 def _stop(viewer: Viewer, set_id: UUID) -> Changes:

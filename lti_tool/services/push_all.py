@@ -136,6 +136,7 @@ class _SetPush:
         except LmsError as error:
             return self._tell(names, error) if last else error
         with transaction():
+            runs.require_own()
             store_answer(self.course_id, self.set_id, Answer(answer.groups))
         members = {group.lms_group_id: set(group.member_ids) for group in answer.groups}
         for change in changes:

@@ -72,6 +72,7 @@ def _refresh(tool: Tool, run_id: UUID, row: GroupSet, report: Report, progress: 
     finally:
         report.calls = gateway.calls
     with transaction() as session:
+        runs.require_own()
         hold_roster(course_id)
         row = get_set(course_id, set_id)
         family = str(row.connection)

@@ -19,7 +19,7 @@ from lti_tool.domain.errors import Conflict, NotFound, ToolError
 from lti_tool.domain.gateway import Progress, Step, no_progress
 from lti_tool.domain.sync import Report
 from lti_tool.domain.work import AtWork, Work, timed
-from lti_tool.models import CourseAccess, GroupSet, SyncRun, db, transaction
+from lti_tool.models import CourseAccess, GroupSet, SyncRun, bare_transaction, db, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +50,14 @@ def require_own() -> None:
     """Raise Conflict("run_taken_over") unless `is_own`: asked in the transactions that store what an LMS answered."""
     if not is_own():
         raise Conflict("run_taken_over")
+
+
+def beat() -> None:
+    """Store, once in a while, that the run of this thread is alive; asked before each call, also of one that waits."""
+    run = at_work()
+    if run is not None and run.run_id is not None and run.is_due():
+        with bare_transaction() as begun:
+            begun.connection.execute(update(SyncRun).where(*_fence(run)).values(heartbeat_at=now()))
 
 
 def _fence(run: AtWork) -> tuple[ColumnElement[bool], ...]:

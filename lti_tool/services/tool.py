@@ -8,6 +8,7 @@ from lti_tool.host_places import HostPlaces
 from lti_tool.lti.keys import KeyRing
 from lti_tool.lti.platform_keys import PlatformKeys
 from lti_tool.outbound import Outbound
+from lti_tool.services import runs
 from lti_tool.services.document_store import DocumentStore, open_store
 from lti_tool.settings import Settings
 
@@ -28,6 +29,6 @@ class Tool:
 def build_tool(settings: Settings, ring: Callable[[UUID], None], count_queued: Callable[[], int]) -> Tool:
     """Build the collaborators of one process."""
     places = HostPlaces(settings.data_dir / "places", settings.secret_key)
-    outbound = Outbound(settings.allowed_private_hosts, places)
+    outbound = Outbound(settings.allowed_private_hosts, places, before_call=runs.beat)
     keys = KeyRing(settings.keys_dir), PlatformKeys(outbound)
     return Tool(settings, outbound, *keys, ring, count_queued, open_store(settings))

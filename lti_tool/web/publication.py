@@ -12,7 +12,7 @@ from lti_tool.services.ledger_page import read_push
 from lti_tool.services.publication_preview import preview_publication
 from lti_tool.web.access import requires, tool, viewer
 from lti_tool.web.answers import changed
-from lti_tool.web.group_sets import after_change
+from lti_tool.web.group_sets import after_change, asked_anew, shown_in_question
 from lti_tool.web.pages import page, see_other
 from lti_tool.web.runs import see_open_run
 
@@ -46,12 +46,20 @@ def unpublish_group_set(course_id: UUID, set_id: UUID) -> Response:
     """Ask, then stop publishing a set; its copy in the LMS stays there, or goes too when that was chosen (C29)."""
     if request.method == "GET":
         mirror.get_publication(group_sets.get_set(course_id, set_id).id)
-        return page("publication/stop.html", shown=group_sets.summarise_set(course_id, set_id))
+        return _ask_to_stop(course_id, set_id)
     if request.form.get("copy") == "delete":
-        stopped = publication.delete_mirror(tool(), viewer(), set_id)
+        try:
+            stopped = publication.delete_mirror(tool(), viewer(), set_id, shown_in_question())
+        except Conflict as conflict:
+            return _ask_to_stop(course_id, set_id, asked_anew(conflict))
         return changed(stopped, "group_sets.group_set", set_id=set_id, notice="mirror_deleted")
     stopped = publication.leave_mirror(viewer(), set_id)
     return changed(stopped, "group_sets.group_set", set_id=set_id, notice="mirror_left")
+
+
+def _ask_to_stop(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
+    shown = group_sets.summarise_set(course_id, set_id)
+    return page("publication/stop.html", 409 if conflict else 200, shown=shown, conflict=conflict)
 
 
 @blueprint.route("/push", methods=["GET", "POST"])

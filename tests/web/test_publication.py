@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lti_tool.domain.errors import LmsChanged, LmsRefused, LmsUnavailable
+from lti_tool.domain.remote import RemoteGroup
 from lti_tool.models import GroupSet, SyncRun
 
 
@@ -219,3 +220,38 @@ def test_nothing_is_deleted_in_the_lms_before_the_assignments_that_use_the_set_w
     teacher.post(f"{published.path}/delete", **{**sent, "csrf_token": teacher.token})
     assert not published.stored(GroupSet, id=set_id)
     assert not lms.sets
+
+
+@pytest.mark.shows("PUSH-29")
+@pytest.mark.parametrize(("page", "chosen"), [("delete", "[value=everywhere]"), ("unpublish", "[value=delete]")])
+def test_before_a_copy_is_deleted_with_what_others_put_into_it_they_are_named(
+    published: Any, lms: Any, page: str, chosen: str
+) -> None:
+    teacher = published.browser()
+    (held,) = lms.groups.values()
+    held["theirs"] = RemoteGroup("theirs", "Owls of a colleague", "", ("u-Bo Ek",))
+    (field,) = teacher.get(f"{published.path}/{page}").select(f"main form {chosen}")
+    asked = teacher.post(f"{published.path}/{page}", 409, **{field["name"]: field["value"]})
+    told = asked.select_one("#error-summary").text
+    assert "Others put more into this group set in Canvas" in told
+    assert "Owls of a colleague, Bo Ek → Owls of a colleague" in told
+    assert len(lms.sets) == 1
+    (knowingly,) = [form for form in asked.select("main form") if form.select_one(chosen)]
+    sent = {one["name"]: one["value"] for one in knowingly.select("input[name]")}
+    teacher.post(f"{published.path}/{page}", **{**sent, "csrf_token": teacher.token})
+    assert not lms.sets
+
+
+@pytest.mark.shows("PUSH-40")
+def test_a_copy_of_which_nobody_knows_whether_it_was_deleted_is_not_said_to_be_there(
+    published: Any, lms: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered(*_: Any) -> None:
+        raise LmsUnavailable("lms_unreachable", host="lms.example")
+
+    teacher = published.browser()
+    monkeypatch.setattr(lms, "delete_group_set", unanswered)
+    teacher.post(f"{published.path}/delete", 503, where="everywhere")
+    panel = teacher.get(published.path).select_one(".panel").text
+    assert "Nobody knows yet whether Canvas has deleted this group set" in panel
+    assert "as it is here" not in panel

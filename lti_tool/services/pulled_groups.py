@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Origin, lms_connection
-from lti_tool.domain.pull_names import count_memberships, find_places, name_changes
+from lti_tool.domain.pull_names import count_memberships, find_places, labels_of, name_changes
 from lti_tool.domain.remote import RemoteGroups
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
@@ -231,7 +231,8 @@ def fill_groups_report(plan: PullPlan, report: Report) -> None:
     report.memberships.added, report.memberships.removed = count_memberships(plan)
     report.memberships.moved = sum(place.is_move for place in places)
     name_changes(plan, places, report.named)
-    report.not_in_roster_by_group = {name: len(ids) for name, ids in plan.not_in_roster.items()}
-    report.not_active_by_group = dict(plan.not_active)
+    labels = labels_of(plan)
+    report.not_in_roster_by_group = {labels[g.lms_group_id]: len(g.strangers) for g in plan.groups if g.strangers}
+    report.not_active_by_group = {labels[g.lms_group_id]: g.inactive for g in plan.groups if g.inactive}
     report.not_in_roster = sum(report.not_in_roster_by_group.values())
-    report.not_active = sum(plan.not_active.values())
+    report.not_active = sum(report.not_active_by_group.values())

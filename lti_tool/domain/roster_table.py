@@ -120,10 +120,10 @@ class TablePlan:
 
 
 def plan_students(table: Table, members: Sequence[ListedMember]) -> TablePlan:
-    """Plan what a file of students changes: matched by e-mail in any case, then by student number, else added.
+    """Plan what a file of students changes: matched by the id of an export, by e-mail in any case, by number, or added.
 
-    An empty cell says nothing. A line with neither is matched by its name among the students whom staff added
-    without either. Raise RuleViolation("column_missing") without a column `name`.
+    An empty cell says nothing, nor does one that the export wrote so. A line with none of them is matched by its name
+    among the students whom staff added without either. Raise RuleViolation("column_missing") without a column `name`.
     """
     _require_columns(table, "name")
     return _Reading(members, adds=True).of(table)
@@ -171,6 +171,10 @@ class _Reading:
         return TablePlan(**{kind: tuple(lines) for kind, lines in self._found.items()})
 
     def _read(self, row: TableRow) -> None:
+        person = _id(row) if self._adds else None
+        if person and person in self._by_id:
+            self._match(row.line, self._by_id[person], _told(row, self._by_id[person].values))
+            return
         told = _told(row) if self._adds else _told_git(row)
         given = MemberValues(**{"name": "", **told})
         candidates: list[UUID] = []
@@ -251,11 +255,22 @@ def _same(field_name: str, said: MemberValues, held: MemberValues) -> bool:
     return one.casefold() == other.casefold() if field_name == "email" else one == other
 
 
-def _told(row: TableRow) -> dict[str, Any]:
-    """Return what a line says; raise RuleViolation for a cell that is not understood."""
-    if not row.cells["name"].strip():
+def _id(row: TableRow) -> UUID | None:
+    """Return whom a line of an export is about, None for another's line."""
+    try:
+        return UUID(row.cells.get("id", "").strip())
+    except ValueError:
+        return None
+
+
+def _told(row: TableRow, held: MemberValues | None = None) -> dict[str, Any]:
+    """Return what a line says beyond what is held; raise RuleViolation for a cell that is not understood."""
+    said = {name: row.cells.get(name, "").strip() for name in TIDY}
+    if held:  # the LMS may hold what nobody may type, and it stands in the export
+        said = {name: text for name, text in said.items() if text != (getattr(held, name) or "").strip()}
+    if not said.get("name", held):
         raise RuleViolation("name_required")
-    told = {name: tidy(row.cells[name]) for name, tidy in TIDY.items() if row.cells.get(name, "").strip()}
+    told: dict[str, Any] = {name: TIDY[name](text) for name, text in said.items() if text}
     if status := row.cells.get("status", "").strip().lower():
         if status not in set(MemberStatus):
             raise RuleViolation("status_unknown", name=status)

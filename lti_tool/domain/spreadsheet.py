@@ -4,8 +4,9 @@ The columns are `group_set_id,group_id,group_name,name,email`. Only `group_name`
 never read; the ids are base58.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from uuid import UUID
 
 from lti_tool.domain import base58
@@ -15,6 +16,7 @@ from lti_tool.domain.tables import Table, TableRow
 
 COLUMNS = ("group_set_id", "group_id", "group_name", "name", "email")
 NAMELESS = "Imported groups"
+NO_GROUPS: Mapping[UUID, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,43 @@ class _Row:
     email: str
 
 
-def read_sheet(table: Table, target: UUID | None = None, known: Collection[UUID] = ()) -> Sheet:
+class _Names:
+    """The names of groups that there are: whatever the LMS put into one, a row that bears it is no new name."""
+
+    def __init__(self, known: Mapping[UUID, str], others: Mapping[UUID, str]) -> None:
+        self._by_id = {**others, **known}
+        self._exact: set[str] = set()
+        self._bare: dict[str, str] = {}
+        for name in known.values():
+            self._learn(name)
+
+    def find(self, cell: str, group_id: UUID | None) -> str | None:
+        """Return the name that a cell repeats: its row's own group's, else that of a group of the set or the file.
+
+        Blanks around a name are lost easily on the way, and tell it from another only where nothing else does.
+        """
+        own = self._by_id.get(group_id) if group_id else None
+        if own is not None and own.strip() == cell.strip():
+            self._learn(own)
+            return own
+        return cell if cell in self._exact else self._bare.get(cell.strip())
+
+    def _learn(self, name: str) -> None:
+        self._exact.add(name)
+        self._bare.setdefault(name.strip(), name)
+
+
+def read_sheet(
+    table: Table,
+    target: UUID | None = None,
+    known: Mapping[UUID, str] = NO_GROUPS,
+    others: Mapping[UUID, str] = NO_GROUPS,
+) -> Sheet:
     """Read the rows of a file into groups, and list everything that is wrong with it.
 
     `target`: the set that shall be overwritten, which a group_set_id has to name; None: the groups become a new set.
-    `known`: the ids of the target's groups; a row with one of them belongs to that group, every other by its name.
+    `known`: the names of the target's groups by id; a row with such an id belongs to that group, every other by its
+    name. `others`: those of other groups, which rows with their ids may repeat. Only new names obey the rules of names.
     """
     if "group_name" not in table.columns:
         return Sheet(problems=(Problem("csv_no_group_name"),))
@@ -84,16 +118,17 @@ def read_sheet(table: Table, target: UUID | None = None, known: Collection[UUID]
         return Sheet(problems=(Problem("csv_no_rows"),))
     rows: list[_Row] = []
     problems: list[Problem] = []
+    names = _Names(known, others)
     for row in table.rows:
-        found, wrong = _read_row(row, target)
+        found, wrong = _read_row(row, target, names)
         problems += wrong
         if found:
             rows.append(found)
     problems += _renamed_twice(rows)
-    problems += _named_alike(rows, frozenset(known))
-    groups, doubled = _collect(rows, frozenset(known))
+    problems += _named_alike(rows, known)
+    groups, doubled = _collect(rows, known)
     problems += doubled
-    merged = tuple(_merged(rows, frozenset(known)))
+    merged = tuple(_merged(rows, known))
     return Sheet(tuple(groups), _in_order(problems), merged, "email" in table.columns)
 
 
@@ -106,14 +141,8 @@ def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(kept.values())
 
 
-def _read_row(row: TableRow, target: UUID | None) -> tuple[_Row | None, list[Problem]]:
-    name, problems = row.cells["group_name"].strip(), []
-    if is_blank(name):
-        problems.append(Problem("csv_empty_name", {"line": row.line}))
-    elif unseen := first_unseen(name):  # a typed name loses it; a file's name is stored as it is, or not at all
-        problems.append(Problem("csv_unseen", {"line": row.line, "character": unseen}))
-    elif len(name) > NAME_LENGTH:
-        problems.append(Problem("csv_name_too_long", {"line": row.line, "limit": NAME_LENGTH}))
+def _read_row(row: TableRow, target: UUID | None, names: _Names) -> tuple[_Row | None, list[Problem]]:
+    problems: list[Problem] = []
     ids: dict[str, UUID | None] = {}
     for column in ("group_set_id", "group_id"):
         text = clean_text(row.cells.get(column, ""))
@@ -124,9 +153,22 @@ def _read_row(row: TableRow, target: UUID | None) -> tuple[_Row | None, list[Pro
     other = ids.get("group_set_id")
     if target and other and other != target:
         problems.append(Problem("csv_other_set", {"line": row.line, "id": base58.encode(other)}))
+    name = names.find(row.cells["group_name"], ids.get("group_id"))
+    if name is None:
+        name = row.cells["group_name"].strip()
+        problems += _problems_of_name(name, row.line)
     if problems:
         return None, problems
     return _Row(row.line, ids["group_id"], name, clean_text(row.cells.get("email", ""))), []
+
+
+def _problems_of_name(name: str, line: int) -> Iterator[Problem]:
+    if is_blank(name):
+        yield Problem("csv_empty_name", {"line": line})
+    elif unseen := first_unseen(name):  # a typed name loses it; a file's name is stored as it is, or not at all
+        yield Problem("csv_unseen", {"line": line, "character": unseen})
+    elif len(name) > NAME_LENGTH:
+        yield Problem("csv_name_too_long", {"line": line, "limit": NAME_LENGTH})
 
 
 def _renamed_twice(rows: Sequence[_Row]) -> Iterator[Problem]:
@@ -141,32 +183,36 @@ def _renamed_twice(rows: Sequence[_Row]) -> Iterator[Problem]:
                 yield Problem("csv_two_names", facts)
 
 
-def _named_alike(rows: Sequence[_Row], known: frozenset[UUID]) -> Iterator[Problem]:
-    """Give the row of each known group that is called as an earlier row calls another: names are unique in a set."""
+def _named_alike(rows: Sequence[_Row], known: Mapping[UUID, str]) -> Iterator[Problem]:
+    """Give the row of each known group that comes to be called as an earlier row calls another.
+
+    Names are unique in a set, but for what the LMS has doubled: groups that bear one name already keep it.
+    """
     bearers: dict[str, dict[UUID, int]] = {}
     for row in rows:
         if row.group_id and row.group_id in known:
             lines = bearers.setdefault(row.name, {})
-            if row.group_id not in lines and lines:
+            if row.group_id not in lines and any(known[key] != row.name for key in (row.group_id, *lines)) and lines:
                 first = next(iter(lines.values()))
                 yield Problem("csv_one_name", {"line": row.line, "first": first, "name": row.name})
             lines.setdefault(row.group_id, row.line)
 
 
-def _collect(rows: Sequence[_Row], known: frozenset[UUID]) -> tuple[list[SheetGroup], list[Problem]]:
+def _collect(rows: Sequence[_Row], known: Mapping[UUID, str]) -> tuple[list[SheetGroup], list[Problem]]:
     """Put rows of one id or one name together, and list people (and empty rows) that a group has twice."""
     owner: dict[str, UUID] = {}
     for row in rows:
         if row.group_id in known and row.group_id:
             owner.setdefault(row.name, row.group_id)
     groups: dict[UUID | str, SheetGroup] = {}
-    seen: dict[tuple[UUID | str, str], int] = {}
+    seen: dict[tuple[UUID | str, str | UUID | None], int] = {}
     problems = []
     for row in rows:
         group_id = row.group_id if row.group_id in known else owner.get(row.name)
         key = group_id or row.name
         group = groups.setdefault(key, SheetGroup(row.name, row.line, group_id))
-        first = seen.setdefault((key, row.email.casefold()), row.line)
+        # Groups of one name become one, and each of them may have been empty.
+        first = seen.setdefault((key, row.email.casefold() or (None if group_id else row.group_id)), row.line)
         if first != row.line:
             code = "csv_twice" if row.email else "csv_empty_twice"
             problems.append(Problem(code, {"line": row.line, "first": first, "name": row.name, "email": row.email}))
@@ -175,7 +221,7 @@ def _collect(rows: Sequence[_Row], known: frozenset[UUID]) -> tuple[list[SheetGr
     return list(groups.values()), problems
 
 
-def _merged(rows: Sequence[_Row], known: frozenset[UUID]) -> Iterator[tuple[str, int]]:
+def _merged(rows: Sequence[_Row], known: Mapping[UUID, str]) -> Iterator[tuple[str, int]]:
     ids: dict[str, set[UUID]] = {}
     for row in rows:
         if row.group_id and row.group_id not in known:

@@ -24,7 +24,15 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.group_names import follow_members
 from lti_tool.services.group_sets import read_groups
 from lti_tool.services.grouping_news import note_act, tell_about
-from lti_tool.services.groupings import Held, committed_of, hold_grouping, lock_formation, rules_of, sections_of
+from lti_tool.services.groupings import (
+    Held,
+    committed_of,
+    hold_grouping,
+    lock_formation,
+    present_name,
+    rules_of,
+    sections_of,
+)
 from lti_tool.services.heirs import name_creators
 from lti_tool.services.local_groups import store_group
 from lti_tool.services.people import find_student, names_of
@@ -146,13 +154,24 @@ def accept(viewer: Viewer, grouping_id: UUID) -> Changes:
     with transaction():
         held = hold_grouping(viewer.course.id, grouping_id)
         me = _student(viewer)
-        _require_not_closed(held.row.group_id)
-        committed = me.id in committed_of(held.assignment.id, [me.id])
-        sections = sections_of((*held.state.committed, me.id)) if held.rules.same_section else {}
-        rules_.require_acceptance(held.rules, now(), held.state, me.id, committed=committed, sections=sections)
-        _require_room(held.row, me.id)
+        try:
+            _require_acceptance(held, me.id)
+        except RuleViolation as error:  # who is invited by several learns which of the groups it is
+            if held.state.status_of(me.id) is not Status.PENDING:
+                raise
+            name = select(present_name()).select_from(Grouping).outerjoin(Group, Group.id == Grouping.group_id)
+            of_this = db.session.scalar(name.where(Grouping.id == grouping_id))
+            raise RuleViolation(error.code, **{**error.facts, "entering": of_this}) from None
         come_in(viewer, held, me.id, me.name)
     return _changes(held.assignment, held.row.group_id)
+
+
+def _require_acceptance(held: Held, member_id: UUID) -> None:
+    _require_not_closed(held.row.group_id)
+    committed = member_id in committed_of(held.assignment.id, [member_id])
+    sections = sections_of((*held.state.committed, member_id)) if held.rules.same_section else {}
+    rules_.require_acceptance(held.rules, now(), held.state, member_id, committed=committed, sections=sections)
+    _require_room(held.row, member_id)
 
 
 def _require_not_closed(group_id: UUID | None) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -98,16 +98,6 @@ def find_publications_touched(course_id: UUID, *set_ids: UUID, lost: bool = True
 def is_mirrored(group_id: UUID) -> bool:
     """Say whether the LMS is known to hold a group of ours, in the copy of any published set."""
     return bool(db.session.scalar(select(exists().where(MirroredGroup.group_id == group_id))))
-
-
-def find_published_holders(set_id: UUID, group_ids: Collection[UUID]) -> Sequence[UUID]:
-    """Return which of this set and the other sets that hold some of these groups are published."""
-    holders = select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id.in_(group_ids))
-    return db.session.scalars(
-        select(Publication.group_set_id).where(
-            or_(Publication.group_set_id == set_id, Publication.group_set_id.in_(holders))
-        )
-    ).all()
 
 
 def require_mirrorable(groups: Sequence[Group]) -> None:

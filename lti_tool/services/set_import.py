@@ -33,10 +33,9 @@ from lti_tool.services.group_names import carry_names, names_taken_elsewhere
 from lti_tool.services.group_sets import add_local_set, get_editable_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
-from lti_tool.services.mirror import find_published_holders, require_mirrorable
 from lti_tool.services.people import hold_roster
 from lti_tool.services.removal import delete_orphans
-from lti_tool.services.shared_groups import touch
+from lti_tool.services.shared_groups import require_one_group_each, touch
 from lti_tool.services.undo import What, undoable
 
 KIND = "groups"
@@ -105,7 +104,7 @@ def keep_upload(viewer: Viewer, filename: str, data: bytes, set_id: UUID | None 
     text = decode(data)
     if set_id:
         get_imported_set(viewer.course.id, set_id)
-    _read(text, set_id, _present(set_id) if set_id else ())
+    _read(viewer.course.id, text, set_id, _present(set_id) if set_id else ())
     return drafts.keep_draft(viewer, KIND, filename, text, set_id)
 
 
@@ -160,8 +159,8 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int, se
     What the file no longer names leaves the set, and is deleted when no other set holds it. Raise
     Conflict("set_changed") when the set is not as it was shown, Conflict("import_changed") when something else of the
     course is not, so that the file would do something else, Conflict("run_open") during a sync,
-    RuleViolation("import_name_taken") when another set that holds a renamed group has its new name, and RuleViolation
-    when this set or such another is published and its mirror could not show the file's groups.
+    RuleViolation("import_name_taken") when another set that holds a renamed group has its new name, and
+    "people_in_two_groups" when this set or such another is published and somebody would be in two of its groups.
     """
     course_id = viewer.course.id
     with transaction():
@@ -177,8 +176,6 @@ def reimport_set(viewer: Viewer, draft_id: UUID, set_id: UUID, revision: int, se
         with undoable(viewer, set_id, What.IMPORT) as kept:
             changes = _store(viewer, row, draft, plan.comparison, plan.present)
             kept.count = changes.count
-        for published in find_published_holders(set_id, changes.groups):
-            require_mirrorable(read_groups(published))
         history.note(course_id, viewer.access_id, "group_set_reimported", f"{draft.filename} → {row.name}", set_id)
         drafts.drop_draft(viewer, draft_id)
     return changes
@@ -190,8 +187,10 @@ def _of_set(draft: ImportDraft, set_id: UUID | None) -> ImportDraft:
     return draft
 
 
-def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) -> Sheet:
-    sheet = read_sheet(read_table(text), set_id, {group.id for group in present})
+def _read(course_id: UUID, text: str, set_id: UUID | None, present: Sequence[PresentGroup]) -> Sheet:
+    named = {group.id: group.name for group in present}
+    others = dict(db.session.execute(select(Group.id, Group.name).where(Group.course_id == course_id)).all())
+    sheet = read_sheet(read_table(text), set_id, named, others)
     if sheet.problems:
         raise BadSpreadsheet(sheet.problems)
     return sheet
@@ -200,7 +199,7 @@ def _read(text: str, set_id: UUID | None, present: Sequence[PresentGroup] = ()) 
 def _plan(course_id: UUID, text: str, set_id: UUID | None = None) -> _Plan:
     """Plan what a file does to a course now: a new set, or another content of the set, in a fixed number of queries."""
     present = _present(set_id) if set_id else []
-    sheet, people = _read(text, set_id, present), _people(course_id)
+    sheet, people = _read(course_id, text, set_id, present), _people(course_id)
     proposal = propose(sheet, people)
     comparison = compare(proposal.groups, present)
     shared_with: Sequence[str] = ()
@@ -278,6 +277,8 @@ def _store(
     _list_groups(row.id, [key for key, _ in groups])
     with passing_on(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_([key for key, _ in refilled])):
         replace_members({key: group.members for key, group in (*added, *refilled)})
+    people = (member for _, group in (*added, *refilled) for member in group.members)
+    require_one_group_each([key for key, _ in (*added, *refilled)], people)
     row.last_updated, row.source_filename = now(), draft.filename
     return Changes(
         group_sets=frozenset({row.id}),

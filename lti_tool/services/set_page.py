@@ -3,7 +3,7 @@
 A set may have thousands of groups, so a page reads the people of a block of them only, in a fixed number of queries.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
 from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.runs import OPEN, RunView, view_run, work_of
+from lti_tool.services.shared_groups import Holders, read_other_holders
 from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
@@ -71,12 +72,13 @@ class GroupLine:
 class ShownSet:
     """A set's page: every group in brief, the blocks `first` to `last` of `blocks` as cards.
 
-    `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in two
-    or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups would not
-    be found again by an import of its export; `namesakes` the names that several people of the course have. `run` is
-    what is at work on it, during which nobody may edit it; `last_change` can be taken back. `editor` is who changes
-    the set, None when nobody does here; for a set of the LMS `locked` is the code of the reason, and for one of ours
-    `unpublishable` why the viewer's access is known not to write it to the LMS.
+    `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in
+    two or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups
+    would not be found again by an import of its export; `namesakes` the names that several people of the course
+    have. `run` is what is at work on it, or on another set that holds groups of it and is named then, during which
+    nobody may edit it; `last_change` can be taken back. `editor` is who changes the set, None when nobody does
+    here; for a set of the LMS `locked` is the code of the reason, and for one of ours `unpublishable` why the
+    viewer's access is known not to write it to the LMS.
     """
 
     row: GroupSet
@@ -176,7 +178,7 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     blocks = _blocks(len(groups), block)
     first = min(max(1, first), blocks)
     last = min(max(first, last), blocks)
-    holders = _other_holders(set_id)
+    holders = read_other_holders(set_id)
     cards = _cards(groups[(first - 1) * block : last * block], holders)
     if system:
         return ShownSet(row, publication, groups, cards, first, last, block)
@@ -194,13 +196,28 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
         without_email=without_email,
-        run=view_run(run) if run and work_of(run).shows_on(set_id) else None,
+        run=_at_work(run, set_id, groups, holders) if run else None,
         namesakes=read_namesakes(course_id),
         last_change=view_undo(last_change),
         editor=editor,
         locked=locked,
         unpublishable=right.refused,
     )
+
+
+def _at_work(run: SyncRun, set_id: UUID, groups: Sequence[GroupLine], holders: Holders) -> RunView | None:
+    """Return a run that keeps people from editing the set: one of its own, or of a set that its own groups are in too.
+
+    Of the other set it is named, whose edits an edit of a shared group would be (see `shared_groups.touch`).
+    """
+    if work_of(run).shows_on(set_id):
+        return view_run(run)
+    if not run.group_set_id or not work_of(run).stops(run.group_set_id):
+        return None
+    ours = (group.id for group in groups if group.is_own and group.origin == Origin.LOCAL)
+    shared = (holders.get(group_id, {}).get(run.group_set_id) for group_id in ours)
+    name = next((name for name in shared if name), None)
+    return view_run(run, set_name=name) if name else None
 
 
 def _lock_of(row: GroupSet, right: WriteRight) -> str | None:
@@ -281,7 +298,7 @@ def _blocks(groups: int, block: int) -> int:
     return max(1, -(-groups // block))
 
 
-def _cards(lines: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) -> list[GroupCard]:
+def _cards(lines: Sequence[GroupLine], holders: Holders) -> list[GroupCard]:
     rows = db.session.execute(
         select(Group, RosterMember)
         .outerjoin(GroupMembership, GroupMembership.group_id == Group.id)
@@ -296,26 +313,12 @@ def _cards(lines: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) ->
         held = members.setdefault(group.id, [])
         if member is not None:
             held.append(member)
-    return [GroupCard(groups[i.id], members[i.id], holders.get(i.id, ()), i.editable, i.formed) for i in lines]
+    others = {group_id: tuple(sets.values()) for group_id, sets in holders.items()}
+    return [GroupCard(groups[i.id], members[i.id], others.get(i.id, ()), i.editable, i.formed) for i in lines]
 
 
-def _other_holders(set_id: UUID) -> dict[UUID, list[str]]:
-    """Return the names of the other sets that hold groups of this one, by group."""
-    of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
-    rows = db.session.execute(
-        select(GroupSetEntry.group_id, GroupSet.name)
-        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
-        .where(GroupSetEntry.group_set_id != set_id, GroupSetEntry.group_id.in_(of_set))
-        .order_by(GroupSet.position)
-    )
-    holders: dict[UUID, list[str]] = {}
-    for group_id, name in rows:
-        holders.setdefault(group_id, []).append(name)
-    return holders
-
-
-def _names_of_sharers(groups: Sequence[GroupLine], holders: Mapping[UUID, Sequence[str]]) -> list[str]:
-    names = (name for group in groups if group.is_own for name in holders.get(group.id, ()))
+def _names_of_sharers(groups: Sequence[GroupLine], holders: Holders) -> list[str]:
+    names = (name for group in groups if group.is_own for name in holders.get(group.id, {}).values())
     return list(dict.fromkeys(names))
 
 

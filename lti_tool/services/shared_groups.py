@@ -1,6 +1,6 @@
 """Groups that several sets hold: an edit through one set is an edit of all of them, asked of each and told to each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, update
@@ -8,6 +8,23 @@ from sqlalchemy import Select, func, select, update
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.models import GroupMembership, GroupSet, GroupSetEntry, Publication, RosterMember, UndoStep, db
 from lti_tool.services.runs import require_edits
+
+Holders = Mapping[UUID, Mapping[UUID, str]]  # by group, the names of the other sets that hold it, by their ids
+
+
+def read_other_holders(set_id: UUID) -> Holders:
+    """Return the other sets that hold groups of this one, in one query."""
+    of_set = select(GroupSetEntry.group_id).where(GroupSetEntry.group_set_id == set_id)
+    rows = db.session.execute(
+        select(GroupSetEntry.group_id, GroupSet.id, GroupSet.name)
+        .join(GroupSet, GroupSet.id == GroupSetEntry.group_set_id)
+        .where(GroupSetEntry.group_set_id != set_id, GroupSetEntry.group_id.in_(of_set))
+        .order_by(GroupSet.position)
+    )
+    holders: dict[UUID, dict[UUID, str]] = {}
+    for group_id, other_id, name in rows:
+        holders.setdefault(group_id, {})[other_id] = name
+    return holders
 
 
 def touch(course_id: UUID, set_id: UUID, group_ids: Collection[UUID]) -> None:

@@ -1,5 +1,7 @@
 """Files of people: who is whom, what a line may change, and that nobody is lost."""
 
+import csv
+import io
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -123,6 +125,57 @@ def test_git_user_names_add_nobody() -> None:
 def test_the_columns_that_must_be_there() -> None:
     with pytest.raises(RuleViolation, match="column_missing"):
         plan("email\na@x.example\n")
+
+
+def test_the_id_of_an_export_tells_who_is_meant() -> None:
+    bare = listed("\u200bAna ", local=False, email="no address")
+    ours, gone = listed("Bo", email="b@x.example"), uuid4()
+    text = (
+        f"id,name,email\n{bare.id},\u200bAna,no address\n{ours.id},Bo,new@x.example\n"
+        f"{gone},Cy,c@x.example\nx,Di,d@x.example\n{ours.id},Copy,e@x.example\n"
+    )
+    found = plan(text, bare, ours)
+    assert found.unchanged == (2,)
+    assert [(change.member_id, change.fields) for change in found.change] == [(ours.id, ("email",))]
+    assert [addition.values.name for addition in found.add] == ["Cy", "Di"]
+    assert codes(found) == [(6, "line_twice")]
+    assert codes(plan(f"id,name\n{ours.id},\n", ours)) == [(2, "name_required")]
+    assert codes(plan(f"id,name,email\n{ours.id},Bo,nowhere\n", ours)) == [(2, "email_malformed")]
+
+
+# What an LMS may say of people: blanks and unseen signs, formulas, nothing at all, one address or number for two.
+said = st.builds(
+    lambda *parts: "".join(parts).replace("\0", ""),
+    st.sampled_from(["", " ", "\u00a0", "\u200b", "\u202e", "\r\n", "'", "=", "\x07"]),
+    st.sampled_from(["Ana", "ana", "007", "a@x.example", "A@x.example", "", ";"])
+    | st.text(st.characters(codec="utf-8"), max_size=12),
+    st.sampled_from(["", " ", "\u3000", "\t", "\u2066"]),
+)
+listed_people = st.builds(
+    ListedMember,
+    st.uuids(),
+    st.booleans(),
+    st.builds(
+        MemberValues,
+        name=said,
+        email=st.none() | said,
+        student_number=st.none() | said,
+        git_username=st.none() | st.sampled_from(["octocat", "not valid"]),
+        status=st.sampled_from(MemberStatus),
+    ),
+)
+
+
+@pytest.mark.shows("CSV-9")
+@given(st.lists(listed_people, min_size=1, max_size=6, unique_by=lambda member: member.id), st.sampled_from(",;\t"))
+def test_an_export_of_the_roster_that_comes_back_changes_nothing(members: list[ListedMember], delimiter: str) -> None:
+    columns = ("id", "name", "email", "student_number", "git_username", "status")
+    lines = [(str(m.id), *(getattr(m.values, name) or "" for name in columns[1:])) for m in members]
+    out = io.StringIO(newline="")
+    rows = csv.reader(io.StringIO(write_table(columns, lines).decode("utf-8-sig"), newline=""), strict=True)
+    csv.writer(out, delimiter=delimiter).writerows(rows)
+    table = read_table(out.getvalue())
+    assert plan_students(table, members) == TablePlan(unchanged=tuple(row.line for row in table.rows))
 
 
 cells = st.sampled_from(["", "a@x.example", "B@x.example", "b@x.example"])

@@ -195,8 +195,12 @@ def test_a_groups_own_limit_holds_for_who_was_invited_too(course: Course) -> Non
     with course.world.app.app_context():
         db.session.execute(update(Group).values(max_members=2))
         db.session.commit()
-    assert "full" in words(course.post(course.cleo, f"groupings/{grouping}/accept", 422))
+    (group,) = (row for row in course.world.stored(Group) if row.origin == "local")
+    refused = course.post(course.cleo, f"groupings/{grouping}/accept", 422).select_one("#error-summary")
+    assert words(refused) == f"The group is full “{group.name}”: All places are taken meanwhile."
     assert course.statuses(grouping) == {"Ana": "inviter", "Bo": "accepted", "Cleo": "pending"}
+    uninvited = course.post(course.dan, f"groupings/{grouping}/accept", 422).select_one("#error-summary")
+    assert group.name not in words(uninvited)
 
 
 def test_a_closed_group_takes_nobody_in_not_even_who_was_invited(course: Course) -> None:
@@ -382,7 +386,9 @@ def test_a_group_that_is_full_or_over_meanwhile_is_joined_by_nobody(world: World
     course = Course(world, max_size=2)
     full = course.start(course.ana, "Bo")
     course.post(course.teacher, f"groupings/{full}/members", member_ids=[course.ids["Dan"]])
-    assert "full" in words(course.post(course.bo, f"groupings/{full}/accept", 422))
+    (row,) = course.world.stored(Grouping, id=full)
+    refused = course.post(course.bo, f"groupings/{full}/accept", 422).select_one("#error-summary")
+    assert words(refused) == f"The group is full “{row.group_name}”: All places are taken meanwhile."
     assert course.statuses(full) == {"Ana": "inviter", "Bo": "pending", "Dan": "accepted"}
     over = course.start(course.cleo, "Bo")
     course.post(course.cleo, f"groupings/{over}/break-up")

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from lti_tool.domain.base58 import encode
+from lti_tool.domain.clock import now
 from lti_tool.domain.tables import decode, read_table
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, ImportDraft
 from tests.web.conftest import Browser, PlayedLms, World, check_page
@@ -313,6 +314,7 @@ def test_a_file_that_a_mirror_could_not_show_is_refused_for_a_published_set(
     seen = yes(teacher, preview)
     refused = teacher.post(preview, 422, **seen)
     assert "Some people are in two groups" in refused.select_one("#error-summary").text
+    assert "In two groups: Ann (Teams)." in words(refused.select_one("#error-summary"))
     assert [group.name for group in people.stored(Group)] == ["Red"]
 
 
@@ -329,6 +331,7 @@ def test_a_file_is_refused_that_gives_another_published_set_one_person_twice(
     preview = send(teacher, f"group-sets/{set_id}/import", "group_name,email\nRed,ann@students.example")
     refused = teacher.post(preview, 422, **yes(teacher, preview))
     assert "Some people are in two groups" in refused.select_one("#error-summary").text
+    assert "In two groups: Ann (Other)." in words(refused.select_one("#error-summary"))
     assert people.people_in("Red") == {bo}
 
 
@@ -373,6 +376,37 @@ def test_a_set_of_the_lms_becomes_our_own_by_a_file(app: Flask, family: str) -> 
     assert page.select("a[href$='/edit']")
     assert world.people_in("Rot") == {ann, bo, tim, *others}
     assert [words(h) for h in teacher.get(f"group-sets/{theirs}").select("section.group h3")] == ["Rot 5", "Leer 0"]
+
+
+@pytest.mark.shows("CSV-8", "MODEL-111")
+def test_whatever_the_lms_called_its_groups_an_export_that_comes_back_changes_nothing(
+    people: World, teacher: Browser
+) -> None:
+    ann, bo = people.names["Ann"], people.names["Bo"]
+    called = {" Team 1\u00a0": [ann], "Team 1": [], "\u200bLab\u202e": [bo], "a\u2066": [], "=Twin": []}
+    theirs = people.group_set("Theirs", called, connection="canvas")
+    twin = Group(
+        id=UUID(int=9), course_id=people.course_id, name="=Twin", origin="lms", lms_group_id="t", created_at=now()
+    )
+    people._add(twin)
+    ids = [*(people.names[name] for name in called), twin.id]
+    people._add(GroupSetEntry(group_set_id=theirs, group_id=twin.id, position=9))
+    ours = people.group_set("Ours", {"\u3000Own": []}, connection="import")
+    people._add(*(GroupSetEntry(group_set_id=ours, group_id=key, position=place) for place, key in enumerate(ids, 1)))
+    before = [(group.id, group.name) for group in people.stored(Group)]
+    export = teacher.client.get(teacher.address(f"group-sets/{ours}/export.csv")).data
+    preview = send(teacher, f"group-sets/{ours}/import", export)
+    assert "The set has these groups and people already" in words(teacher.get(preview))
+    teacher.follow(preview, **yes(teacher, preview))
+    assert [(group.id, group.name) for group in people.stored(Group)] == before
+    assert (people.people_in(" Team 1\u00a0"), people.people_in("\u200bLab\u202e")) == ({ann}, {bo})
+
+    export = teacher.client.get(teacher.address(f"group-sets/{theirs}/export.csv")).data
+    preview = send(teacher, "group-sets/import", export)
+    assert "2 groups named “=Twin” become one." in words(teacher.get(preview))
+    teacher.follow(preview, name="New", **yes(teacher, preview))
+    made = [group for group in people.stored(Group) if group.id not in dict(before)]
+    assert sorted(group.name for group in made) == sorted(called)
 
 
 @pytest.mark.shows("CSV-8")

@@ -134,10 +134,14 @@ def test_what_was_exported_changes_nothing_when_it_comes_back(world: Any) -> Non
     world.member("+49 Number", source="local", student_number="007")
     world.member("Only Name", source="local", email=None, student_number=None)
     world.member("Tim Aide", enrollment_type="ta")
+    world.member(" Dee\u00a0", email=None, student_number=None)
+    world.member("\u200bEva", email="no address", student_number=" =7")
+    world.member("Twin One", email="twin@x.example", student_number="7")
+    world.member("Twin Two", email="Twin@x.example", student_number="7")
     teacher = world.browser()
     response, _ = export(teacher)
     page = teacher.get(upload(teacher, response.data))
-    assert figures(page) == [0, 0, 4, 0, 0]
+    assert figures(page) == [0, 0, 8, 0, 0]
     assert not page.select("section[aria-labelledby=ignored]")
     assert "changes nothing" in page.text
     assert not page.select("main form")

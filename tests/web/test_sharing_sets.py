@@ -64,6 +64,35 @@ def test_one_group_for_each_in_a_published_set_holds_through_every_set(shared: A
     assert (shared.people_in("a"), shared.people_in("b")) == (set(), {shared.ann, shared.bo})
 
 
+@pytest.mark.parametrize("kind", ["publish", "refresh"])
+def test_the_page_of_a_set_offers_nothing_while_a_set_that_shares_its_groups_is_at_work(
+    shared: Any, kind: str, count_queries: Any
+) -> None:
+    apart = shared.group_set("Apart", {"x": []})
+    count_queries()
+    assert shared.teacher.get(f"group-sets/{shared.second}").select("#place")
+    asked = count_queries()
+    run = shared.run(kind, "running", group_set_id=shared.first)
+    count_queries()
+    page = shared.teacher.get(f"group-sets/{shared.second}")
+    assert count_queries() == asked
+    banner = told(page)
+    assert "is at work on “First”, which shares groups with this one: this group set can be changed when" in banner
+    assert page.select(f"[hx-get*='{run}']")
+    for offered in ("#place", "a[href*='/edit']", "a[href$='/delete']", "form[action$='/members']", "form#groups"):
+        assert not page.select(offered), offered
+    put(shared, shared.second, "b", shared.bo, status=409)
+    assert shared.teacher.get(f"group-sets/{apart}").select("#place")
+    own = told(shared.teacher.get(f"group-sets/{shared.first}"))
+    assert "is at work: this group set can be changed when it has ended" in own
+
+
+def test_a_push_of_another_set_stops_no_edit_of_the_groups_that_it_shares(shared: Any) -> None:
+    shared.run("push", "running", group_set_id=shared.first)
+    assert shared.teacher.get(f"group-sets/{shared.second}").select("#place")
+    put(shared, shared.second, "b", shared.bo)
+
+
 def test_a_set_that_is_not_published_may_have_somebody_in_two_groups(shared: Any) -> None:
     put(shared, shared.second, "b", shared.ann)
     assert shared.people_in("a") == shared.people_in("b") == {shared.ann}

@@ -24,7 +24,7 @@ class Person:
     id: UUID
     name: str
     email: str | None
-    active: bool
+    active: bool  # belongs in groups: active, or staff who have not left
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _find(
 
 
 def _whom(candidates: Sequence[Person]) -> Person | Missing:
-    """Return whom an e-mail means; of several people the only active one: no group has anybody else (seed 003)."""
+    """Return whom an e-mail means; of several people the only one who belongs in groups (seed 003)."""
     if not candidates:
         return Missing.UNKNOWN
     active = [person for person in candidates if person.active]

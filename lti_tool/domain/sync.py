@@ -40,7 +40,7 @@ class Person:
     """What placing needs to know of a roster member: whether they may be in a group at all."""
 
     id: UUID
-    counts: bool  # active; only active people are in groups
+    belongs: bool  # domain.belonging
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _with_ungrouped(
 
 def _plan_group(group: RemoteGroup, known: KnownGroup | None, people: Mapping[str, Person]) -> PlannedGroup:
     found = [people[lms_user_id] for lms_user_id in group.member_ids if lms_user_id in people]
-    wanted = list(dict.fromkeys(person.id for person in found if person.counts))
+    wanted = list(dict.fromkeys(person.id for person in found if person.belongs))
     present = known.member_ids if known else frozenset()
     return PlannedGroup(
         id=known.id if known else None,
@@ -165,7 +165,7 @@ def _plan_group(group: RemoteGroup, known: KnownGroup | None, people: Mapping[st
         renamed=known is not None and known.name != group.name,
         described=known is not None and known.description != group.description,
         strangers=tuple(lms_user_id for lms_user_id in group.member_ids if lms_user_id not in people),
-        inactive=sum(not person.counts for person in found),
+        inactive=sum(not person.belongs for person in found),
     )
 
 

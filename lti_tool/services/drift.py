@@ -11,7 +11,6 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.drift import Choice, DriftItem, DriftKind, Sides, compare, decidable, own_part
 from lti_tool.domain.errors import LmsChanged, NotFound
 from lti_tool.domain.remote import RemoteGroups
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
@@ -27,6 +26,7 @@ from lti_tool.services.mirror import (
     read_wanted,
 )
 from lti_tool.services.namesakes import read_namesakes
+from lti_tool.services.people import BELONGS
 from lti_tool.services.tool import Tool
 
 
@@ -203,7 +203,7 @@ def _known(course_id: UUID) -> frozenset[str]:
     rows = db.session.scalars(
         select(RosterMember.lms_user_id).where(
             RosterMember.course_id == course_id,
-            RosterMember.status == MemberStatus.ACTIVE,
+            BELONGS,
             RosterMember.lms_user_id.is_not(None),
         )
     )

@@ -3,12 +3,20 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
+from lti_tool.domain.belonging import STAFF_STATUSES, STUDENT_STATUSES
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Course, RosterMember, db
+
+_IS_STUDENT = RosterMember.enrollment_type == EnrollmentType.STUDENT
+# `domain.belonging.belongs_in_groups` as a condition on a RosterMember.
+BELONGS = or_(
+    and_(_IS_STUDENT, RosterMember.status.in_(sorted(STUDENT_STATUSES))),
+    and_(~_IS_STUDENT, RosterMember.status.in_(sorted(STAFF_STATUSES))),
+)
 
 
 def lock_roster(course_id: UUID) -> Course:

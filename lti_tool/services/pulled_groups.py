@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Origin, lms_connection
 from lti_tool.domain.pull_names import count_memberships, find_places, labels_of, name_changes
 from lti_tool.domain.remote import RemoteGroups
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
 from lti_tool.models import (
     Course,
@@ -73,11 +73,11 @@ def read_not_ours(course_id: UUID) -> dict[str, frozenset[str]]:
 def read_people(course_id: UUID) -> dict[str, Person]:
     """Return the roster by LMS user ids, as far as placing needs it."""
     rows = db.session.execute(
-        select(RosterMember.lms_user_id, RosterMember.id, RosterMember.status).where(
+        select(RosterMember.lms_user_id, RosterMember.id, RosterMember.enrollment_type, RosterMember.status).where(
             RosterMember.course_id == course_id, RosterMember.lms_user_id.is_not(None)
         )
     )
-    return {lms_id: Person(id_, status == MemberStatus.ACTIVE) for lms_id, id_, status in rows if lms_id}
+    return {lms_id: Person(id_, belongs_in_groups(kind, status)) for lms_id, id_, kind, status in rows if lms_id}
 
 
 def read_known_sets(course_id: UUID) -> list[KnownGroupSet]:

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, insert, select, update
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
 from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.spreadsheet import BadSpreadsheet, Sheet, read_sheet, set_name_of
 from lti_tool.domain.tables import decode, read_table
 from lti_tool.models import (
@@ -219,11 +219,11 @@ def _require_seen(plan: _Plan, seen: str) -> None:
 def _people(course_id: UUID) -> list[Person]:
     """Return everybody on the roster, in one query."""
     rows = db.session.execute(
-        select(RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status).where(
-            RosterMember.course_id == course_id
-        )
+        select(
+            RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.enrollment_type, RosterMember.status
+        ).where(RosterMember.course_id == course_id)
     )
-    return [Person(key, name, email, status == MemberStatus.ACTIVE) for key, name, email, status in rows]
+    return [Person(key, name, email, belongs_in_groups(kind, status)) for key, name, email, kind, status in rows]
 
 
 def _present(set_id: UUID) -> list[PresentGroup]:

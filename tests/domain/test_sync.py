@@ -21,7 +21,7 @@ from lti_tool.domain.sync import (
     plan_push,
 )
 
-ANA, BO, OLD = (Person(uuid4(), counts=counts) for counts in (True, True, False))
+ANA, BO, OLD = (Person(uuid4(), belongs=belongs) for belongs in (True, True, False))
 PEOPLE = {"1": ANA, "2": BO, "3": OLD}
 
 
@@ -167,7 +167,7 @@ def test_a_plan_applied_is_what_the_lms_has(ours: list[KnownGroup], theirs: list
         before = store.get(planned.id, frozenset()) if planned.id else frozenset()
         group_id = planned.id or uuid4()
         store[group_id] = (before - set(planned.remove)) | set(planned.add)
-    wanted = sorted(sorted({PEOPLE[m].id for m in g.member_ids if m in PEOPLE and PEOPLE[m].counts}) for g in theirs)
+    wanted = sorted(sorted({PEOPLE[m].id for m in g.member_ids if m in PEOPLE and PEOPLE[m].belongs}) for g in theirs)
     assert sorted(sorted(members) for members in store.values()) == wanted
 
 

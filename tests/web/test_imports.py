@@ -73,6 +73,19 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
     teacher.get(preview, 404)
 
 
+@pytest.mark.shows("MODEL-51", "MODEL-74")
+def test_staff_who_are_not_active_yet_come_from_a_file_and_staff_who_left_do_not(people: World) -> None:
+    people.member("Uma", enrollment_type="ta", status="incomplete", email="uma@staff.example")
+    people.member("Vic", enrollment_type="ta", status="dropped", email="vic@staff.example")
+    teacher = people.browser()
+    shown = teacher.get(
+        send(teacher, "group-sets/import", "group_name,email\nA,uma@staff.example\nA,vic@staff.example")
+    )
+    assert "1 group with 1 person" in words(shown)
+    (row,) = shown.select("section[aria-labelledby=missing] tbody tr")
+    assert words(row) == "3 vic@staff.example A Not active in the course"
+
+
 @pytest.mark.shows("CSV-9")
 def test_the_first_line_of_excel_says_what_separates(teacher: Browser) -> None:
     rows = "sep=;\r\ngroup_name;email\r\nA, B;ann@students.example\r\nA, B;nobody@x\r\n"
@@ -86,8 +99,8 @@ def test_of_two_with_one_email_the_active_one_is_taken_and_that_is_told(people: 
     people.member("Old Ann", email="ann@students.example", status="dropped")
     page = teacher.get(send(teacher, "group-sets/import", "group_name,email\nA,ann@students.example"))
     assert [words(item) for item in page.select("ul[aria-label='Worth a look'] li")] == [
-        "Line 2: several people have the e-mail ann@students.example. Ann is taken, the only one of them who is active "
-        "in the course."
+        "Line 2: several people have the e-mail ann@students.example. Ann is taken, the only one of them who can be in "
+        "groups."
     ]
     assert "1 group with 1 person" in words(page)
     people.member("Other Ann", email="ann@students.example", enrollment_type="observer")

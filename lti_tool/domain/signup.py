@@ -55,6 +55,11 @@ def require_open(sets: Collection[SignupRules], at: datetime) -> list[SignupRule
     return found
 
 
+def tightest(*limits: int | None) -> int | None:
+    """Return the limit that counts of several, None where there is none."""
+    return min((limit for limit in limits if limit), default=None)
+
+
 def require_room(members: int, *limits: int | None) -> None:
     """Raise RuleViolation("group_full") when one more would pass any of the limits."""
     reached = [limit for limit in limits if limit is not None and members >= limit]

@@ -21,6 +21,7 @@ from lti_tool.domain.groups import (
     require_free_name,
 )
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
+from lti_tool.domain.signup import tightest
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import heirs, history, local_groups
 from lti_tool.services.access import Viewer
@@ -36,11 +37,12 @@ MOST_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class OwnGroup:
-    """A group as its members see it: the set's name, the group and the people in it."""
+    """A group as its members see it: the set's name, the group, its people, and how many it may have, if known."""
 
     set_name: str
     row: Group
     members: Sequence[RosterMember]
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def list_own_groups(course_id: UUID, member_id: UUID, set_id: UUID | None = None
     With `set_id` only those of that set.
     """
     query = (
-        select(GroupSet.name, Group)
+        select(GroupSet.name, GroupSet.group_limit, Group)
         .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
         .join(Group, Group.id == GroupSetEntry.group_id)
         .join(GroupMembership, GroupMembership.group_id == Group.id)
@@ -81,8 +83,11 @@ def list_own_groups(course_id: UUID, member_id: UUID, set_id: UUID | None = None
         .order_by(GroupSet.position, GroupSetEntry.position)
     )
     rows = db.session.execute(query.where(GroupSet.id == set_id) if set_id else query).all()
-    members = read_members([group.id for _, group in rows])
-    return [OwnGroup(set_name, group, members.get(group.id, ())) for set_name, group in rows]
+    members = read_members([group.id for *_, group in rows])
+    return [
+        OwnGroup(set_name, group, members.get(group.id, ()), tightest(group.max_members, limit))
+        for set_name, limit, group in rows
+    ]
 
 
 def get_group(set_id: UUID, group_id: UUID) -> Group:

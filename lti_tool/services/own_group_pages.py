@@ -11,7 +11,7 @@ from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.group_rights import GroupPermission, GroupRole
 from lti_tool.domain.groups import Connection, Origin
-from lti_tool.domain.signup import Signup, require_room
+from lti_tool.domain.signup import Signup, require_room, tightest
 from lti_tool.models import (
     Group,
     Grouping,
@@ -133,9 +133,7 @@ def list_open_sets(course_id: UUID, member_id: UUID) -> list[OpenSet]:
             row,
             rules[row.id].may_create(at),
             [
-                JoinableGroup(
-                    group, count, min((x for x in (group.max_members, row.group_limit) if x), default=None), asked
-                )
+                JoinableGroup(group, count, tightest(group.max_members, row.group_limit), asked)
                 for set_id, group, count, asked in listed
                 if set_id == row.id and _has_room(count, group.max_members, row.group_limit)
             ],

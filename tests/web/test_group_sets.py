@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from lti_tool.domain.clock import now
-from lti_tool.models import Group, GroupSet, HistoryEntry
+from lti_tool.models import Group, GroupSet, HistoryEntry, db
 
 TOO_LONG = "x" * 256
 
@@ -117,6 +118,23 @@ def test_the_page_of_a_set_costs_the_same_for_few_and_many(world: Any, count_que
     assert len(str(page.main)) < 450_000
 
 
+def test_a_group_s_card_tells_how_many_may_be_in_it_where_that_is_limited(world: Any) -> None:
+    ann = world.member("Ann")
+    limited = world.group_set("Limited", {"A": [ann], "B": []}, signup="join", group_limit=4)
+    free = world.group_set("Free", {"C": [ann]})
+    with world.app.app_context():
+        db.session.execute(update(Group).where(Group.name == "B").values(max_members=2))
+        db.session.commit()
+    teacher = world.browser()
+    heads = {
+        set_id: [" ".join(head.text.split()) for head in teacher.get(f"group-sets/{set_id}").select("section.group h3")]
+        for set_id in (limited, free)
+    }
+    assert heads == {limited: ["A 1 of 4", "B 0 of 2"], free: ["C 1"]}
+    own = world.browser("student", name="Ann", member=ann).get("")
+    assert [" ".join(own.select_one(f"#own-{place}").text.split()) for place in (1, 2)] == ["A 1 of 4", "C"]
+
+
 def test_namesakes_are_told_apart_by_their_e_mail_or_number(world: Any) -> None:
     first = world.member("Anna Müller", email="anna1@uni.example")
     world.member("Anna Müller", email=None, student_number="77", lms_user_id="u-other")
@@ -127,7 +145,9 @@ def test_namesakes_are_told_apart_by_their_e_mail_or_number(world: Any) -> None:
         "Anna Müller 77",
         "Ben Only",
     ]
-    assert page.select_one(".group li label").get_text(" ", strip=True) == "Anna Müller anna1@uni.example"
+    label = page.select_one(".group li label")
+    assert " ".join(label.text.split()) == "Anna Müller anna1@uni.example"
+    assert label.small.decode_contents() == "anna1@<wbr/>uni.example", "it breaks there before it breaks in a word"
     person = world.browser().get(f"group-sets/{set_id}/groups/{world.names['Team 1']}/edit")
     assert [option.text for option in person.select("option")] == ["Choose…", "Anna Müller (77)", "Ben Only"]
 

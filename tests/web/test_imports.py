@@ -432,6 +432,50 @@ def test_people_without_an_email_are_named_on_the_page_and_in_the_file(people: W
     assert "1 group with 1 person" in words(teacher.get(send(teacher, "group-sets/import", data)))
 
 
+@pytest.mark.shows("CSV-8", "MODEL-111")
+def test_people_who_share_an_email_go_into_a_file_like_people_who_have_none(people: World, teacher: Browser) -> None:
+    dee, eli = (
+        people.member(name, email=email) for name, email in (("Dee", "fam@x.example"), ("Eli", "FAM@x.example"))
+    )
+    fay = people.member("Fay", email="fay@x.example")
+    people.member("Old Fay", email="fay@x.example", status="dropped")  # leaves the e-mail to the one who is there
+    key = people.group_set("Teams", {"T": [dee, fay, eli], "U": [dee]})
+    said = words(teacher.get(f"group-sets/{key}"))
+    assert "2 people share an e-mail with somebody else of the course: an export names them" in said
+    data = teacher.client.get(teacher.address(f"group-sets/{key}/export.csv")).data
+    rows = [(row.cells["group_name"], row.cells["name"], row.cells["email"]) for row in read_table(decode(data)).rows]
+    assert rows == [("T", "Dee; Eli", ""), ("T", "Fay", "fay@x.example"), ("U", "Dee", "")]
+    preview = send(teacher, "group-sets/import", data)
+    assert "2 groups with 1 person" in words(teacher.get(preview))
+
+
+@pytest.mark.shows("CSV-7", "CSV-8")
+def test_whom_no_file_can_name_stays_in_the_group_when_its_set_comes_back(people: World, teacher: Browser) -> None:
+    ann, bo = people.names["Ann"], people.names["Bo"]
+    dee = people.member("Dee", email="fam@x.example")
+    eli = people.member("Eli", email="fam@x.example")
+    nora = people.member("Nora", email=None)
+    key = people.group_set("Labs", {"T": [dee, ann, nora], "U": [eli], "V": [nora]}, connection="import")
+    said = words(teacher.get(f"group-sets/{key}"))
+    assert "1 person has no e-mail, 2 people share an e-mail with somebody else of the course: an export" in said
+    data = teacher.client.get(teacher.address(f"group-sets/{key}/export.csv")).data
+    preview = send(teacher, f"group-sets/{key}/import", data)
+    shown = words(teacher.get(preview))
+    assert "The set has these groups and people already" in shown
+    assert "3 people stay in the groups they are in: Dee, Nora, Eli. They have no e-mail of their own" in shown
+    teacher.follow(preview, **yes(teacher, preview))
+    held = {"T": {dee, ann, nora}, "U": {eli}, "V": {nora}}
+    assert {name: people.people_in(name) for name in held} == held
+
+    preview = send(teacher, f"group-sets/{key}/import", "group_name,email\nT,bo@students.example\nU,fam@x.example")
+    shown = words(teacher.get(preview))
+    assert "T: + Bo; − Ann" in shown
+    assert "3 fam@x.example U Several people have this e-mail" in shown
+    teacher.follow(preview, **yes(teacher, preview))
+    assert (people.people_in("T"), people.people_in("U")) == ({bo, dee, nora}, {eli})
+    assert [group.name for group in people.stored(Group)] == ["T", "U"]
+
+
 def test_a_file_of_the_students_can_be_filled_in(people: World, teacher: Browser) -> None:
     link = teacher.get("group-sets/import").find("a", string="Download a file with the students")["href"]
     rows = read_table(decode(teacher.client.get(link).data)).rows

@@ -39,6 +39,15 @@ class NamedChanges:
     people_refused: list[dict[str, str]] = field(default_factory=list)  # person, lms_user_id, reason
 
 
+def group_label(group_set: str | None, group: str, lms_group_id: str, *, alone: bool = False) -> str:
+    """Return what tells a group from every other: its set and name, and its LMS id unless the set has the name once.
+
+    Groups of different sets share names ("Team 1"), and an LMS allows it within one set too (ruling C18).
+    """
+    label = f"{group_set} / {group}" if group_set else group
+    return label if group_set and alone else f"{label} (id {lms_group_id})"
+
+
 def first(found: Iterable[T]) -> list[T]:
     """Return as many as a report names."""
     return list(islice(found, NAMED))

@@ -22,7 +22,10 @@ CSV, TEXT = "text/csv", "text/plain"
 
 @dataclass(frozen=True)
 class Person:
-    """One member of a team, as far as other tools ask; `git_username` None also for one known to be wrong."""
+    """One member of a team, as far as other tools ask; `git_username` None also for one known to be wrong.
+
+    `shares_email`: somebody else of the course has the same, so it does not tell who it is.
+    """
 
     name: str
     email: str | None = None
@@ -30,6 +33,7 @@ class Person:
     lms_user_id: str | None = None
     is_student: bool = True
     sections: tuple[str, ...] = ()
+    shares_email: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,8 @@ def _is_team_name(name: str) -> bool:
 
 def _refused_by_teammates(person: Person) -> str | None:
     name, email = _trimmed(person.name), person.email or ""
+    if person.shares_email:
+        return "shared_email"
     if len(name) > PERSON_NAME or not TEAMMATES_NAME.fullmatch(name):
         return "teammates_person"
     fits = len(email) <= EMAIL_ADDRESS and TEAMMATES_EMAIL.fullmatch(email) and harmless(email) == email

@@ -1,6 +1,6 @@
 """What a file would do to a course: whom its e-mails mean, and how its groups differ from those of a set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
@@ -24,7 +24,7 @@ class Person:
     id: UUID
     name: str
     email: str | None
-    active: bool
+    active: bool  # belongs in groups: active, or staff who have not left
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,17 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a proposal would change a set: its groups, matched, and what is added, gone, renamed and filled anew."""
+    """How a proposal would change a set: its groups, matched, and what is added, gone, renamed and filled anew.
+
+    `staying`: people of the matched groups whom no file can name, and who therefore stay in them.
+    """
 
     groups: tuple[ProposedGroup, ...]
     added: tuple[str, ...] = ()
     removed: tuple[PresentGroup, ...] = ()
     updated: tuple[UpdatedGroup, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
+    staying: tuple[UUID, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -107,12 +111,23 @@ class Comparison:
         return not (self.added or self.removed or self.updated or self.renamed)
 
 
-def propose(sheet: Sheet, people: Sequence[Person]) -> Proposal:
-    """Find the people of a file by their e-mails, without case; who cannot be in a group is left out and listed."""
-    by_email: dict[str, list[Person]] = {}
+def found_by_email(people: Iterable[Person]) -> frozenset[UUID]:
+    """Return whom a file can name: everybody whom their e-mail means, because no other person in groups has it."""
+    found = (_whom(candidates) for candidates in _by_email(people).values())
+    return frozenset(person.id for person in found if isinstance(person, Person))
+
+
+def _by_email(people: Iterable[Person]) -> dict[str, list[Person]]:
+    found: dict[str, list[Person]] = {}
     for person in people:
         if key := _key(person.email or ""):
-            by_email.setdefault(key, []).append(person)
+            found.setdefault(key, []).append(person)
+    return found
+
+
+def propose(sheet: Sheet, people: Sequence[Person]) -> Proposal:
+    """Find the people of a file by their e-mails, without case; who cannot be in a group is left out and listed."""
+    by_email = _by_email(people)
     groups, missing, chosen = [], [], []
     for group in sheet.groups:
         members, absent, told = _find(group, by_email)
@@ -150,7 +165,7 @@ def _find(
 
 
 def _whom(candidates: Sequence[Person]) -> Person | Missing:
-    """Return whom an e-mail means; of several people the only active one: no group has anybody else (seed 003)."""
+    """Return whom an e-mail means; of several people the only one who belongs in groups (seed 003)."""
     if not candidates:
         return Missing.UNKNOWN
     active = [person for person in candidates if person.active]
@@ -175,31 +190,45 @@ def _in_several(groups: Sequence[ProposedGroup]) -> list[tuple[UUID, tuple[str, 
     return [(member, tuple(names)) for member, names in held.items() if len(names) > 1]
 
 
-def compare(groups: Sequence[ProposedGroup], present: Sequence[PresentGroup]) -> Comparison:
+def compare(
+    groups: Sequence[ProposedGroup], present: Sequence[PresentGroup], unnamed: Collection[UUID] = ()
+) -> Comparison:
     """Match a file's groups with those of a set, by id, then by name, and say what would change (seed 003).
 
     A group that is not ours to change stays only if the file leaves it as it is; else a new one takes its place.
+    `unnamed`: people whom no file can name. That it does not name them says nothing, so they stay in their groups.
     """
     matched = _match(groups, present)
+    staying: dict[UUID, None] = {}
     planned: list[ProposedGroup] = []
     added: list[str] = []
     updated: list[UpdatedGroup] = []
     renamed: list[tuple[str, str]] = []
     kept: set[UUID] = set()
-    for group, old in zip(groups, matched, strict=True):
+    for named, old in zip(groups, matched, strict=True):
+        group = _with_unnamed(named, old, unnamed) if old else named
         if old is None or not (old.editable or _same(group, old)):
             planned.append(replace(group, id=None))
             added.append(group.name)
             continue
         planned.append(replace(group, id=old.id))
         kept.add(old.id)
+        staying |= dict.fromkeys(member for member in old.members if member in unnamed)
         if group.name != old.name:
             renamed.append((old.name, group.name))
         if set(group.members) != set(old.members):
             incoming = tuple(m for m in group.members if m not in old.members)
             updated.append(UpdatedGroup(group.name, incoming, tuple(m for m in old.members if m not in group.members)))
     removed = tuple(old for old in present if old.id not in kept)
-    return Comparison(tuple(planned), tuple(added), removed, tuple(updated), tuple(renamed))
+    return Comparison(tuple(planned), tuple(added), removed, tuple(updated), tuple(renamed), tuple(staying))
+
+
+def _with_unnamed(group: ProposedGroup, old: PresentGroup, unnamed: Collection[UUID]) -> ProposedGroup:
+    """Return a group with the people of the present one whom no file can name; in its order where it stays the same."""
+    named = tuple(member for member in old.members if member not in unnamed)
+    if named == group.members:
+        return replace(group, members=old.members)
+    return replace(group, members=(*group.members, *(member for member in old.members if member in unnamed)))
 
 
 def _match(groups: Sequence[ProposedGroup], present: Sequence[PresentGroup]) -> list[PresentGroup | None]:

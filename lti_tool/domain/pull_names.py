@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from uuid import UUID
 
-from lti_tool.domain.named_changes import GroupTraffic, NamedChanges, first
+from lti_tool.domain.named_changes import GroupTraffic, NamedChanges, first, group_label
 from lti_tool.domain.sync import PullPlan
 
 
@@ -63,6 +63,15 @@ def names_of(plan: PullPlan) -> dict[str, str]:
     """Return the names of all groups of a plan by their LMS ids, as they are afterwards."""
     before = {group.lms_group_id: group.name for group in plan.known_groups}
     return before | {group.lms_group_id: group.name for group in plan.groups}
+
+
+def labels_of(plan: PullPlan) -> dict[str, str]:
+    """Return what tells each group of a plan from all others, by their LMS ids: set and name."""
+    names = names_of(plan)
+    sets = {group_id: s.name for s in reversed(plan.group_sets) for group_id in s.group_ids}
+    pairs = {group_id: (sets.get(group_id), name) for group_id, name in names.items()}
+    often = Counter(pairs.values())
+    return {key: group_label(*pair, key, alone=often[pair] == 1) for key, pair in pairs.items()}
 
 
 def name_changes(plan: PullPlan, places: Sequence[Place], named: NamedChanges) -> None:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class MemberStatus(StrEnum):
-    """Whether a person counts: only active people are in groups."""
+    """Whether a person is in the course now, not yet or not any more."""
 
     ACTIVE = "active"
     INCOMPLETE = "incomplete"

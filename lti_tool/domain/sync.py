@@ -40,7 +40,7 @@ class Person:
     """What placing needs to know of a roster member: whether they may be in a group at all."""
 
     id: UUID
-    counts: bool  # active; only active people are in groups
+    belongs: bool  # domain.belonging
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class PlannedGroup:
     remove: tuple[UUID, ...]
     renamed: bool = False
     described: bool = False
-    strangers: int = 0  # members who are not on the roster
+    strangers: tuple[str, ...] = ()  # LMS user ids of members who are not on the roster
+    inactive: int = 0  # members who are on it and may be in no group
 
     @property
     def changes(self) -> bool:
@@ -83,8 +84,6 @@ class PullPlan:
     group_sets: tuple[PlannedGroupSet, ...]
     remove_groups: tuple[UUID, ...]
     remove_group_sets: tuple[UUID, ...]
-    not_in_roster: Mapping[str, Sequence[str]]  # LMS user ids by group name
-    not_active: Mapping[str, int]
     known_sets: Sequence[KnownGroupSet] = ()
     known_groups: Sequence[KnownGroup] = ()
 
@@ -121,11 +120,9 @@ def plan_pull(
     every = sets_to_store(remote, mirrored_sets=mirrored_sets, mirrored_groups=mirrored_groups)
     group_sets = [group_set for group_set in every if group_set.lms_group_set_id not in left_out]
     held = {g for s in every for g in s.group_ids if s.lms_group_set_id not in left_out or g in held_here}
-    missing: dict[str, list[str]] = {}
-    inactive: dict[str, int] = {}
     known_by_lms_id = {group.lms_group_id: group for group in known_groups}
     groups = [
-        _plan_group(group, known_by_lms_id.get(group.lms_group_id), people, missing, inactive)
+        _plan_group(group, known_by_lms_id.get(group.lms_group_id), people)
         for group in remote.groups
         if group.lms_group_id in held
     ]
@@ -136,8 +133,6 @@ def plan_pull(
         group_sets=tuple(_plan_set(group_set, sets_by_lms_id) for group_set in group_sets),
         remove_groups=tuple(group.id for group in known_groups if group.lms_group_id not in held),
         remove_group_sets=tuple(s.id for s in known_sets if s.lms_group_set_id not in remote_ids),
-        not_in_roster=missing,
-        not_active=inactive,
         known_sets=known_sets,
         known_groups=known_groups,
     )
@@ -156,22 +151,9 @@ def _with_ungrouped(
     return sets
 
 
-def _plan_group(
-    group: RemoteGroup,
-    known: KnownGroup | None,
-    people: Mapping[str, Person],
-    missing: dict[str, list[str]],
-    inactive: dict[str, int],
-) -> PlannedGroup:
-    wanted: list[UUID] = []
-    for lms_user_id in group.member_ids:
-        person = people.get(lms_user_id)
-        if person is None:
-            missing.setdefault(group.name, []).append(lms_user_id)
-        elif not person.counts:
-            inactive[group.name] = inactive.get(group.name, 0) + 1
-        elif person.id not in wanted:
-            wanted.append(person.id)
+def _plan_group(group: RemoteGroup, known: KnownGroup | None, people: Mapping[str, Person]) -> PlannedGroup:
+    found = [people[lms_user_id] for lms_user_id in group.member_ids if lms_user_id in people]
+    wanted = list(dict.fromkeys(person.id for person in found if person.belongs))
     present = known.member_ids if known else frozenset()
     return PlannedGroup(
         id=known.id if known else None,
@@ -182,7 +164,8 @@ def _plan_group(
         remove=tuple(sorted(present - set(wanted))),
         renamed=known is not None and known.name != group.name,
         described=known is not None and known.description != group.description,
-        strangers=sum(lms_user_id not in people for lms_user_id in group.member_ids),
+        strangers=tuple(lms_user_id for lms_user_id in group.member_ids if lms_user_id not in people),
+        inactive=sum(not person.belongs for person in found),
     )
 
 

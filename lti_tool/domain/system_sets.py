@@ -13,8 +13,8 @@ NAMESPACE = UUID("6f1f0c0e-55a4-4a53-9d0b-5f1f35f3a6d1")
 
 
 @dataclass(frozen=True)
-class ActivePerson:
-    """A person who counts, as far as the system sets need them."""
+class SystemPerson:
+    """A person who belongs in groups, as far as the system sets need them."""
 
     id: UUID
     name: str
@@ -61,8 +61,8 @@ class SystemPlan:
     remove_members: tuple[tuple[UUID, UUID], ...] = ()
 
 
-def system_sets(course_id: UUID, people: Sequence[ActivePerson]) -> tuple[SystemSet, SystemSet]:
-    """Return the two sets of a course; `people`: who is active, in roster order."""
+def system_sets(course_id: UUID, people: Sequence[SystemPerson]) -> tuple[SystemSet, SystemSet]:
+    """Return the two sets of a course; `people`: who belongs in groups, in roster order."""
     students = [(person.id, person.name) for person in people if person.is_student]
     staff = tuple(person.id for person in people if not person.is_student)
     names = name_each(students)

@@ -13,7 +13,6 @@ from lti_tool.domain.errors import NotFound
 from lti_tool.domain.formation import COMMITTED, Rules, State, validity
 from lti_tool.domain.groups import Connection
 from lti_tool.domain.roles import EnrollmentType
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.selection import Coverage, Preview, SelectableGroup, Selection, coverage, preview, resolve
 from lti_tool.models import (
     Assignment,
@@ -31,6 +30,7 @@ from lti_tool.services.assignments import read_exclusions
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.groupings import OwnSeats, own_seats, present_name, read_states, rules_of
 from lti_tool.services.memberships import read_members
+from lti_tool.services.people import BELONGS
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def list_assignments(course_id: UUID) -> list[AssignmentSummary]:
     rows = _with_sets(of_course)
     groups, excluded = _groups_by_set(select(Assignment.group_set_id).where(of_course)), _exclusions(course_id)
     formed, _ = _formed_groups(Grouping.assignment_id.in_(select(Assignment.id).where(of_course)))
-    students = db.session.scalars(_active(course_id).with_only_columns(RosterMember.id).where(_IS_STUDENT)).all()
+    students = db.session.scalars(_people_of(course_id).with_only_columns(RosterMember.id).where(_IS_STUDENT)).all()
     found = []
     for row, group_set, is_formed in rows:
         selection = Selection(row.pattern, excluded.get(row.id, frozenset()))
@@ -156,7 +156,7 @@ def read_assignment(course_id: UUID, assignment_id: UUID) -> AssignmentPage:
     else:
         groups, selection = list(_groups_of(row.group_set_id)), Selection(row.pattern, read_exclusions(assignment_id))
     chosen = resolve(selection, groups)
-    people = {member.id: member for member in db.session.scalars(_active(course_id).order_by(*_BY_NAME))}
+    people = {member.id: member for member in db.session.scalars(_people_of(course_id).order_by(*_BY_NAME))}
     found = coverage(chosen, [m.id for m in people.values() if m.enrollment_type == EnrollmentType.STUDENT])
     held: dict[UUID, list[str]] = {}
     for group in chosen:
@@ -232,8 +232,8 @@ _IS_STUDENT = RosterMember.enrollment_type == EnrollmentType.STUDENT
 _BY_NAME = (RosterMember.name, RosterMember.id)
 
 
-def _active(course_id: UUID) -> Select[Any]:
-    return select(RosterMember).where(RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
+def _people_of(course_id: UUID) -> Select[Any]:
+    return select(RosterMember).where(RosterMember.course_id == course_id, BELONGS)
 
 
 def _people(member_ids: Collection[UUID]) -> dict[UUID, RosterMember]:

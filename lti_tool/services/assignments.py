@@ -64,6 +64,13 @@ def read_exclusions(assignment_id: UUID) -> frozenset[UUID]:
     return frozenset(db.session.scalars(select(AssignmentExclusion.group_id).where(of_assignment)))
 
 
+def read_ending(row: Assignment) -> frozenset[UUID]:
+    """Return the exclusions that another set would end: without groups that are gone, which nobody sees any more."""
+    of_set = (GroupSetEntry.group_id == AssignmentExclusion.group_id, GroupSetEntry.group_set_id == row.group_set_id)
+    ending = select(AssignmentExclusion.group_id).where(AssignmentExclusion.assignment_id == row.id)
+    return frozenset(db.session.scalars(ending.where(exists().where(*of_set))))
+
+
 def create_assignment(viewer: Viewer, draft: Draft) -> Changes:
     """Make an assignment; raise RuleViolation for its name or pattern, NotFound for its set, Conflict during a sync."""
     course_id, name = viewer.course.id, _checked_name(draft)
@@ -104,12 +111,11 @@ def edit_assignment(
         row = _lock(course_id, assignment_id, revision)
         require_edits(course_id)
         _require_free_name(course_id, name, besides=assignment_id)
-        before = read_exclusions(assignment_id)
         set_id = _set_of(course_id, draft, row)
         moved = set_id != row.group_set_id
         if moved and db.session.scalar(select(exists().where(Grouping.assignment_id == row.id, _LIVE))):
             raise RuleViolation("groupings_there")
-        before = before & _groups_of(row.group_set_id) if moved else before
+        before = read_ending(row) if moved else read_exclusions(assignment_id)
         if moved and before and not confirmed:
             raise RuleViolation("exclusions_end", count=len(before))
         history.note(course_id, viewer.access_id, "assignment_edited", _told(row.name, name), assignment_id)

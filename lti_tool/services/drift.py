@@ -12,13 +12,13 @@ from lti_tool.domain.drift import Choice, DriftItem, DriftKind, Sides, compare, 
 from lti_tool.domain.errors import LmsChanged, NotFound
 from lti_tool.domain.lms_changes import REFUSED, WAITING
 from lti_tool.domain.remote import RemoteGroups
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.mirror import empty_ids, get_publication, mark, published_set_ids, read_mirror, read_wanted
 from lti_tool.services.namesakes import read_namesakes
+from lti_tool.services.people import BELONGS
 from lti_tool.services.tool import Tool
 
 # Why nothing is sent until a look: differences were found, or nobody knows what became of the copy's deletion.
@@ -200,7 +200,7 @@ def _known(course_id: UUID) -> frozenset[str]:
     rows = db.session.scalars(
         select(RosterMember.lms_user_id).where(
             RosterMember.course_id == course_id,
-            RosterMember.status == MemberStatus.ACTIVE,
+            BELONGS,
             RosterMember.lms_user_id.is_not(None),
         )
     )

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.group_rights import GroupActor, GroupPermission, GroupRole, may, require_in_group
 from lti_tool.domain.groups import Origin
 from lti_tool.domain.permissions import Permission, allowed
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services.access import Viewer
 
@@ -39,7 +39,7 @@ def read_group_access(viewer: Viewer, group_id: UUID) -> GroupAccess:
     """
     of_person = (GroupMembership.group_id == Group.id) & (GroupMembership.member_id == viewer.actor.member_id)
     found = db.session.execute(
-        select(Group, GroupMembership.role, RosterMember.status)
+        select(Group, GroupMembership.role, RosterMember.enrollment_type, RosterMember.status)
         .outerjoin(GroupMembership, of_person)
         .outerjoin(RosterMember, RosterMember.id == GroupMembership.member_id)
         .where(Group.id == group_id, Group.course_id == viewer.course.id, Group.origin != Origin.SYSTEM)
@@ -47,7 +47,7 @@ def read_group_access(viewer: Viewer, group_id: UUID) -> GroupAccess:
     ).one_or_none()
     if found is None:
         raise NotFound("group_not_found")
-    row, role, status = found
+    row, role, kind, status = found
     sets = db.session.scalars(
         select(GroupSet)
         .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
@@ -56,7 +56,7 @@ def read_group_access(viewer: Viewer, group_id: UUID) -> GroupAccess:
     ).all()
     actor = GroupActor(
         role=GroupRole(role) if role else None,
-        active=status == MemberStatus.ACTIVE,
+        active=role is not None and belongs_in_groups(kind, status),
         is_staff=allowed(viewer.actor, Permission.EDIT_GROUPS),
         watches=allowed(viewer.actor, Permission.VIEW_GROUP_SETS),
         ours=row.origin == Origin.LOCAL,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.formation import COMMITTED, Rules, Seat, State, Status, Validity, is_over_full, validity
 from lti_tool.domain.groups import set_is_editable
 from lti_tool.domain.roles import EnrollmentType
@@ -14,6 +15,7 @@ from lti_tool.models import Assignment, Group, Grouping, GroupingMembership, His
 from lti_tool.services.assignments import get_assignment
 from lti_tool.services.group_sets import active_students, connection_of, get_set
 from lti_tool.services.groupings import rules_of
+from lti_tool.services.people import BELONGS
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class StaffSeat:
     @property
     def active(self) -> bool:
         """Say whether the person counts."""
-        return self.member.status == MemberStatus.ACTIVE
+        return belongs_in_groups(self.member.enrollment_type, self.member.status)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _left_course() -> ColumnElement[bool]:
     """Return the condition on a seat that its person lost by leaving the course, which the history knows."""
     lost = (HistoryEntry.subject_id == GroupingMembership.grouping_id, HistoryEntry.action == "left_course")
     of_person = HistoryEntry.member_id == GroupingMembership.member_id
-    return and_(RosterMember.status != MemberStatus.ACTIVE, exists().where(*lost, of_person))
+    return and_(~BELONGS, exists().where(*lost, of_person))
 
 
 def _view(rules: Rules, row: Grouping, name: str, seats: Sequence[StaffSeat]) -> StaffGrouping:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, tuple_
 
 from lti_tool.domain import allocation
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import (
@@ -20,7 +21,6 @@ from lti_tool.domain.groups import (
     require_free_name,
 )
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.signup import tightest
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import heirs, history, local_groups
@@ -338,6 +338,6 @@ def require_active(course_id: UUID, members: Collection[UUID]) -> dict[UUID, Ros
     if len(rows) != len(members):
         raise NotFound("member_not_found")
     for row in rows:
-        if row.status != MemberStatus.ACTIVE:
+        if not belongs_in_groups(row.enrollment_type, row.status):
             raise RuleViolation("member_not_active", member=row.name)
     return {row.id: row for row in rows}

@@ -12,7 +12,6 @@ from lti_tool.domain.errors import NotFound
 from lti_tool.domain.formation import Status
 from lti_tool.domain.history import ANSWERING_ROLES, INVITATIONS, OPENINGS, REQUESTS, UNTOLD
 from lti_tool.domain.permissions import Permission, allowed
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import (
     CourseAccess,
     Group,
@@ -24,6 +23,7 @@ from lti_tool.models import (
 )
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import students_query
+from lti_tool.services.people import BELONGS
 
 PAGE_SIZE = 50
 
@@ -115,7 +115,7 @@ def _require_member(viewer: Viewer, group_id: UUID) -> UUID:
         .where(
             GroupMembership.group_id == group_id,
             GroupMembership.member_id == viewer.actor.member_id,
-            RosterMember.status == MemberStatus.ACTIVE,
+            BELONGS,
         )
     )
     if member_id is None:

@@ -9,10 +9,10 @@ from sqlalchemy import delete, func, insert, select, update
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.domain.remote import RemoteGroup, RemoteGroups
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Course, Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db
 from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
+from lti_tool.services.people import BELONGS
 from lti_tool.services.removal import drop_ended_set
 
 
@@ -52,11 +52,11 @@ def read_known(set_id: UUID) -> RemoteGroups:
 
 
 def read_active(course_id: UUID, lms_user_ids: Collection[str] | None = None) -> dict[str, UUID]:
-    """Return the members by LMS id who may be in groups because they are active: of these accounts, or all of them."""
+    """Return the members by LMS id who belong in groups: of these accounts, or all of them."""
     active = select(RosterMember.lms_user_id, RosterMember.id).where(
         RosterMember.course_id == course_id,
         RosterMember.lms_user_id.is_not(None),
-        RosterMember.status == MemberStatus.ACTIVE,
+        BELONGS,
     )
     if lms_user_ids is not None:
         active = active.where(RosterMember.lms_user_id.in_(lms_user_ids))

@@ -13,8 +13,8 @@ import structlog
 from flask import current_app, render_template
 from sqlalchemy import ColumnElement, or_, select, update
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.clock import now
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.mail import Letter, MailUnavailableError, Outcome, Post, clean_address, open_post
 from lti_tool.models import Course, Notice, RosterMember, db, release, transaction
 from lti_tool.services.notices import view_notice
@@ -89,7 +89,7 @@ def _take(member_id: UUID) -> tuple[Sequence[UUID], Letter | None]:
             return (), None
         member, title = found
         address = clean_address(member.email)
-        if not address or not member.wants_mail or member.status != MemberStatus.ACTIVE:
+        if not address or not member.wants_mail or not belongs_in_groups(member.enrollment_type, member.status):
             session.execute(update(Notice).where(*mine).values(mail_state="none"))
             return (), None
         session.execute(update(Notice).where(*mine, Notice.read_at.is_not(None)).values(mail_state="none"))

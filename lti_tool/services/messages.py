@@ -10,10 +10,10 @@ from sqlalchemy import ScalarSelect, Select, func, select, update
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import RuleViolation
 from lti_tool.domain.groups import clean_text
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import CourseAccess, GroupMembership, GroupMessage, Notice, RosterMember, db, transaction
 from lti_tool.services.access import Viewer
 from lti_tool.services.notices import tell
+from lti_tool.services.people import BELONGS
 from lti_tool.services.space import form_id, hold_space
 
 BLOCK = 50
@@ -146,7 +146,7 @@ def _tell_others(viewer: Viewer, group_id: UUID, group_name: str) -> None:
         .join(RosterMember, RosterMember.id == GroupMembership.member_id)
         .where(
             GroupMembership.group_id == group_id,
-            RosterMember.status == MemberStatus.ACTIVE,
+            BELONGS,
             GroupMembership.member_id.is_distinct_from(viewer.actor.member_id),  # staff may be nobody on the roster
             GroupMembership.member_id.not_in(_unread(group_id)),
         )

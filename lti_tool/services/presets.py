@@ -10,6 +10,7 @@ from lti_tool.lms.presets import LMS_PRESETS
 from lti_tool.models import RosterMember
 from lti_tool.services.group_sets import get_set, read_groups
 from lti_tool.services.memberships import read_members
+from lti_tool.services.people import read_named
 from lti_tool.services.sections import read_section_names
 
 PRESETS: Mapping[str, Preset] = {**LMS_PRESETS, **TOOL_PRESETS}
@@ -25,12 +26,12 @@ def build_preset(course_id: UUID, set_id: UUID, key: str) -> tuple[str, PresetFi
     row = get_set(course_id, set_id)
     groups = read_groups(set_id)
     members = read_members([group.id for group in groups])
-    sections = read_section_names(course_id)
+    sections, named = read_section_names(course_id), read_named(course_id)
     known = row.connection in (Connection.CANVAS, Connection.MOODLE)
     teams = [
         Team(
             name=group.name,
-            people=tuple(_person(member, sections.get(member.id, ())) for member in members.get(group.id, ())),
+            people=tuple(_person(member, sections.get(member.id, ()), named) for member in members.get(group.id, ())),
             description=group.description,
             lms_group_id=group.lms_group_id if known else None,
         )
@@ -39,10 +40,11 @@ def build_preset(course_id: UUID, set_id: UUID, key: str) -> tuple[str, PresetFi
     return row.name, PRESETS[key].build(row.name, teams)
 
 
-def _person(member: RosterMember, sections: Collection[str]) -> Person:
+def _person(member: RosterMember, sections: Collection[str], named: Collection[UUID]) -> Person:
     return Person(
         name=member.name,
         email=member.email,
+        shares_email=bool(member.email) and member.id not in named,
         git_username=member.git_username if member.git_username_status != "invalid" else None,
         lms_user_id=member.lms_user_id,
         is_student=member.enrollment_type == EnrollmentType.STUDENT,

@@ -27,9 +27,9 @@ def log_groups(course_id: UUID, family: str, plan: PullPlan) -> None:
         if group.id is None:
             said = f"Created new team from {_source(family)} group: {group.name} (ID: {group.lms_group_id})"
             log.info(said, course=str(course_id))
-    for name, user_ids in plan.not_in_roster.items():
-        for user_id in user_ids:
-            log.warning(f"Enrollment not found for user ID {user_id} in team {name}", course=str(course_id))
+    for group in plan.groups:
+        for user_id in group.strangers:
+            log.warning(f"Enrollment not found for user ID {user_id} in team {group.name}", course=str(course_id))
     names = names_of(plan)
     for place in find_places(plan):
         old, new = (names[lms_id] if lms_id else "None" for lms_id in (place.old, place.new))

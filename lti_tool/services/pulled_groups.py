@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Origin, lms_connection
-from lti_tool.domain.pull_names import count_memberships, find_places, name_changes
+from lti_tool.domain.pull_names import count_memberships, find_places, labels_of, name_changes
 from lti_tool.domain.remote import RemoteGroups
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, PlannedGroupSet, PullPlan, Report, plan_pull
 from lti_tool.models import (
     Course,
@@ -73,11 +73,11 @@ def read_not_ours(course_id: UUID) -> dict[str, frozenset[str]]:
 def read_people(course_id: UUID) -> dict[str, Person]:
     """Return the roster by LMS user ids, as far as placing needs it."""
     rows = db.session.execute(
-        select(RosterMember.lms_user_id, RosterMember.id, RosterMember.status).where(
+        select(RosterMember.lms_user_id, RosterMember.id, RosterMember.enrollment_type, RosterMember.status).where(
             RosterMember.course_id == course_id, RosterMember.lms_user_id.is_not(None)
         )
     )
-    return {lms_id: Person(id_, status == MemberStatus.ACTIVE) for lms_id, id_, status in rows if lms_id}
+    return {lms_id: Person(id_, belongs_in_groups(kind, status)) for lms_id, id_, kind, status in rows if lms_id}
 
 
 def read_known_sets(course_id: UUID) -> list[KnownGroupSet]:
@@ -231,7 +231,8 @@ def fill_groups_report(plan: PullPlan, report: Report) -> None:
     report.memberships.added, report.memberships.removed = count_memberships(plan)
     report.memberships.moved = sum(place.is_move for place in places)
     name_changes(plan, places, report.named)
-    report.not_in_roster_by_group = {name: len(ids) for name, ids in plan.not_in_roster.items()}
-    report.not_active_by_group = dict(plan.not_active)
+    labels = labels_of(plan)
+    report.not_in_roster_by_group = {labels[g.lms_group_id]: len(g.strangers) for g in plan.groups if g.strangers}
+    report.not_active_by_group = {labels[g.lms_group_id]: g.inactive for g in plan.groups if g.inactive}
     report.not_in_roster = sum(report.not_in_roster_by_group.values())
-    report.not_active = sum(plan.not_active.values())
+    report.not_active = sum(report.not_active_by_group.values())

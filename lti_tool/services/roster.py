@@ -23,7 +23,7 @@ from lti_tool.domain.roster import (
 )
 from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, RosterMember, db
-from lti_tool.services.people import lock_roster
+from lti_tool.services.people import BELONGS, lock_roster
 from lti_tool.services.sections import apply_sections
 from lti_tool.services.system_sets import ensure_system_group_sets
 
@@ -65,13 +65,13 @@ def read_roster(course_id: UUID) -> RosterPage:
 
 
 def count_people(course_id: UUID) -> tuple[int, int]:
-    """Return how many active students and active staff a course has."""
+    """Return how many active students a course has, and staff who have not left."""
     is_student = RosterMember.enrollment_type == EnrollmentType.STUDENT
     row = db.session.execute(
         select(
             func.count().filter(is_student),
             func.count().filter(~is_student),
-        ).where(RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
+        ).where(RosterMember.course_id == course_id, BELONGS)
     ).one()
     return row[0], row[1]
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from lti_tool.domain.roles import EnrollmentType
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import RosterMember, Section, SectionMembership, db
+from lti_tool.services.people import BELONGS
 from lti_tool.services.sections import list_sections, read_section_names
 
 ROWS_PER_PAGE = 100
@@ -51,7 +52,7 @@ def list_students(course_id: UUID, sought: Sought, number: int) -> StudentPage:
         select(
             func.count().filter(wanted).label("found"),
             func.count().filter(is_student).label("students"),
-            func.count().filter(~is_student, RosterMember.status == MemberStatus.ACTIVE).label("staff"),
+            func.count().filter(~is_student, BELONGS).label("staff"),
             func.count().filter(is_student, RosterMember.git_username.is_not(None)).label("git_usernames"),
         ).where(of_course)
     ).one()

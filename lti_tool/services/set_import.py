@@ -11,8 +11,16 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, NotFound, RuleViolation
 from lti_tool.domain.groups import Connection, Origin, clean_name, free_name, require_free_name
-from lti_tool.domain.proposals import Comparison, Person, PresentGroup, Proposal, ProposedGroup, compare, propose
-from lti_tool.domain.roster import MemberStatus
+from lti_tool.domain.proposals import (
+    Comparison,
+    Person,
+    PresentGroup,
+    Proposal,
+    ProposedGroup,
+    compare,
+    found_by_email,
+    propose,
+)
 from lti_tool.domain.spreadsheet import BadSpreadsheet, Sheet, read_sheet, set_name_of
 from lti_tool.domain.tables import decode, read_table
 from lti_tool.models import (
@@ -21,7 +29,6 @@ from lti_tool.models import (
     GroupSet,
     GroupSetEntry,
     ImportDraft,
-    RosterMember,
     db,
     transaction,
 )
@@ -33,7 +40,7 @@ from lti_tool.services.group_names import carry_names, names_taken_elsewhere
 from lti_tool.services.group_sets import add_local_set, get_editable_set, get_set, local_names, lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
-from lti_tool.services.people import hold_roster
+from lti_tool.services.people import hold_roster, read_people_of_files
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.shared_groups import require_one_group_each, touch
 from lti_tool.services.undo import What, undoable
@@ -199,9 +206,10 @@ def _read(course_id: UUID, text: str, set_id: UUID | None, present: Sequence[Pre
 def _plan(course_id: UUID, text: str, set_id: UUID | None = None) -> _Plan:
     """Plan what a file does to a course now: a new set, or another content of the set, in a fixed number of queries."""
     present = _present(set_id) if set_id else []
-    sheet, people = _read(course_id, text, set_id, present), _people(course_id)
+    sheet, people = _read(course_id, text, set_id, present), read_people_of_files(course_id)
     proposal = propose(sheet, people)
-    comparison = compare(proposal.groups, present)
+    unnamed = {person.id for person in people} - found_by_email(people)
+    comparison = compare(proposal.groups, present, unnamed)
     shared_with: Sequence[str] = ()
     taken: Sequence[tuple[str, str]] = ()
     if set_id:
@@ -214,16 +222,6 @@ def _plan(course_id: UUID, text: str, set_id: UUID | None = None) -> _Plan:
 def _require_seen(plan: _Plan, seen: str) -> None:
     if plan.seen != seen:
         raise Conflict("import_changed")
-
-
-def _people(course_id: UUID) -> list[Person]:
-    """Return everybody on the roster, in one query."""
-    rows = db.session.execute(
-        select(RosterMember.id, RosterMember.name, RosterMember.email, RosterMember.status).where(
-            RosterMember.course_id == course_id
-        )
-    )
-    return [Person(key, name, email, status == MemberStatus.ACTIVE) for key, name, email, status in rows]
 
 
 def _present(set_id: UUID) -> list[PresentGroup]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, and_, func, select
+from sqlalchemy import and_, func, select
 
 from lti_tool.domain.errors import NotFound
 from lti_tool.domain.groups import LMS_CONNECTIONS, Connection, Editor, Origin, editor_of, editor_of_group
@@ -27,7 +27,7 @@ from lti_tool.services.formed_groups import Formed, formed_columns, read_formed,
 from lti_tool.services.group_sets import connection_of, get_set, is_set_of_lms, may_write, students_query
 from lti_tool.services.groups import get_group
 from lti_tool.services.memberships import members_of_set, read_members
-from lti_tool.services.namesakes import read_namesakes
+from lti_tool.services.namesakes import read_namesakes, read_unclear
 from lti_tool.services.runs import OPEN, RunView, view_run, work_of
 from lti_tool.services.shared_groups import Holders, read_other_holders
 from lti_tool.services.undo import UndoView, view_undo, with_last_change
@@ -73,12 +73,12 @@ class ShownSet:
     """A set's page: every group in brief, the blocks `first` to `last` of `blocks` as cards.
 
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in
-    two or more, `shared_with` the other sets that hold local groups of it; `without_email` people in its groups
-    would not be found again by an import of its export; `namesakes` the names that several people of the course
-    have. `run` is what is at work on it, or on another set that holds groups of it and is named then, during which
-    nobody may edit it; `last_change` can be taken back. `editor` is who changes the set, None when nobody does
-    here; for a set of the LMS `locked` is the code of the reason, and for one of ours `unpublishable` why the
-    viewer's access is known not to write it to the LMS.
+    two or more, `shared_with` the other sets that hold local groups of it; of the people in its groups an import of
+    its export would not find `without_email` again, nor `sharing_email` who have one that others have too;
+    `namesakes` the names that several people of the course have. `run` is what is at work on it, or on another set
+    that holds groups of it and is named then, during which nobody may edit it; `last_change` can be taken back.
+    `editor` is who changes the set, None when nobody does here; for a set of the LMS `locked` is the code of the
+    reason, and for one of ours `unpublishable` why the viewer's access is known not to write it to the LMS.
     """
 
     row: GroupSet
@@ -93,6 +93,7 @@ class ShownSet:
     in_several: Sequence[RosterMember] = ()
     shared_with: Sequence[str] = ()
     without_email: int = 0
+    sharing_email: int = 0
     run: RunView | None = None
     namesakes: frozenset[str] = frozenset()
     last_change: UndoView | None = None
@@ -159,7 +160,7 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     """
     course_id = viewer.course.id
     query = (
-        select(GroupSet, Publication, SyncRun, _without_email(set_id))
+        select(GroupSet, Publication, SyncRun)
         .select_from(GroupSet)
         .outerjoin(Publication, Publication.group_set_id == GroupSet.id)
         .outerjoin(SyncRun, and_(SyncRun.course_id == GroupSet.course_id, SyncRun.state.in_(OPEN)))
@@ -168,7 +169,7 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     found = db.session.execute(with_write_right(with_last_change(query), viewer)).one_or_none()
     if found is None:
         raise NotFound("group_set_not_found")
-    row, publication, run, without_email, *more = found
+    row, publication, run, *more = found
     last_change, right = more[:-RIGHT_COLUMNS], view_right(viewer, more[-RIGHT_COLUMNS:])
     system = row.connection == Connection.SYSTEM
     block = LINES if system else CARDS
@@ -183,6 +184,7 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     if system:
         return ShownSet(row, publication, groups, cards, first, last, block)
     unassigned, waiting = _waiting(course_id, set_id, None if everybody else WAITING)
+    unclear = read_unclear(course_id, members_of_set(set_id))
     return ShownSet(
         row,
         publication,
@@ -195,9 +197,10 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
         waiting=waiting,
         in_several=_in_several(set_id),
         shared_with=_names_of_sharers(groups, holders),
-        without_email=without_email,
+        without_email=unclear.without_email,
+        sharing_email=unclear.sharing_email,
         run=_at_work(run, set_id, groups, holders) if run else None,
-        namesakes=read_namesakes(course_id),
+        namesakes=unclear.namesakes,
         last_change=view_undo(last_change),
         editor=editor,
         locked=locked,
@@ -331,11 +334,6 @@ def _waiting(course_id: UUID, set_id: UUID, limit: int | None) -> tuple[list[Ros
 
 def _may_be_placed(course_id: UUID, member_id: UUID) -> bool:
     return db.session.scalar(students_query(course_id).where(RosterMember.id == member_id)) is not None
-
-
-def _without_email(set_id: UUID) -> ScalarSelect[int]:
-    people = select(func.count()).where(RosterMember.id.in_(members_of_set(set_id)), RosterMember.email.is_(None))
-    return people.scalar_subquery()
 
 
 def _in_several(set_id: UUID) -> Sequence[RosterMember]:

@@ -10,11 +10,10 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.groups import Connection, Origin
 from lti_tool.domain.roles import EnrollmentType
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.system_sets import (
-    ActivePerson,
     StoredSystem,
     SystemGroup,
+    SystemPerson,
     SystemPlan,
     plan_system_sets,
     system_sets,
@@ -31,27 +30,27 @@ from lti_tool.services.departures import Departed, depart
 from lti_tool.services.former_students import settle_former_students
 from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.memberships import append_members
+from lti_tool.services.people import BELONGS
 
 
 def ensure_system_group_sets(course_id: UUID) -> Changes:
     """Make what the groups hold true again after the roster changed, inside the caller's transaction.
 
-    Whoever is not active leaves every group; each active student has a group of their own, and all active staff
-    have one. What was a student's to do goes on from who is none any more. A second call changes nothing. Return what
-    changed.
+    Students who are not active and staff who left are in no group; each active student has a group of their own, and
+    all other staff have one. What was a student's to do goes on from who is none any more. A second call changes
+    nothing. Return what changed.
     """
-    departed = depart(course_id, _inactive_in_groups(course_id))
+    departed = depart(course_id, _strange_to_groups(course_id))
     settle_former_students(course_id)
-    plan = plan_system_sets(system_sets(course_id, _active_people(course_id)), _stored(course_id))
+    plan = plan_system_sets(system_sets(course_id, _people(course_id)), _stored(course_id))
     changes = _changes_of(plan, departed)
     _apply(course_id, plan)
     return changes
 
 
-def _inactive_in_groups(course_id: UUID) -> ColumnElement[bool]:
-    """Return the condition on memberships of people who are not active."""
-    of_course = (RosterMember.course_id == course_id, RosterMember.status != MemberStatus.ACTIVE)
-    return GroupMembership.member_id.in_(select(RosterMember.id).where(*of_course))
+def _strange_to_groups(course_id: UUID) -> ColumnElement[bool]:
+    """Return the condition on memberships of people who do not belong in groups."""
+    return GroupMembership.member_id.in_(select(RosterMember.id).where(RosterMember.course_id == course_id, ~BELONGS))
 
 
 def _changes_of(plan: SystemPlan, departed: Departed) -> Changes:
@@ -70,13 +69,13 @@ def _changes_of(plan: SystemPlan, departed: Departed) -> Changes:
     return Changes(group_sets=frozenset(sets), groups=frozenset(groups) - gone, deleted_groups=gone)
 
 
-def _active_people(course_id: UUID) -> list[ActivePerson]:
+def _people(course_id: UUID) -> list[SystemPerson]:
     rows = db.session.execute(
         select(RosterMember.id, RosterMember.name, RosterMember.enrollment_type)
-        .where(RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
+        .where(RosterMember.course_id == course_id, BELONGS)
         .order_by(RosterMember.created_at, RosterMember.id)
     )
-    return [ActivePerson(member_id, name, kind == EnrollmentType.STUDENT) for member_id, name, kind in rows]
+    return [SystemPerson(member_id, name, kind == EnrollmentType.STUDENT) for member_id, name, kind in rows]
 
 
 def _stored(course_id: UUID) -> StoredSystem:

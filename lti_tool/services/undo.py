@@ -17,7 +17,6 @@ from lti_tool.domain.changes import Changes
 from lti_tool.domain.clock import now
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.domain.undo import GroupState, SetState, UndoPlan, from_json, plan_undo, to_json
 from lti_tool.models import (
     CourseAccess,
@@ -39,6 +38,7 @@ from lti_tool.services.group_sets import lock_set, read_groups
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
 from lti_tool.services.mirror import find_publication, require_mirrorable
+from lti_tool.services.people import BELONGS
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.shared_groups import require_one_group_each, touch
 
@@ -242,8 +242,7 @@ def _require_kept(set_id: UUID, group_ids: Collection[UUID]) -> None:
 
 def active_members(course_id: UUID) -> set[UUID]:
     """Return the people who may be in groups."""
-    of_course = (RosterMember.course_id == course_id, RosterMember.status == MemberStatus.ACTIVE)
-    return set(db.session.scalars(select(RosterMember.id).where(*of_course)))
+    return set(db.session.scalars(select(RosterMember.id).where(RosterMember.course_id == course_id, BELONGS)))
 
 
 def names_of_members(course_id: UUID, member_ids: Collection[UUID]) -> list[str]:

@@ -148,8 +148,7 @@ def form_values(course_id: UUID, form: AssignmentForm, assignment_id: UUID | Non
     stored = None
     if assignment_id is not None:
         row = service.get_assignment(course_id, assignment_id)
-        exclusions = len(service.read_exclusions(assignment_id))
-        stored = Stored(row.id, row.name, row.group_set_id, exclusions)
+        stored = Stored(row.id, row.name, row.group_set_id, exclusions=len(service.read_ending(row)))
     choices = _set_choices(course_id)
     set_id = form.group_set_id.data or choices[0][0]
     shown = pages.preview_selection(course_id, set_id, form.selection) if set_id else None

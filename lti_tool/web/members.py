@@ -4,10 +4,10 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from lti_tool.domain.belonging import belongs_in_groups
 from lti_tool.domain.errors import Conflict, RuleViolation
 from lti_tool.domain.members import MemberValues
 from lti_tool.domain.permissions import Permission
-from lti_tool.domain.roster import MemberStatus
 from lti_tool.services import members
 from lti_tool.services.members import MemberPage
 from lti_tool.web.access import requires, viewer
@@ -59,7 +59,7 @@ def edit_member(course_id: UUID, member_id: UUID) -> Response:
 
 
 def _leaves_groups(shown: MemberPage, values: MemberValues) -> bool:
-    return values.status is not MemberStatus.ACTIVE and bool(shown.own_groups)
+    return bool(shown.own_groups) and not belongs_in_groups(shown.row.enrollment_type, values.status)
 
 
 @blueprint.route("/<uuid:member_id>/delete", methods=["GET", "POST"])

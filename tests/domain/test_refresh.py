@@ -9,7 +9,7 @@ from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.domain.sync import KnownGroup, KnownGroupSet, Person, plan_pull
 
 ANA, BO, CEM = uuid4(), uuid4(), uuid4()
-PEOPLE = {"1": Person(ANA, counts=True), "2": Person(BO, counts=True), "3": Person(CEM, counts=True)}
+PEOPLE = {"1": Person(ANA, belongs=True), "2": Person(BO, belongs=True), "3": Person(CEM, belongs=True)}
 
 
 def known_group(lms_id, *members):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lti_tool.domain.pull_names import labels_of
 from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
 from lti_tool.domain.sync import (
     UNGROUPED_SET_ID,
@@ -20,7 +21,7 @@ from lti_tool.domain.sync import (
     plan_push,
 )
 
-ANA, BO, OLD = (Person(uuid4(), counts=counts) for counts in (True, True, False))
+ANA, BO, OLD = (Person(uuid4(), belongs=belongs) for belongs in (True, True, False))
 PEOPLE = {"1": ANA, "2": BO, "3": OLD}
 
 
@@ -79,7 +80,7 @@ def test_a_set_that_is_left_out_brings_nothing_but_what_others_hold_too(kept: tu
 def test_strangers_and_inactive_people_are_left_out_and_counted_apart() -> None:
     plan = plan_pull([], [], remote(RemoteGroup("a", "A", member_ids=("1", "3", "99", "98"))), PEOPLE)
     assert plan.groups[0].add == (ANA.id,)
-    assert ({name: len(ids) for name, ids in plan.not_in_roster.items()}, plan.not_active) == ({"A": 2}, {"A": 1})
+    assert (plan.groups[0].strangers, plan.groups[0].inactive) == (("99", "98"), 1)
 
 
 @pytest.mark.shows("MODEL-30", "MODEL-32")
@@ -111,6 +112,24 @@ def test_mirrors_of_published_sets_are_left_alone() -> None:
 def test_two_groups_of_one_name_are_both_kept() -> None:
     plan = plan_pull([], [], remote(RemoteGroup("a", "Same"), RemoteGroup("b", "Same")), PEOPLE)
     assert [group.lms_group_id for group in plan.groups] == ["a", "b"]
+
+
+@pytest.mark.shows("MODEL-25", "MODEL-34")
+def test_each_group_has_its_own_counts_though_others_bear_its_name() -> None:
+    groups = [RemoteGroup(key, "Team 1", member_ids=("3", f"x{key}")) for key in "abcd"]
+    sets = (
+        RemoteGroupSet("s", "Labs", ("a",)),
+        RemoteGroupSet("t", "Talks", ("b", "c")),
+        RemoteGroupSet("u", "Shared", ("a",)),
+    )
+    plan = plan_pull([], [], remote(*groups, sets=sets), PEOPLE)
+    assert [(group.strangers, group.inactive) for group in plan.groups] == [((f"x{key}",), 1) for key in "abcd"]
+    assert list(labels_of(plan).values()) == [
+        "Labs / Team 1",
+        "Talks / Team 1 (id b)",
+        "Talks / Team 1 (id c)",
+        "Groups in no set / Team 1",
+    ]
 
 
 lms_ids = st.sampled_from("abcdef")
@@ -148,7 +167,7 @@ def test_a_plan_applied_is_what_the_lms_has(ours: list[KnownGroup], theirs: list
         before = store.get(planned.id, frozenset()) if planned.id else frozenset()
         group_id = planned.id or uuid4()
         store[group_id] = (before - set(planned.remove)) | set(planned.add)
-    wanted = sorted(sorted({PEOPLE[m].id for m in g.member_ids if m in PEOPLE and PEOPLE[m].counts}) for g in theirs)
+    wanted = sorted(sorted({PEOPLE[m].id for m in g.member_ids if m in PEOPLE and PEOPLE[m].belongs}) for g in theirs)
     assert sorted(sorted(members) for members in store.values()) == wanted
 
 

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from lti_tool.domain.system_sets import (
     INDIVIDUALS,
     STAFF,
-    ActivePerson,
     StoredSystem,
     SystemGroup,
+    SystemPerson,
     SystemPlan,
     plan_system_sets,
     system_sets,
 )
 
 COURSE = UUID(int=1)
-ANA, BO, CHI = (ActivePerson(UUID(int=n), name, True) for n, name in ((2, "Ana Ek"), (3, "Bo Ek"), (4, "Chi Ho")))
-TIM = ActivePerson(UUID(int=5), "Tim Teacher", False)
+ANA, BO, CHI = (SystemPerson(UUID(int=n), name, True) for n, name in ((2, "Ana Ek"), (3, "Bo Ek"), (4, "Chi Ho")))
+TIM = SystemPerson(UUID(int=5), "Tim Teacher", False)
 PEOPLE = st.lists(
-    st.builds(ActivePerson, st.uuids(), st.sampled_from(["Ana Ek", "Bo Ek", "李明", "Ana Ek_0001"]), st.booleans()),
+    st.builds(SystemPerson, st.uuids(), st.sampled_from(["Ana Ek", "Bo Ek", "李明", "Ana Ek_0001"]), st.booleans()),
     max_size=8,
     unique_by=lambda person: person.id,
 )
@@ -48,7 +48,7 @@ def applied(stored: StoredSystem, plan: SystemPlan) -> StoredSystem:
     return StoredSystem(places.keys(), groups, places)
 
 
-def after(*rosters: Sequence[ActivePerson]) -> StoredSystem:
+def after(*rosters: Sequence[SystemPerson]) -> StoredSystem:
     """Return what the store has after these rosters, one after the other."""
     stored = StoredSystem()
     for people in rosters:
@@ -94,7 +94,7 @@ def test_a_renamed_students_group_is_renamed_in_its_place_with_its_id() -> None:
 
 @pytest.mark.shows("MODEL-147")
 def test_when_a_namesake_leaves_the_suffix_leaves_too() -> None:
-    twin = ActivePerson(UUID(int=0xA1B2), "Ana Ek", True)
+    twin = SystemPerson(UUID(int=0xA1B2), "Ana Ek", True)
     assert individuals(after([ANA, twin])) == ["ana_ek", "ana_ek_a1b2"]
     assert individuals(after([ANA, twin], [replace(ANA, name="Ana Zorn"), twin])) == ["ana_zorn", "ana_ek"]
 
@@ -124,7 +124,7 @@ def test_two_courses_share_no_id() -> None:
 
 @pytest.mark.shows("MODEL-65")
 @given(st.lists(PEOPLE, min_size=1, max_size=4))
-def test_the_store_ends_as_wanted_and_a_second_plan_is_empty(rosters: list[list[ActivePerson]]) -> None:
+def test_the_store_ends_as_wanted_and_a_second_plan_is_empty(rosters: list[list[SystemPerson]]) -> None:
     stored = after(*rosters)
     wanted = system_sets(COURSE, rosters[-1])
     assert plan_system_sets(wanted, stored) == SystemPlan()

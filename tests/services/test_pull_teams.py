@@ -210,14 +210,15 @@ def test_new_teams_and_changed_places_are_logged_and_nothing_else_is(classroom: 
 @pytest.mark.shows("PULL-26")
 def test_a_member_who_is_not_on_the_roster_is_logged_and_the_others_are_placed(classroom: Any) -> None:
     classroom.pull("roster")
-    target = next(s for s in sets_of(classroom) if s["groups"])["groups"][0]
+    its_set = next(s for s in sets_of(classroom) if s["groups"])
+    target = its_set["groups"][0]
     late = classroom.outsider("enrol", given="Late", family="Comer")
     classroom.outsider("add_member", group_id=target["id"], user_id=late["user_id"])
     with logged() as logs:
         report = classroom.pull("groups")
     warned = [line["event"] for line in logs if line["log_level"] == "warning"]
     assert f"Enrollment not found for user ID {late['user_id']} in team {target['name']}" in warned
-    assert report.not_in_roster_by_group[target["name"]] == 1
+    assert report.not_in_roster_by_group[f"{its_set['name']} / {target['name']}"] == 1
     members = {str(m) for m in target["members"]} & {m.lms_user_id for m in classroom.students()}
     assert next(g for s in classroom.shape().values() for i, g in s.items() if i == str(target["id"])) >= members
 

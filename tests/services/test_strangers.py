@@ -5,9 +5,12 @@ from uuid import UUID
 
 import pytest
 
+from lti_tool.domain.remote import RemoteGroup
+from lti_tool.domain.sync import Report
 from lti_tool.models import GroupSet, db
 from lti_tool.services import groups, publication, runs
 from lti_tool.services.set_edits import edits_of
+from lti_tool.services.strangers import note_seen
 from tests.services import published as local
 from tests.services.connected import assert_agree, deliver, open_set
 
@@ -41,14 +44,26 @@ def test_a_change_of_a_set_of_the_lms_tells_of_strangers_and_a_sync_fetches_them
     edits = edits_of(classroom.course_id, set_id)
     asked = edits.edit_group(classroom.viewer, set_id, row.id, "Owls", "")
     assert deliver(classroom, asked, set_id) == "sent"
-    assert (strangers(set_id), reported(classroom)) == (1, {"Owls": 1})
+    assert (strangers(set_id), reported(classroom)) == (1, {"Projects / Owls": 1})
     classroom.pull("groups")
-    assert (strangers(set_id), reported(classroom)["Owls"]) == (1, 1)
+    assert (strangers(set_id), reported(classroom)["Projects / Owls"]) == (1, 1)
     classroom.pull()
     assert strangers(set_id) == 0
     (owls,) = (card for card in classroom.read_set(set_id).cards if card.row.name == "Owls")
     assert str(person) in {member.lms_user_id for member in owls.members}
     assert_agree(classroom)
+
+
+@pytest.mark.shows("MODEL-25", "PUSH-14")
+def test_groups_of_one_name_are_told_of_each_by_itself(classroom: Any) -> None:
+    set_id, report = open_set(classroom), Report()
+    first, second, *_ = (card.row for card in classroom.read_set(set_id).cards)
+    first.name = second.name
+    db.session.commit()
+    for row, people in ((first, ("x1", "x2")), (second, ("x3",)), (first, ("x1", "x2", "x4"))):
+        note_seen(classroom.course_id, set_id, [RemoteGroup(str(row.lms_group_id), row.name, "", people)], report)
+    alike = [f"Projects / {row.name} (id {row.lms_group_id})" for row in (first, second)]
+    assert (report.not_in_roster_by_group, report.not_in_roster) == (dict(zip(alike, (3, 1), strict=True)), 4)
 
 
 @pytest.mark.shows("PUSH-14")
@@ -60,7 +75,7 @@ def test_a_push_tells_of_strangers_in_the_copy_of_a_published_set(classroom: Any
     row = classroom.read_set(set_id).cards[0].row
     groups.edit_group(classroom.viewer, set_id, row.id, "Owls", "")
     publication.push_after_change(classroom.tool, classroom.viewer, set_id)
-    assert (strangers(set_id), reported(classroom)) == (1, {"owls": 1})
+    assert (strangers(set_id), reported(classroom)) == (1, {"Lab teams / owls": 1})
     classroom.pull()
     shown = publication.read_publication(classroom.course_id, set_id)
     assert (strangers(set_id), shown.drift) == (0, 1)  # somebody on the roster whom others put there

@@ -7,9 +7,12 @@ from sqlalchemy import event, select, update
 
 from lti_tool.domain.errors import Forbidden
 from lti_tool.domain.groups import Connection
+from lti_tool.domain.remote import RemoteGroup, RemoteGroups, RemoteGroupSet
+from lti_tool.domain.sync import Report
 from lti_tool.domain.system_sets import INDIVIDUALS, STAFF
 from lti_tool.models import Group, GroupMembership, RosterMember, db, transaction
 from lti_tool.services import copies, group_sets, groups, publication, removal, roster
+from lti_tool.services.pulled_groups import apply_groups, plan_groups
 from lti_tool.services.system_sets import ensure_system_group_sets
 
 flavours = pytest.mark.parametrize("flavour", ["canvas"])  # rules of our own: one LMS is enough
@@ -42,7 +45,7 @@ def test_the_first_roster_brings_both_sets(classroom: Any, kind: str) -> None:
     assert sorted([m for _, _, members in individuals for m in members], key=str) == sorted(people, key=str)
     assert {len(members) for _, _, members in individuals} == {1}
     assert len({name for _, name, _ in individuals}) == len(people)
-    staff = {m.id for m in roster.read_roster(classroom.course_id).staff if m.status == "active"}
+    staff = {m.id for m in roster.read_roster(classroom.course_id).staff if m.status != "dropped"}
     assert [(name, set(members)) for _, name, members in groups_of(classroom, STAFF)] == [("Staff", staff)]
     assert [s.row.name for s in group_sets.list_sets(classroom.course_id)][-2:] == [INDIVIDUALS, STAFF]
 
@@ -149,3 +152,60 @@ def test_a_group_of_the_roster_is_nobodys_team(classroom: Any) -> None:
     assert groups.list_own_groups(classroom.course_id, student) == []
     memberships = db.session.scalars(select(GroupMembership).where(GroupMembership.member_id == student)).all()
     assert len(memberships) == 1
+
+
+def set_status(classroom: Any, member_id: Any, status: str, kind: str = "ta") -> None:
+    with transaction():
+        values = update(RosterMember).where(RosterMember.id == member_id).values(status=status, enrollment_type=kind)
+        db.session.execute(values)
+        ensure_system_group_sets(classroom.course_id)
+
+
+@flavours
+@pytest.mark.shows("MODEL-58", "MODEL-75", "MODEL-119")
+def test_staff_are_in_their_groups_also_before_they_are_active_and_until_they_leave(classroom: Any) -> None:
+    classroom.pull()
+    helper = classroom.students()[0].id
+    set_id = classroom.new_set("Labs")
+    (lab,) = classroom.new_groups(set_id, "Lab")
+    groups.assign(classroom.viewer, set_id, {helper: lab})
+
+    def placed() -> list[bool]:
+        ((_, _, staff),) = groups_of(classroom, STAFF)
+        return [helper in held for held in (staff, [m.id for m in classroom.read_set(set_id).cards[0].members])]
+
+    set_status(classroom, helper, "active")
+    assert placed() == [True, True]
+    set_status(classroom, helper, "incomplete")
+    assert placed() == [True, True]
+    assert helper not in [m for _, _, members in groups_of(classroom, INDIVIDUALS) for m in members]
+    set_status(classroom, helper, "incomplete", "student")
+    assert placed() == [False, False]
+    set_status(classroom, helper, "incomplete")
+    assert placed() == [True, False]
+    groups.assign(classroom.viewer, set_id, {helper: lab})
+    assert placed() == [True, True]
+    set_status(classroom, helper, "dropped")
+    assert placed() == [False, False]
+
+
+@pytest.mark.shows("MODEL-34", "MODEL-51", "MODEL-74")
+@flavours
+def test_a_sync_stores_staff_who_are_not_active_yet_as_members_and_no_such_students(classroom: Any) -> None:
+    classroom.pull()
+    people = {"s": classroom.students()[0].id, "t": classroom.students()[1].id, "l": classroom.students()[2].id}
+    for key, (status, kind) in {
+        "s": ("incomplete", "student"),
+        "t": ("incomplete", "ta"),
+        "l": ("dropped", "ta"),
+    }.items():
+        set_status(classroom, people[key], status, kind)
+    with transaction():
+        ids = {m.id: str(m.lms_user_id) for m in db.session.scalars(select(RosterMember))}
+        group = RemoteGroup("g", "Crew", "", tuple(ids[i] for i in people.values()))
+        report = Report()
+        plan = plan_groups(classroom.course_id, RemoteGroups((RemoteGroupSet("x", "Crews", ("g",)),), (group,)))
+        apply_groups(classroom.course_id, plan, report)
+    (crew,) = db.session.scalars(select(Group.id).where(Group.lms_group_id == "g"))
+    held = db.session.scalars(select(GroupMembership.member_id).where(GroupMembership.group_id == crew)).all()
+    assert (held, report.not_active_by_group) == ([people["t"]], {"Crews / Crew": 2})

@@ -170,9 +170,13 @@ def test_groups_that_are_gone_are_not_counted_among_the_exclusions_that_end(cour
     out = [str(course.names[name]) for name in ("Lab", "Team 2")]
     path = f"assignments/{make(teacher, **fields(course, excluded=out))}/edit"
     teacher.post(f"group-sets/{course.set_id}/groups/{course.names['Lab']}/delete")
+    shown = teacher.post(path, 422, **fields(course, group_set_id=other, name=""))
+    assert "Saving asks first: another group set removes 1 group exclusion." in text(shown.main)
     question = teacher.post(path, 422, **fields(course, group_set_id=other))
     assert "will remove 1 group exclusion. Continue?" in text(question.main)
     teacher.post(f"group-sets/{course.set_id}/groups/{course.names['Team 2']}/delete")
+    announced = teacher.post(path, 422, **fields(course, group_set_id=other, name=""))
+    assert "Saving asks first" not in text(announced.main)
     teacher.follow(path, **fields(course, group_set_id=other))
     assert course.stored(Assignment)[0].group_set_id == course.other_id, "nothing that anybody sees is lost"
     assert not course.stored(AssignmentExclusion)

@@ -129,6 +129,18 @@ def test_who_is_not_active_is_not_placed(filled: Any) -> None:
     assert "Peter Late is not active in the course" in page.text
 
 
+@pytest.mark.shows("MODEL-74", "MODEL-75")
+def test_staff_who_are_not_active_yet_are_placed_and_staff_who_left_are_not(filled: Any) -> None:
+    late = filled.member("Tim Late", status="incomplete", enrollment_type="ta", enrollment_display="Invited")
+    gone = filled.member("Tom Gone", status="dropped", enrollment_type="ta")
+    teacher, group = filled.browser(), str(filled.names["team-2"])
+    page = teacher.follow(f"{filled.path}/assign", member_ids=str(late), group_id=group)
+    assert filled.people_in("team-2") == {late}
+    assert "Tim Late" in page.main.text
+    page = teacher.post(f"{filled.path}/assign", 422, member_ids=str(gone), group_id=group)
+    assert "Only active students, and staff who have not left it, can be in groups." in page.text
+
+
 def test_moving_one_person_asks_where(filled: Any) -> None:
     teacher = filled.browser()
     link = teacher.get(filled.path).select_one('a[aria-label="Move Ana López"]')["href"]

@@ -73,6 +73,19 @@ def test_a_file_is_shown_before_it_becomes_a_set(people: World, teacher: Browser
     teacher.get(preview, 404)
 
 
+@pytest.mark.shows("MODEL-51", "MODEL-74")
+def test_staff_who_are_not_active_yet_come_from_a_file_and_staff_who_left_do_not(people: World) -> None:
+    people.member("Uma", enrollment_type="ta", status="incomplete", email="uma@staff.example")
+    people.member("Vic", enrollment_type="ta", status="dropped", email="vic@staff.example")
+    teacher = people.browser()
+    shown = teacher.get(
+        send(teacher, "group-sets/import", "group_name,email\nA,uma@staff.example\nA,vic@staff.example")
+    )
+    assert "1 group with 1 person" in words(shown)
+    (row,) = shown.select("section[aria-labelledby=missing] tbody tr")
+    assert words(row) == "3 vic@staff.example A Not active in the course"
+
+
 @pytest.mark.shows("CSV-9")
 def test_the_first_line_of_excel_says_what_separates(teacher: Browser) -> None:
     rows = "sep=;\r\ngroup_name;email\r\nA, B;ann@students.example\r\nA, B;nobody@x\r\n"
@@ -86,8 +99,8 @@ def test_of_two_with_one_email_the_active_one_is_taken_and_that_is_told(people: 
     people.member("Old Ann", email="ann@students.example", status="dropped")
     page = teacher.get(send(teacher, "group-sets/import", "group_name,email\nA,ann@students.example"))
     assert [words(item) for item in page.select("ul[aria-label='Worth a look'] li")] == [
-        "Line 2: several people have the e-mail ann@students.example. Ann is taken, the only one of them who is active "
-        "in the course."
+        "Line 2: several people have the e-mail ann@students.example. Ann is taken, the only one of them who can be in "
+        "groups."
     ]
     assert "1 group with 1 person" in words(page)
     people.member("Other Ann", email="ann@students.example", enrollment_type="observer")
@@ -417,6 +430,50 @@ def test_people_without_an_email_are_named_on_the_page_and_in_the_file(people: W
     data = teacher.client.get(teacher.address(f"group-sets/{key}/export.csv")).data
     assert [row.cells["name"] for row in read_table(decode(data)).rows] == ["Dee; Eli", "Ann"]
     assert "1 group with 1 person" in words(teacher.get(send(teacher, "group-sets/import", data)))
+
+
+@pytest.mark.shows("CSV-8", "MODEL-111")
+def test_people_who_share_an_email_go_into_a_file_like_people_who_have_none(people: World, teacher: Browser) -> None:
+    dee, eli = (
+        people.member(name, email=email) for name, email in (("Dee", "fam@x.example"), ("Eli", "FAM@x.example"))
+    )
+    fay = people.member("Fay", email="fay@x.example")
+    people.member("Old Fay", email="fay@x.example", status="dropped")  # leaves the e-mail to the one who is there
+    key = people.group_set("Teams", {"T": [dee, fay, eli], "U": [dee]})
+    said = words(teacher.get(f"group-sets/{key}"))
+    assert "2 people share an e-mail with somebody else of the course: an export names them" in said
+    data = teacher.client.get(teacher.address(f"group-sets/{key}/export.csv")).data
+    rows = [(row.cells["group_name"], row.cells["name"], row.cells["email"]) for row in read_table(decode(data)).rows]
+    assert rows == [("T", "Dee; Eli", ""), ("T", "Fay", "fay@x.example"), ("U", "Dee", "")]
+    preview = send(teacher, "group-sets/import", data)
+    assert "2 groups with 1 person" in words(teacher.get(preview))
+
+
+@pytest.mark.shows("CSV-7", "CSV-8")
+def test_whom_no_file_can_name_stays_in_the_group_when_its_set_comes_back(people: World, teacher: Browser) -> None:
+    ann, bo = people.names["Ann"], people.names["Bo"]
+    dee = people.member("Dee", email="fam@x.example")
+    eli = people.member("Eli", email="fam@x.example")
+    nora = people.member("Nora", email=None)
+    key = people.group_set("Labs", {"T": [dee, ann, nora], "U": [eli], "V": [nora]}, connection="import")
+    said = words(teacher.get(f"group-sets/{key}"))
+    assert "1 person has no e-mail, 2 people share an e-mail with somebody else of the course: an export" in said
+    data = teacher.client.get(teacher.address(f"group-sets/{key}/export.csv")).data
+    preview = send(teacher, f"group-sets/{key}/import", data)
+    shown = words(teacher.get(preview))
+    assert "The set has these groups and people already" in shown
+    assert "3 people stay in the groups they are in: Dee, Nora, Eli. They have no e-mail of their own" in shown
+    teacher.follow(preview, **yes(teacher, preview))
+    held = {"T": {dee, ann, nora}, "U": {eli}, "V": {nora}}
+    assert {name: people.people_in(name) for name in held} == held
+
+    preview = send(teacher, f"group-sets/{key}/import", "group_name,email\nT,bo@students.example\nU,fam@x.example")
+    shown = words(teacher.get(preview))
+    assert "T: + Bo; − Ann" in shown
+    assert "3 fam@x.example U Several people have this e-mail" in shown
+    teacher.follow(preview, **yes(teacher, preview))
+    assert (people.people_in("T"), people.people_in("U")) == ({bo, dee, nora}, {eli})
+    assert [group.name for group in people.stored(Group)] == ["T", "U"]
 
 
 def test_a_file_of_the_students_can_be_filled_in(people: World, teacher: Browser) -> None:

@@ -130,3 +130,12 @@ def test_files_are_for_staff(filled: Any, kind: str) -> None:
 def test_a_set_of_another_course_has_no_files(filled: Any) -> None:
     other = type(filled)(filled.app).open_course()
     other.browser().get(f"group-sets/{filled.set_id}/export/repobee", 404)
+
+
+def test_who_shares_an_email_is_left_out_of_teammates_for_that_reason(world: Any) -> None:
+    people = [world.member(name, email="fam@x.example") for name in ("Ann", "Ben")]
+    set_id = world.group_set("Labs", {"t1": [*people, world.member("Cy")]})
+    page = world.browser().get(f"group-sets/{set_id}/export/teammates")
+    said = " ".join(page.main.get_text(" ").split())
+    assert "They share their e-mail address with somebody else of the course:" in said
+    assert "more than one group" not in said

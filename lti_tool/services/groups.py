@@ -15,6 +15,7 @@ from lti_tool.domain.groups import (
     Origin,
     clean_name,
     clean_text,
+    group_is_editable,
     numbered_names,
     require_editable_group,
     require_free_name,
@@ -190,11 +191,12 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
 
 
 def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
-    """Put each member into the named group of the set and out of its others; the count says how many were moved.
+    """Put each member into the named group of the set and out of its other local ones; the count says how many moved.
 
-    One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none,
-    "people_in_two_groups" when a published set that holds the group too has them in another one, Conflict as
-    `lock_set` for each set that holds a group whose people change.
+    Groups of the LMS and of the roster keep their people, whom a copy so shows in two groups (ruling C1). Raise
+    RuleViolation("member_not_active") for people who may be in none, "people_in_two_groups" when a published set that
+    holds the group too has them in another one, Conflict as `lock_set` for each set that holds a group whose people
+    change.
     """
     with transaction():
         lock_set(viewer.course.id, set_id, revision)
@@ -213,22 +215,22 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     for group_id in set(placements.values()):
         if group_id not in groups:
             raise NotFound("group_not_found")
+        require_editable_group(Origin(groups[group_id].origin))
+    ours = [group_id for group_id, group in groups.items() if group_is_editable(Origin(group.origin))]
     members = require_active(viewer.course.id, placements)
     rows = db.session.execute(
         select(GroupMembership.member_id, GroupMembership.group_id).where(
-            GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
+            GroupMembership.group_id.in_(ours), GroupMembership.member_id.in_(placements)
         )
     )
     there = {(member_id, group_id) for member_id, group_id in rows}
     moves = {m: g for m, g in placements.items() if (m, g) not in there or sum(x == m for x, _ in there) > 1}
     touched = frozenset({g for m, g in there if m in moves} | set(moves.values()))
-    for group_id in touched:
-        require_editable_group(Origin(groups[group_id].origin))
     require_not_formed(touched)
     touch(viewer.course.id, set_id, touched)
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
     others = (GroupMembership.member_id.in_(moves), of_pair.not_in([(g, m) for m, g in moves.items()]))
-    heirs.leave(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(groups), *others)
+    heirs.leave(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(ours), *others)
     append_members([(g, m) for m, g in moves.items() if (m, g) not in there])
     require_one_group_each(set(moves.values()), moves)
     for member_id, group_id in moves.items():

@@ -14,12 +14,14 @@ from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 from lti_tool.domain.groups import clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.lms_changes import ChangeGroups
 from lti_tool.domain.naming import free_name, generated_name
+from lti_tool.domain.questions import require_told
 from lti_tool.domain.remote import RemoteGroup
 from lti_tool.models import Group, RosterMember, transaction
 from lti_tool.services import groups, lms_changes
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import lock_connected_set, read_groups
 from lti_tool.services.groups import MOST_AT_ONCE, draw, require_active
+from lti_tool.services.leaving_groups import tell_leaving
 from lti_tool.services.memberships import read_members
 from lti_tool.services.undo import What
 
@@ -132,11 +134,15 @@ def edit_group(
         return _ask(viewer, held, about, push)
 
 
-def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Ask for the deletion of a group in the LMS; one that several sets of a Moodle hold is deleted for all."""
+def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
+    """Ask for the deletion of a group in the LMS; one that several sets of a Moodle hold is deleted for all.
+
+    `mark`: of what the question told. Raise Conflict as `require_told` does.
+    """
     with transaction():
         held = hold(viewer, set_id)
         group = held.group(group_id)
+        require_told(tell_leaving(set_id, group).mark, mark)
         return _ask(viewer, held, group.name, GroupSetPush(delete=(str(group.lms_group_id),)))
 
 

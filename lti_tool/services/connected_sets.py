@@ -17,6 +17,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_sets import require_shown
 from lti_tool.services.group_sets import lock_connected_set
+from lti_tool.services.removal import require_as_told
 
 
 def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPTIONS) -> Changes:
@@ -54,14 +55,17 @@ def edit_connected_set(
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
 
-def delete_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+def delete_connected_set(
+    viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None, mark: str | None = None
+) -> Changes:
     """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay.
 
-    Raise Conflict("assignments_unseen") as `removal.delete_set` does for assignments that were not `shown`.
+    Raise Conflict as `removal.delete_set` does for what was not `shown` or told.
     """
     with transaction():
         row = lock_connected_set(viewer, set_id)
         require_shown(set_id, shown)
+        require_as_told(viewer.course.id, set_id, mark)
         asked = lms_changes.note(viewer, "delete_set", set_id, row.name, DeleteSet(_own_groups(set_id)))
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 

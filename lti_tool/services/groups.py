@@ -21,6 +21,7 @@ from lti_tool.domain.groups import (
     require_free_name,
 )
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
+from lti_tool.domain.questions import require_told
 from lti_tool.domain.roster import MemberStatus
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import heirs, history, local_groups
@@ -28,6 +29,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import read_formed, require_not_formed
 from lti_tool.services.group_names import carry_names, follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
+from lti_tool.services.leaving_groups import LeavingGroup, tell_leaving
 from lti_tool.services.memberships import append_members, read_members
 from lti_tool.services.shared_groups import require_one_group_each, touch
 from lti_tool.services.undo import What, undoable
@@ -104,11 +106,11 @@ def read_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
     return get_group(set_id, group_id)
 
 
-def read_deletable(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
-    """Return a group that may be deleted on its set's page; raise NotFound, Conflict("group_formed")."""
+def read_deletable(course_id: UUID, set_id: UUID, group_id: UUID) -> LeavingGroup:
+    """Tell of a group that may be deleted on its set's page; raise NotFound, Conflict("group_formed")."""
     row = read_group(course_id, set_id, group_id)
     require_not_formed([group_id])
-    return row
+    return tell_leaving(set_id, row)
 
 
 def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Changes:
@@ -177,12 +179,13 @@ def edit_group(
     return Changes(groups=frozenset({group_id}), count=1)
 
 
-def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Delete a local group everywhere; its people are in no group of the set afterwards."""
+def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
+    """Delete a local group everywhere; `mark`: of what the question told. Raise Conflict as `require_told` does."""
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
         require_not_formed([group_id])
+        require_told(tell_leaving(set_id, group).mark, mark)
         touch(viewer.course.id, set_id, [group_id])
         holders = session.scalars(select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)).all()
         history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id, group_id=group_id)

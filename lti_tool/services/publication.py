@@ -42,7 +42,7 @@ from lti_tool.services.mirror import (
     require_mirrorable,
 )
 from lti_tool.services.push import run_push
-from lti_tool.services.removal import delete_set, require_none_formed
+from lti_tool.services.removal import delete_set, require_as_told, require_none_formed
 from lti_tool.services.rights import heed_refusal
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import leave_to_worker, take_turn
@@ -224,17 +224,19 @@ def sweep(ring: Callable[[UUID], None]) -> int:
     return queued
 
 
-def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+def delete_everywhere(
+    tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None, mark: str | None = None
+) -> Changes:
     """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
-    at work on the course for longer than a page can wait, Conflict("group_formed" or "assignments_unseen") as
-    `removal.delete_set` does.
+    at work on the course for longer than a page can wait, Conflict as `removal.delete_set` does.
     """
     get_editable_set(viewer.course.id, set_id)
     with transaction():  # before the LMS's copy is gone
         require_none_formed(set_id)
         require_shown(set_id, shown)
+        require_as_told(viewer.course.id, set_id, mark)
     report = Report()
     with runs.followed(_own_turn(viewer), report):
         _delete_in_lms(tool, viewer.course.id, set_id, report)

@@ -26,7 +26,7 @@ class SetEdits(Protocol):
     ) -> Changes:
         """Rename and describe a group."""
 
-    def delete_group(self, viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
+    def delete_group(self, viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
         """Delete a group."""
 
     def assign(

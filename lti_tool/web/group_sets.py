@@ -187,33 +187,34 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
         if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
             return _delete_in_lms(set_id)
         if request.form.get("where") == "everywhere":
-            gone = publication.delete_everywhere(tool(), viewer(), set_id, _shown_assignments())
+            gone = publication.delete_everywhere(tool(), viewer(), set_id, *_told())
         else:
-            gone = removal.delete_set(viewer(), set_id, _shown_assignments())
+            gone = removal.delete_set(viewer(), set_id, *_told())
     except Conflict as conflict:
-        return _ask_to_delete(course_id, set_id, _asked_anew(conflict))
+        return _ask_to_delete(course_id, set_id, asked_anew(conflict))
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
 
 
 def _ask_to_delete(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
     values = {"shown": sets.summarise_set(course_id, set_id), "assignments": assignments_of(set_id)}
-    return page("group_sets/delete.html", 409 if conflict else 200, conflict=conflict, **values)
+    leaving = removal.read_removal(course_id, set_id)
+    return page("group_sets/delete.html", 409 if conflict else 200, conflict=conflict, leaving=leaving, **values)
 
 
-def _shown_assignments() -> list[str]:
-    """Return the ids of the assignments that the question named: they lose the set knowingly."""
-    return request.form.get("seen", "").split()
+def _told() -> tuple[list[str], str | None]:
+    """Return the ids of the assignments that the question named, and the mark of what else it told."""
+    return request.form.get("seen", "").split(), request.form.get("mark")
 
 
-def _asked_anew(conflict: Conflict) -> Conflict:
+def asked_anew(conflict: Conflict) -> Conflict:
     """Return what the question is asked anew for; raise any other conflict, and for programs this one too."""
-    if conflict.code != "assignments_unseen" or prefers_json():
+    if conflict.code not in ("assignments_unseen", "question_changed") or prefers_json():
         raise conflict
     return conflict
 
 
 def _delete_in_lms(set_id: UUID) -> Response:
-    asked = connected_sets.delete_connected_set(viewer(), set_id, _shown_assignments())
+    asked = connected_sets.delete_connected_set(viewer(), set_id, *_told())
     state = _delivered(set_id, asked)
     if state != "sent":
         return changed(asked, "group_sets.group_set", set_id=set_id, notice="asked", pushed=state)
@@ -246,9 +247,9 @@ def remove_group_set(course_id: UUID, set_id: UUID) -> Response:
         removal.get_removable_set(course_id, set_id)
         return _ask_to_remove(course_id, set_id)
     try:
-        gone = removal.remove_connected_set(viewer(), set_id, _shown_assignments())
+        gone = removal.remove_connected_set(viewer(), set_id, *_told())
     except Conflict as conflict:
-        return _ask_to_remove(course_id, set_id, _asked_anew(conflict))
+        return _ask_to_remove(course_id, set_id, asked_anew(conflict))
     return changed(gone, "group_sets.group_sets", notice="set_removed")
 
 

@@ -23,7 +23,7 @@ from lti_tool.web.forms import (
     NameForm,
     PlaceForm,
 )
-from lti_tool.web.group_sets import after_change, show_conflict, show_set
+from lti_tool.web.group_sets import after_change, asked_anew, show_conflict, show_set
 from lti_tool.web.pages import fragment, page, see_other, wants_fragment
 
 blueprint = Blueprint("groups", __name__, url_prefix="/courses/<uuid:course_id>/group-sets/<uuid:set_id>")
@@ -106,12 +106,16 @@ def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupFo
 @requires(Permission.EDIT_GROUPS)
 def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group; its people are in no group of the set afterwards."""
-    if request.method == "GET":
-        group_set = group_sets.get_set_to_edit(viewer(), set_id)
-        row = groups.read_deletable(course_id, set_id, group_id)
-        return page("groups/delete.html", row=row, group_set=group_set, in_lms=is_mirrored(group_id))
-    gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
-    return after_change(set_id, gone, "group_deleted")
+    conflict = None
+    if request.method == "POST":
+        try:
+            gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id, request.form.get("mark"))
+            return after_change(set_id, gone, "group_deleted")
+        except Conflict as error:
+            conflict = asked_anew(error)
+    values = {"group_set": group_sets.get_set_to_edit(viewer(), set_id), "in_lms": is_mirrored(group_id)}
+    leaving = groups.read_deletable(course_id, set_id, group_id)
+    return page("groups/delete.html", 409 if conflict else 200, leaving=leaving, conflict=conflict, **values)
 
 
 @blueprint.post("/groups/<uuid:group_id>/members")

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, func, select, update
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Forbidden
+from lti_tool.domain.errors import Forbidden, NotFound
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
 from lti_tool.domain.questions import mark_of, require_told
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
@@ -58,13 +58,20 @@ def delete_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = Non
 
 def read_removal(course_id: UUID, set_id: UUID) -> Removal:
     """Tell what the removal of a set would delete; raise NotFound."""
-    row = get_set(course_id, set_id)
-    held = db.session.scalars(_held(set_id)).all()
+    of_going = select(func.count(GroupMembership.member_id.distinct()))
+    people = of_going.where(GroupMembership.group_id.in_(_going(set_id))).scalar_subquery()
+    held = select(func.count()).where(GroupSetEntry.group_set_id == set_id).scalar_subquery()
+    of_set = (GroupSet.id == set_id, GroupSet.course_id == course_id)
+    found = db.session.execute(select(GroupSet, people, held).where(*of_set)).one_or_none()
+    if found is None:
+        raise NotFound("group_set_not_found")
+    row, people_going, groups = found
     going = _held_nowhere_else(set_id)
-    of_going = select(func.count(GroupMembership.member_id.distinct())).where(GroupMembership.group_id.in_(going))
-    people = db.session.scalar(of_going) or 0
-    holders = select(GroupSet.name).where(GroupSet.id.in_(_holders(held, besides=set_id))).order_by(GroupSet.position)
-    return Removal(row, going, people, len(held) - len(going), db.session.scalars(holders).all())
+    others = select(GroupSetEntry.group_set_id).where(
+        GroupSetEntry.group_id.in_(_held(set_id)), GroupSetEntry.group_set_id != set_id
+    )
+    holders = select(GroupSet.name).where(GroupSet.id.in_(others)).order_by(GroupSet.position)
+    return Removal(row, going, people_going, groups - len(going), db.session.scalars(holders).all())
 
 
 def require_as_told(course_id: UUID, set_id: UUID, mark: str | None) -> None:
@@ -174,9 +181,16 @@ def _elsewhere(set_id: UUID) -> Select[UUID]:
 
 
 def _held_nowhere_else(set_id: UUID) -> Sequence[UUID]:
-    """Return the groups that go with a set: nothing holds them any more, and the roster's are not the set's to end."""
+    return db.session.scalars(_going(set_id)).all()
+
+
+def _going(set_id: UUID) -> Select[UUID]:
+    """Return the query for the groups that go with a set.
+
+    Nothing holds them any more, and the roster's are not the set's to end.
+    """
     alone = (Group.id.in_(_held(set_id)), Group.id.not_in(_elsewhere(set_id)), Group.origin != Origin.SYSTEM)
-    return db.session.scalars(select(Group.id).where(*alone)).all()
+    return select(Group.id).where(*alone)
 
 
 def _holders(group_ids: Sequence[UUID], *, besides: UUID) -> list[UUID]:

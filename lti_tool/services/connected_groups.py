@@ -23,6 +23,7 @@ from lti_tool.services.group_sets import lock_connected_set, read_groups
 from lti_tool.services.groups import MOST_AT_ONCE, draw, require_active
 from lti_tool.services.leaving_groups import tell_leaving
 from lti_tool.services.memberships import read_members
+from lti_tool.services.shown_places import NOT_SHOWN, Places, require_as_shown
 from lti_tool.services.undo import What
 
 __all__ = [
@@ -87,7 +88,9 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
         return _ask(viewer, held, listed(names), push, Bulk(What.GROUPS, count))
 
 
-def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
+def create_group_of(
+    viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID], shown: Places = NOT_SHOWN
+) -> Changes:
     """Ask for one group with these people; without a name it is named after them, once and for all."""
     people = list(dict.fromkeys(member_ids))
     typed = clean_name(name) if clean_text(name) else None
@@ -95,6 +98,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         raise RuleViolation("name_or_people_required")
     with transaction():
         held = hold(viewer, set_id)
+        require_as_shown(set_id, shown, {})
         members = _with_accounts(viewer, people)
         names = [members[member_id].name for member_id in people]
         if typed is not None:
@@ -146,39 +150,39 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None 
         return _ask(viewer, held, group.name, GroupSetPush(delete=(str(group.lms_group_id),)))
 
 
-def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
+def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], shown: Places = NOT_SHOWN) -> Changes:
     """Ask for each member to be in the named group and out of the set's others; the count says how many move.
 
-    Raise RuleViolation("member_not_active" or "member_without_account") for people who cannot be placed.
+    Raise RuleViolation("member_not_active" or "member_without_account") for people who cannot be placed,
+    Conflict as `require_as_shown` does.
     """
-    return _assign(viewer, set_id, placements, revision, What.BATCH)
-
-
-def _assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None, what: What) -> Changes:
     with transaction():
-        held = hold(viewer, set_id, revision)
-        members = _with_accounts(viewer, list(placements))
-        inside = _places(held, placements)
-        for group_id in placements.values():
-            held.group(group_id)
-        moves = {m: g for m, g in placements.items() if inside[m] != [g]}
-        add: dict[UUID, list[str]] = {}
-        remove: dict[UUID, list[str]] = {}
-        for member_id, group_id in moves.items():
-            lms_id = str(members[member_id].lms_user_id)
-            if group_id not in inside[member_id]:
-                add.setdefault(group_id, []).append(lms_id)
-            for other in inside[member_id]:
-                if other != group_id:
-                    remove.setdefault(other, []).append(lms_id)
-        touched = add.keys() | remove.keys()
-        change = (
-            held.change(g, add=tuple(add.get(g, ())), remove=tuple(remove.get(g, ())))
-            for g in held.groups
-            if g in touched
-        )
-        about = listed([f"{members[m].name} → {held.group(g).name}" for m, g in moves.items()])
-        return _ask(viewer, held, about, GroupSetPush(change=tuple(change)), Bulk(what, len(moves)))
+        held = hold(viewer, set_id)
+        require_as_shown(set_id, shown, placements)
+        return _assign(viewer, held, placements, What.BATCH)
+
+
+def _assign(viewer: Viewer, held: Held, placements: Mapping[UUID, UUID], what: What) -> Changes:
+    members = _with_accounts(viewer, list(placements))
+    inside = _places(held, placements)
+    for group_id in placements.values():
+        held.group(group_id)
+    moves = {m: g for m, g in placements.items() if inside[m] != [g]}
+    add: dict[UUID, list[str]] = {}
+    remove: dict[UUID, list[str]] = {}
+    for member_id, group_id in moves.items():
+        lms_id = str(members[member_id].lms_user_id)
+        if group_id not in inside[member_id]:
+            add.setdefault(group_id, []).append(lms_id)
+        for other in inside[member_id]:
+            if other != group_id:
+                remove.setdefault(other, []).append(lms_id)
+    touched = add.keys() | remove.keys()
+    change = (
+        held.change(g, add=tuple(add.get(g, ())), remove=tuple(remove.get(g, ()))) for g in held.groups if g in touched
+    )
+    about = listed([f"{members[m].name} → {held.group(g).name}" for m, g in moves.items()])
+    return _ask(viewer, held, about, GroupSetPush(change=tuple(change)), Bulk(what, len(moves)))
 
 
 def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> Changes:
@@ -197,7 +201,8 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
 def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
     """Ask for a draw that was shown; raise Conflict("set_changed" or "people_changed") when it would be another now."""
     placements = groups.placements_of(viewer.course.id, set_id, seed, people_mark)
-    return _assign(viewer, set_id, placements, revision, What.DRAW)
+    with transaction():
+        return _assign(viewer, hold(viewer, set_id, revision), placements, What.DRAW)
 
 
 def hold(viewer: Viewer, set_id: UUID, revision: int | None = None) -> Held:

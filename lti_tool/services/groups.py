@@ -32,6 +32,7 @@ from lti_tool.services.group_sets import active_students, get_set, lock_set, rea
 from lti_tool.services.leaving_groups import LeavingGroup, tell_leaving
 from lti_tool.services.memberships import append_members, read_members
 from lti_tool.services.shared_groups import require_one_group_each, touch
+from lti_tool.services.shown_places import NOT_SHOWN, Places, require_as_shown
 from lti_tool.services.undo import What, undoable
 
 MOST_AT_ONCE = 200
@@ -127,7 +128,9 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
-def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
+def create_group_of(
+    viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID], shown: Places = NOT_SHOWN
+) -> Changes:
     """Add one group with these people in it, in their order; without a name it is named after them and follows them.
 
     Raise RuleViolation("name_or_people_required") when there is neither, and as `create_groups` and `assign` do.
@@ -138,6 +141,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         raise RuleViolation("name_or_people_required")
     with transaction():
         lock_set(viewer.course.id, set_id)
+        require_as_shown(set_id, shown, {})
         taken = [group.name for group in read_groups(set_id)]
         if typed is None:
             members = require_active(viewer.course.id, people)
@@ -193,16 +197,17 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None 
     return Changes(group_sets=frozenset(holders), deleted_groups=frozenset({group_id}), count=1)
 
 
-def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
+def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], shown: Places = NOT_SHOWN) -> Changes:
     """Put each member into the named group of the set and out of its other local ones; the count says how many moved.
 
     Groups of the LMS and of the roster keep their people, whom a copy so shows in two groups (ruling C1). Raise
     RuleViolation("member_not_active") for people who may be in none, "people_in_two_groups" when a published set that
     holds the group too has them in another one, Conflict as `lock_set` for each set that holds a group whose people
-    change.
+    change, and as `require_as_shown` does.
     """
     with transaction():
-        lock_set(viewer.course.id, set_id, revision)
+        lock_set(viewer.course.id, set_id)
+        require_as_shown(set_id, shown, placements)
         with undoable(viewer, set_id, What.BATCH, len(placements)) as kept:
             touched, moved = place(viewer, set_id, placements)
             kept.count = moved

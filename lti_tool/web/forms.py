@@ -93,7 +93,7 @@ class UploadedFile(FileField):  # type: ignore[misc] # wtforms has no types
 class GroupSetForm(Form):
     """The name of a group set."""
 
-    name = _name("Name", "For example “Project teams”. Sets that are made in one place need different names.")
+    name = _name("Name", "For example “Project teams”. The group sets of a course need different names.")
     revision = Revision()
 
 

@@ -17,7 +17,7 @@ from lti_tool.models import Assignment, AssignmentExclusion, Grouping, GroupSet,
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import default_set
-from lti_tool.services.group_sets import add_local_set, connection_of, local_names
+from lti_tool.services.group_sets import add_local_set, connection_of, set_names
 from lti_tool.services.grouping_news import note_deletion, telling_if_invalid
 from lti_tool.services.people import hold_roster
 from lti_tool.services.runs import require_edits
@@ -158,7 +158,7 @@ def _set_of(course_id: UUID, draft: Draft, row: Assignment | None) -> UUID:
     wanted = draft.group_set_id or (row.group_set_id if row else None)
     set_id = _hold_set(course_id, wanted) if wanted else None
     if draft.formation.by_students and (set_id is None or not _is_ours(set_id)):
-        return add_local_set(course_id, free_name(clean_name(draft.name), local_names(course_id)))
+        return add_local_set(course_id, free_name(clean_name(draft.name), set_names(course_id)))
     return set_id or default_set(course_id)
 
 

@@ -14,14 +14,17 @@ from lti_tool.domain.group_push import GroupChange, GroupSetPush, NewGroup
 from lti_tool.domain.groups import clean_name, clean_text, numbered_names, require_free_name
 from lti_tool.domain.lms_changes import ChangeGroups
 from lti_tool.domain.naming import free_name, generated_name
+from lti_tool.domain.questions import require_told
 from lti_tool.domain.remote import RemoteGroup
 from lti_tool.models import Group, RosterMember, transaction
 from lti_tool.services import groups, lms_changes
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import lock_connected_set, read_groups
 from lti_tool.services.groups import MOST_AT_ONCE, draw, require_active
+from lti_tool.services.leaving_groups import tell_leaving
 from lti_tool.services.memberships import read_members
 from lti_tool.services.shared_groups import touch
+from lti_tool.services.shown_places import NOT_SHOWN, Places, require_as_shown
 from lti_tool.services.undo import What
 
 __all__ = [
@@ -86,7 +89,9 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
         return _ask(viewer, held, listed(names), push, Bulk(What.GROUPS, count))
 
 
-def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
+def create_group_of(
+    viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID], shown: Places = NOT_SHOWN
+) -> Changes:
     """Ask for one group with these people; without a name it is named after them, once and for all."""
     people = list(dict.fromkeys(member_ids))
     typed = clean_name(name) if clean_text(name) else None
@@ -94,6 +99,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         raise RuleViolation("name_or_people_required")
     with transaction():
         held = hold(viewer, set_id)
+        require_as_shown(set_id, shown, {})
         members = _with_accounts(viewer, people)
         names = [members[member_id].name for member_id in people]
         if typed is not None:
@@ -133,47 +139,51 @@ def edit_group(
         return _ask(viewer, held, about, push)
 
 
-def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Ask for the deletion of a group in the LMS; one that several sets of a Moodle hold is deleted for all."""
+def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
+    """Ask for the deletion of a group in the LMS; one that several sets of a Moodle hold is deleted for all.
+
+    `mark`: of what the question told. Raise Conflict as `require_told` does.
+    """
     with transaction():
         held = hold(viewer, set_id)
         group = held.group(group_id)
+        require_told(tell_leaving(set_id, group).mark, mark)
         return _ask(viewer, held, group.name, GroupSetPush(delete=(str(group.lms_group_id),)))
 
 
-def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
+def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], shown: Places = NOT_SHOWN) -> Changes:
     """Ask for each member to be in the named group and out of the set's others; the count says how many move.
 
-    Raise RuleViolation("member_not_active" or "member_without_account") for people who cannot be placed.
+    Raise RuleViolation("member_not_active" or "member_without_account") for people who cannot be placed,
+    Conflict as `require_as_shown` does.
     """
-    return _assign(viewer, set_id, placements, revision, What.BATCH)
-
-
-def _assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None, what: What) -> Changes:
     with transaction():
-        held = hold(viewer, set_id, revision)
-        members = _with_accounts(viewer, list(placements))
-        inside = _places(held, placements)
-        for group_id in placements.values():
-            held.group(group_id)
-        moves = {m: g for m, g in placements.items() if inside[m] != [g]}
-        add: dict[UUID, list[str]] = {}
-        remove: dict[UUID, list[str]] = {}
-        for member_id, group_id in moves.items():
-            lms_id = str(members[member_id].lms_user_id)
-            if group_id not in inside[member_id]:
-                add.setdefault(group_id, []).append(lms_id)
-            for other in inside[member_id]:
-                if other != group_id:
-                    remove.setdefault(other, []).append(lms_id)
-        touched = add.keys() | remove.keys()
-        change = (
-            held.change(g, add=tuple(add.get(g, ())), remove=tuple(remove.get(g, ())))
-            for g in held.groups
-            if g in touched
-        )
-        about = listed([f"{members[m].name} → {held.group(g).name}" for m, g in moves.items()])
-        return _ask(viewer, held, about, GroupSetPush(change=tuple(change)), Bulk(what, len(moves)))
+        held = hold(viewer, set_id)
+        require_as_shown(set_id, shown, placements)
+        return _assign(viewer, held, placements, What.BATCH)
+
+
+def _assign(viewer: Viewer, held: Held, placements: Mapping[UUID, UUID], what: What) -> Changes:
+    members = _with_accounts(viewer, list(placements))
+    inside = _places(held, placements)
+    for group_id in placements.values():
+        held.group(group_id)
+    moves = {m: g for m, g in placements.items() if inside[m] != [g]}
+    add: dict[UUID, list[str]] = {}
+    remove: dict[UUID, list[str]] = {}
+    for member_id, group_id in moves.items():
+        lms_id = str(members[member_id].lms_user_id)
+        if group_id not in inside[member_id]:
+            add.setdefault(group_id, []).append(lms_id)
+        for other in inside[member_id]:
+            if other != group_id:
+                remove.setdefault(other, []).append(lms_id)
+    touched = add.keys() | remove.keys()
+    change = (
+        held.change(g, add=tuple(add.get(g, ())), remove=tuple(remove.get(g, ()))) for g in held.groups if g in touched
+    )
+    about = listed([f"{members[m].name} → {held.group(g).name}" for m, g in moves.items()])
+    return _ask(viewer, held, about, GroupSetPush(change=tuple(change)), Bulk(what, len(moves)))
 
 
 def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID) -> Changes:
@@ -192,7 +202,8 @@ def remove_member(viewer: Viewer, set_id: UUID, group_id: UUID, member_id: UUID)
 def apply_draw(viewer: Viewer, set_id: UUID, seed: int, revision: int, people_mark: str | None = None) -> Changes:
     """Ask for a draw that was shown; raise Conflict("set_changed" or "people_changed") when it would be another now."""
     placements = groups.placements_of(viewer.course.id, set_id, seed, people_mark)
-    return _assign(viewer, set_id, placements, revision, What.DRAW)
+    with transaction():
+        return _assign(viewer, hold(viewer, set_id, revision), placements, What.DRAW)
 
 
 def hold(viewer: Viewer, set_id: UUID, revision: int | None = None) -> Held:

@@ -16,8 +16,9 @@ from lti_tool.services import lms_changes
 from lti_tool.services.access import Viewer
 from lti_tool.services.asked_rights import write_right
 from lti_tool.services.assignment_sets import require_shown
-from lti_tool.services.group_sets import lock_connected_set
+from lti_tool.services.group_sets import lock_connected_set, set_names
 from lti_tool.services.lms_answers import read_known
+from lti_tool.services.removal import require_as_told
 from lti_tool.services.shared_groups import touch
 
 
@@ -33,7 +34,7 @@ def create_connected_set(viewer: Viewer, name: str, options: SetOptions = NO_OPT
         if write_right(viewer).problem or family not in LMS_CONNECTIONS:
             raise Forbidden("lms_not_writable")
         require_options(options, has_options=family == Connection.CANVAS)
-        require_free_name(tidy, _names_of_sets(course_id))
+        require_free_name(tidy, set_names(course_id))
         asked = lms_changes.note(viewer, "create_set", None, tidy, CreateSet(tidy, options))
     return Changes(asked=frozenset({asked}), count=1)
 
@@ -50,21 +51,24 @@ def edit_connected_set(
         if new is None and not options:
             return Changes()
         if new is not None:
-            require_free_name(new, _names_of_sets(course_id, besides=set_id))
+            require_free_name(new, set_names(course_id, besides=set_id))
         about = row.name if new is None else f"{row.name} → {new}"
         asked = lms_changes.note(viewer, "edit_set", set_id, about, EditSet(new, options, row.name))
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
 
 
-def delete_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+def delete_connected_set(
+    viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None, mark: str | None = None
+) -> Changes:
     """Ask for the deletion of a set in the LMS with its groups; those of a Moodle that others hold too stay.
 
-    Raise Conflict("assignments_unseen") as `removal.delete_set` does for assignments that were not `shown`, and as
-    `shared_groups.touch` does for sets of our own that hold groups which go.
+    Raise Conflict as `removal.delete_set` does for what was not `shown` or told, and as `shared_groups.touch` does for
+    sets of our own that hold groups which go.
     """
     with transaction():
         row = lock_connected_set(viewer, set_id)
         require_shown(set_id, shown)
+        require_as_told(viewer.course.id, set_id, mark)
         own = _own_groups(set_id)
         touch(viewer.course.id, set_id, own.keys())
         intent = DeleteSet(tuple(own.values()), read_known(set_id).groups)
@@ -80,12 +84,6 @@ def assign_unassigned(viewer: Viewer, set_id: UUID) -> Changes:
             raise RuleViolation("unsupported_here")
         asked = lms_changes.note(viewer, "assign_unassigned", set_id, row.name, AssignUnassigned())
     return Changes(group_sets=frozenset({set_id}), asked=frozenset({asked}), count=1)
-
-
-def _names_of_sets(course_id: UUID, besides: UUID | None = None) -> list[str]:
-    of_lms = (GroupSet.course_id == course_id, GroupSet.connection.in_(LMS_CONNECTIONS))
-    query = select(GroupSet.name).where(*of_lms)
-    return list(db.session.scalars(query.where(GroupSet.id != besides) if besides else query))
 
 
 def _own_groups(set_id: UUID) -> dict[UUID, str]:

@@ -9,7 +9,7 @@ from lti_tool.domain.groups import copy_name
 from lti_tool.models import GroupSetEntry, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
-from lti_tool.services.group_sets import add_local_set, get_set, local_names
+from lti_tool.services.group_sets import add_local_set, get_set, set_names
 from lti_tool.services.runs import require_edits
 
 
@@ -22,7 +22,7 @@ def copy_set(viewer: Viewer, set_id: UUID) -> Changes:
     with transaction() as session:
         source = get_set(course_id, set_id)
         require_edits(course_id, set_id)
-        name = copy_name(source.name, local_names(course_id))
+        name = copy_name(source.name, set_names(course_id))
         copy_id = add_local_set(course_id, name)
         held = select(literal(copy_id), GroupSetEntry.group_id, GroupSetEntry.position)
         session.execute(

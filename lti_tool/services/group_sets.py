@@ -234,7 +234,7 @@ def create_set(viewer: Viewer, name: str) -> Changes:
     course_id = viewer.course.id
     with transaction():
         require_edits(course_id)
-        require_free_name(tidy, local_names(course_id))
+        require_free_name(tidy, set_names(course_id))
         set_id = add_local_set(course_id, tidy)
         history.note(course_id, viewer.access_id, "group_set_created", tidy, set_id)
     return Changes(group_sets=frozenset({set_id}), count=1)
@@ -265,18 +265,31 @@ def add_local_set(course_id: UUID, name: str) -> UUID:
 
 
 def rename_set(viewer: Viewer, set_id: UUID, name: str, revision: int | None = None) -> Changes:
-    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken, Conflict as `lock_set`."""
+    """Rename a local set; raise RuleViolation for a name that is empty, too long or taken, Conflict as `lock_set`.
+
+    A set keeps its name though the LMS brought an equal one since.
+    """
     tidy = clean_name(name)
     with transaction():
         row = lock_set(viewer.course.id, set_id, revision)
-        require_free_name(tidy, local_names(viewer.course.id, besides=set_id))
+        if tidy.casefold() != row.name.casefold():
+            require_free_name(tidy, set_names(viewer.course.id, besides=set_id))
         history.note(viewer.course.id, viewer.access_id, "group_set_renamed", f"{row.name} → {tidy}", set_id)
         row.name = tidy
     return Changes(group_sets=frozenset({set_id}), count=1)
 
 
+def set_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
+    """Return the names of all sets of the course, which no new name may equal (MODEL-103)."""
+    return _names(GroupSet.course_id == course_id, besides=besides)
+
+
 def local_names(course_id: UUID, besides: UUID | None = None) -> Sequence[str]:
-    """Return the names of the course's own sets, local and imported."""
+    """Return the names of the course's own sets, local and imported, which no two of them share."""
     ours = or_(GroupSet.connection.is_(None), GroupSet.connection == Connection.IMPORT)
-    query = select(GroupSet.name).where(GroupSet.course_id == course_id, ours)
+    return _names(GroupSet.course_id == course_id, ours, besides=besides)
+
+
+def _names(*which: ColumnElement[bool], besides: UUID | None) -> Sequence[str]:
+    query = select(GroupSet.name).where(*which)
     return db.session.scalars(query.where(GroupSet.id != besides) if besides else query).all()

@@ -16,11 +16,13 @@ from lti_tool.domain.groups import (
     Origin,
     clean_name,
     clean_text,
+    group_is_editable,
     numbered_names,
     require_editable_group,
     require_free_name,
 )
 from lti_tool.domain.naming import free_name, generated_name, normalize_group_name
+from lti_tool.domain.questions import require_told
 from lti_tool.domain.signup import tightest
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, RosterMember, db, transaction
 from lti_tool.services import heirs, history, local_groups
@@ -28,8 +30,10 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import read_formed, require_not_formed
 from lti_tool.services.group_names import carry_names, follow_members, free_edited_name
 from lti_tool.services.group_sets import active_students, get_set, lock_set, read_groups
+from lti_tool.services.leaving_groups import LeavingGroup, tell_leaving
 from lti_tool.services.memberships import append_members, read_members
 from lti_tool.services.shared_groups import require_one_group_each, touch
+from lti_tool.services.shown_places import NOT_SHOWN, Places, require_as_shown
 from lti_tool.services.undo import What, undoable
 
 MOST_AT_ONCE = 200
@@ -108,11 +112,11 @@ def read_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
     return get_group(set_id, group_id)
 
 
-def read_deletable(course_id: UUID, set_id: UUID, group_id: UUID) -> Group:
-    """Return a group that may be deleted on its set's page; raise NotFound, Conflict("group_formed")."""
+def read_deletable(course_id: UUID, set_id: UUID, group_id: UUID) -> LeavingGroup:
+    """Tell of a group that may be deleted on its set's page; raise NotFound, Conflict("group_formed")."""
     row = read_group(course_id, set_id, group_id)
     require_not_formed([group_id])
-    return row
+    return tell_leaving(set_id, row)
 
 
 def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Changes:
@@ -129,7 +133,9 @@ def create_groups(viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Ch
     return Changes(group_sets=frozenset({set_id}), groups=frozenset(ids), count=len(ids))
 
 
-def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
+def create_group_of(
+    viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID], shown: Places = NOT_SHOWN
+) -> Changes:
     """Add one group with these people in it, in their order; without a name it is named after them and follows them.
 
     Raise RuleViolation("name_or_people_required") when there is neither, and as `create_groups` and `assign` do.
@@ -140,6 +146,7 @@ def create_group_of(viewer: Viewer, set_id: UUID, name: str, member_ids: Sequenc
         raise RuleViolation("name_or_people_required")
     with transaction():
         lock_set(viewer.course.id, set_id)
+        require_as_shown(set_id, shown, {})
         taken = [group.name for group in read_groups(set_id)]
         if typed is None:
             members = require_active(viewer.course.id, people)
@@ -181,12 +188,13 @@ def edit_group(
     return Changes(groups=frozenset({group_id}), count=1)
 
 
-def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Delete a local group everywhere; its people are in no group of the set afterwards."""
+def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
+    """Delete a local group everywhere; `mark`: of what the question told. Raise Conflict as `require_told` does."""
     with transaction() as session:
         lock_set(viewer.course.id, set_id)
         group = _editable(set_id, group_id)
         require_not_formed([group_id])
+        require_told(tell_leaving(set_id, group).mark, mark)
         touch(viewer.course.id, set_id, [group_id])
         holders = session.scalars(select(GroupSetEntry.group_set_id).where(GroupSetEntry.group_id == group_id)).all()
         history.note(viewer.course.id, viewer.access_id, "group_deleted", group.name, group_id, group_id=group_id)
@@ -194,15 +202,17 @@ def delete_group(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
     return Changes(group_sets=frozenset(holders), deleted_groups=frozenset({group_id}), count=1)
 
 
-def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None) -> Changes:
-    """Put each member into the named group of the set and out of its others; the count says how many were moved.
+def assign(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], shown: Places = NOT_SHOWN) -> Changes:
+    """Put each member into the named group of the set and out of its other local ones; the count says how many moved.
 
-    One person is in one group of a set. Raise RuleViolation("member_not_active") for people who may be in none,
-    "people_in_two_groups" when a published set that holds the group too has them in another one, Conflict as
-    `lock_set` for each set that holds a group whose people change.
+    Groups of the LMS and of the roster keep their people, whom a copy so shows in two groups (ruling C1). Raise
+    RuleViolation("member_not_active") for people who may be in none, "people_in_two_groups" when a published set that
+    holds the group too has them in another one, Conflict as `lock_set` for each set that holds a group whose people
+    change, and as `require_as_shown` does.
     """
     with transaction():
-        lock_set(viewer.course.id, set_id, revision)
+        lock_set(viewer.course.id, set_id)
+        require_as_shown(set_id, shown, placements)
         with undoable(viewer, set_id, What.BATCH, len(placements)) as kept:
             touched, moved = place(viewer, set_id, placements)
             kept.count = moved
@@ -218,22 +228,19 @@ def place(viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID]) -> tupl
     for group_id in set(placements.values()):
         if group_id not in groups:
             raise NotFound("group_not_found")
+        require_editable_group(Origin(groups[group_id].origin))
+    ours = [group_id for group_id, group in groups.items() if group_is_editable(Origin(group.origin))]
     members = require_active(viewer.course.id, placements)
-    rows = db.session.execute(
-        select(GroupMembership.member_id, GroupMembership.group_id).where(
-            GroupMembership.group_id.in_(groups), GroupMembership.member_id.in_(placements)
-        )
-    )
-    there = {(member_id, group_id) for member_id, group_id in rows}
+    pairs = select(GroupMembership.member_id, GroupMembership.group_id)
+    of_both = (GroupMembership.group_id.in_(ours), GroupMembership.member_id.in_(placements))
+    there = {(member_id, group_id) for member_id, group_id in db.session.execute(pairs.where(*of_both))}
     moves = {m: g for m, g in placements.items() if (m, g) not in there or sum(x == m for x, _ in there) > 1}
     touched = frozenset({g for m, g in there if m in moves} | set(moves.values()))
-    for group_id in touched:
-        require_editable_group(Origin(groups[group_id].origin))
     require_not_formed(touched)
     touch(viewer.course.id, set_id, touched)
     of_pair = tuple_(GroupMembership.group_id, GroupMembership.member_id)
     others = (GroupMembership.member_id.in_(moves), of_pair.not_in([(g, m) for m, g in moves.items()]))
-    heirs.leave(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(groups), *others)
+    heirs.leave(viewer.course.id, viewer.access_id, GroupMembership.group_id.in_(ours), *others)
     append_members([(g, m) for m, g in moves.items() if (m, g) not in there])
     require_one_group_each(set(moves.values()), moves)
     for member_id, group_id in moves.items():

@@ -43,7 +43,7 @@ from lti_tool.services.mirror import (
 )
 from lti_tool.services.mirror_deletion import delete_copy
 from lti_tool.services.push import run_push
-from lti_tool.services.removal import delete_set, require_none_formed
+from lti_tool.services.removal import delete_set, require_as_told, require_none_formed
 from lti_tool.services.tool import Tool
 from lti_tool.services.turns import leave_to_worker, take_turn
 
@@ -253,17 +253,20 @@ def _look_at_edits() -> None:
             _mark_if_changed(find_set(set_id).course_id, publication)
 
 
-def delete_everywhere(tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+def delete_everywhere(
+    tool: Tool, viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None, mark: str | None = None
+) -> Changes:
     """Delete a set in the LMS and then here, as the course's only run: nothing can be sent to the mirror meanwhile.
 
     When the LMS does not, raise the LmsError and keep everything. Raise Conflict("run_open") when another run is
-    at work on the course for longer than a page can wait, Conflict("group_formed" or "assignments_unseen") as
-    `removal.delete_set` does, Conflict("copy_filled") as `mirror_deletion.delete_copy`.
+    at work on the course for longer than a page can wait, Conflict as `removal.delete_set` and
+    `mirror_deletion.delete_copy` do.
     """
     get_editable_set(viewer.course.id, set_id)
     with transaction():  # before the LMS's copy is gone
         require_none_formed(set_id)
         require_shown(set_id, shown)
+        require_as_told(viewer.course.id, set_id, mark)
     report = Report()
     with runs.followed(_own_turn(viewer), report):
         delete_copy(tool, viewer.course.id, set_id, report, shown or ())

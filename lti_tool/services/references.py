@@ -1,20 +1,21 @@
 """References of group sets: existing groups of the course put into a local set, and taken out of it again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select
 
 from lti_tool.domain.changes import Changes
 from lti_tool.domain.errors import NotFound, RuleViolation
-from lti_tool.domain.groups import Origin
+from lti_tool.domain.questions import require_told
 from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, Publication, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_sets import get_editable_set, lock_set, order_of_sets, read_groups
 from lti_tool.services.groups import get_group
+from lti_tool.services.leaving_groups import LeavingGroup, tell_leaving
 from lti_tool.services.mirror import require_mirrorable
 from lti_tool.services.removal import delete_orphans
 from lti_tool.services.undo import What, undoable
@@ -26,19 +27,6 @@ class Source:
 
     row: GroupSet
     groups: list[tuple[Group, int]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class TakingOut:
-    """A group that shall leave a set, and the other sets that hold it; a local group of none is deleted."""
-
-    row: Group
-    elsewhere: Sequence[str]
-
-    @property
-    def deletes(self) -> bool:
-        """Say whether the group is gone afterwards."""
-        return self.row.origin != Origin.SYSTEM and not self.elsewhere
 
 
 def list_sources(course_id: UUID, set_id: UUID) -> list[Source]:
@@ -97,29 +85,28 @@ def add_references(viewer: Viewer, set_id: UUID, group_ids: Sequence[UUID]) -> C
     return Changes(group_sets=frozenset({set_id} if rows else ()), count=len(rows))
 
 
-def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> TakingOut:
-    """Tell what taking a group out of a local set does.
+def read_taking_out(course_id: UUID, set_id: UUID, group_id: UUID) -> LeavingGroup:
+    """Tell what taking a group out of a local set does; its people only when it is deleted.
 
     Raise NotFound, Forbidden("set_not_editable"), Conflict("group_formed") for one that works on an assignment.
     """
     get_editable_set(course_id, set_id)
     row = get_group(set_id, group_id)
     require_not_formed([group_id], set_id=set_id)
-    others = (
-        select(GroupSet.name)
-        .join(GroupSetEntry, GroupSetEntry.group_set_id == GroupSet.id)
-        .where(GroupSetEntry.group_id == group_id, GroupSet.id != set_id)
-        .order_by(GroupSet.position)
-    )
-    return TakingOut(row, db.session.scalars(others).all())
+    leaving = tell_leaving(set_id, row)
+    return leaving if leaving.deletes else replace(leaving, people=())
 
 
-def take_out(viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
-    """Take a group out of a local set; a group that no set holds any more is deleted (seed 003, orphans)."""
+def take_out(viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
+    """Take a group out of a local set; a group that no set holds any more is deleted (seed 003, orphans).
+
+    `mark`: of what the question told. Raise as `read_taking_out` does, and Conflict as `require_told` and `lock_set`.
+    """
     course_id = viewer.course.id
     with transaction() as session:
         lock_set(course_id, set_id)
         taken = read_taking_out(course_id, set_id, group_id)
+        require_told(taken.mark, mark)
         history.note(course_id, viewer.access_id, "group_taken_out", taken.row.name, set_id)
         of_set = (GroupSetEntry.group_set_id == set_id, GroupSetEntry.group_id == group_id)
         session.execute(delete(GroupSetEntry).where(*of_set))

@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 
 from lti_tool.domain.changes import Changes
-from lti_tool.domain.errors import Forbidden
+from lti_tool.domain.errors import Forbidden, NotFound
 from lti_tool.domain.groups import LMS_CONNECTIONS, Origin
-from lti_tool.models import Group, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
+from lti_tool.domain.questions import mark_of, require_told
+from lti_tool.models import Group, GroupMembership, GroupSet, GroupSetEntry, LeftOutGroupSet, db, transaction
 from lti_tool.services import history
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import release_sets, require_shown
@@ -21,12 +22,18 @@ from lti_tool.services.runs import require_edits, require_no_open_run
 
 @dataclass(frozen=True)
 class Removal:
-    """What leaves with a set: its row, how many groups go with it, how many stay, and the sets that hold those."""
+    """What leaves with a set: its row, the groups that go and how many people are in them; how many stay, and where."""
 
     row: GroupSet
-    leaving: int
+    going: Sequence[UUID]
+    people: int
     staying: int
     holders: Sequence[str]
+
+    @property
+    def mark(self) -> str:
+        """Return the mark of what the question tells."""
+        return mark_of(sorted(self.going), [self.people, self.staying], self.holders)
 
 
 def require_none_formed(set_id: UUID) -> None:
@@ -34,35 +41,53 @@ def require_none_formed(set_id: UUID) -> None:
     require_not_formed(db.session.scalars(_held(set_id)).all(), set_id=set_id)
 
 
-def delete_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+def delete_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None, mark: str | None = None) -> Changes:
     """Delete a local or imported set with the groups that no other set holds.
 
-    `shown`: the assignments that the question named, None when nobody was asked. Raise Conflict("assignments_unseen")
-    when others use the set, Conflict("group_formed"), and as `lock_set` does.
+    `shown`: the assignments that the question named, `mark`: of what else it told, None when nobody was asked. Raise
+    Conflict("assignments_unseen") when others use the set, "question_changed", "group_formed", and as `lock_set` does.
     """
     with transaction():
         row = lock_set(viewer.course.id, set_id)
         require_none_formed(set_id)
         require_shown(set_id, shown)
+        require_as_told(viewer.course.id, set_id, mark)
         history.note(viewer.course.id, viewer.access_id, "group_set_deleted", row.name, set_id)
         return _drop_set(viewer.course.id, set_id, _held_nowhere_else(set_id))
 
 
 def read_removal(course_id: UUID, set_id: UUID) -> Removal:
     """Tell what the removal of a set would delete; raise NotFound."""
-    row = get_set(course_id, set_id)
-    held = db.session.scalars(_held(set_id)).all()
-    leaving = len(_held_nowhere_else(set_id))
-    holders = select(GroupSet.name).where(GroupSet.id.in_(_holders(held, besides=set_id))).order_by(GroupSet.position)
-    return Removal(row, leaving, len(held) - leaving, db.session.scalars(holders).all())
+    of_going = select(func.count(GroupMembership.member_id.distinct()))
+    people = of_going.where(GroupMembership.group_id.in_(_going(set_id))).scalar_subquery()
+    held = select(func.count()).where(GroupSetEntry.group_set_id == set_id).scalar_subquery()
+    of_set = (GroupSet.id == set_id, GroupSet.course_id == course_id)
+    found = db.session.execute(select(GroupSet, people, held).where(*of_set)).one_or_none()
+    if found is None:
+        raise NotFound("group_set_not_found")
+    row, people_going, groups = found
+    going = _held_nowhere_else(set_id)
+    others = select(GroupSetEntry.group_set_id).where(
+        GroupSetEntry.group_id.in_(_held(set_id)), GroupSetEntry.group_set_id != set_id
+    )
+    holders = select(GroupSet.name).where(GroupSet.id.in_(others)).order_by(GroupSet.position)
+    return Removal(row, going, people_going, groups - len(going), db.session.scalars(holders).all())
 
 
-def remove_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None) -> Changes:
+def require_as_told(course_id: UUID, set_id: UUID, mark: str | None) -> None:
+    """Raise Conflict("question_changed") when the removal of a locked set would delete something else by now."""
+    if mark is not None:
+        require_told(read_removal(course_id, set_id).mark, mark)
+
+
+def remove_connected_set(
+    viewer: Viewer, set_id: UUID, shown: Collection[str] | None = None, mark: str | None = None
+) -> Changes:
     """Remove a set of the LMS from this tool and leave it out of later pulls; the LMS keeps it (ruling C29).
 
     Its groups that another set holds stay, and pulls go on to bring them up to date: they are still in the LMS.
     Raise NotFound, Forbidden("set_not_connected") for any other set, Conflict("run_open") while a run is at work
-    on the course, and as `delete_set` does for assignments that were not `shown`.
+    on the course, and as `delete_set` does for what was not `shown` or told.
     """
     course_id = viewer.course.id
     with transaction() as session:
@@ -72,6 +97,7 @@ def remove_connected_set(viewer: Viewer, set_id: UUID, shown: Collection[str] | 
         session.execute(update(GroupSet).where(*this).values(revision=GroupSet.revision + 1))
         row = get_removable_set(course_id, set_id)
         require_shown(set_id, shown)
+        require_as_told(course_id, set_id, mark)
         session.merge(LeftOutGroupSet(course_id=course_id, lms_group_set_id=row.lms_group_set_id, name=row.name))
         history.note(course_id, viewer.access_id, "group_set_left_out", row.name, set_id)
         return _drop_set(course_id, set_id, _held_nowhere_else(set_id))
@@ -155,9 +181,16 @@ def _elsewhere(set_id: UUID) -> Select[UUID]:
 
 
 def _held_nowhere_else(set_id: UUID) -> Sequence[UUID]:
-    """Return the groups that go with a set: nothing holds them any more, and the roster's are not the set's to end."""
+    return db.session.scalars(_going(set_id)).all()
+
+
+def _going(set_id: UUID) -> Select[UUID]:
+    """Return the query for the groups that go with a set.
+
+    Nothing holds them any more, and the roster's are not the set's to end.
+    """
     alone = (Group.id.in_(_held(set_id)), Group.id.not_in(_elsewhere(set_id)), Group.origin != Origin.SYSTEM)
-    return db.session.scalars(select(Group.id).where(*alone)).all()
+    return select(Group.id).where(*alone)
 
 
 def _holders(group_ids: Sequence[UUID], *, besides: UUID) -> list[UUID]:

@@ -10,6 +10,7 @@ from lti_tool.services import connected_groups, groups
 from lti_tool.services.access import Viewer
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.groups import Draw
+from lti_tool.services.shown_places import NOT_SHOWN, Places
 
 
 class SetEdits(Protocol):
@@ -18,7 +19,9 @@ class SetEdits(Protocol):
     def create_groups(self, viewer: Viewer, set_id: UUID, name: str, count: int = 1) -> Changes:
         """Add groups."""
 
-    def create_group_of(self, viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID]) -> Changes:
+    def create_group_of(
+        self, viewer: Viewer, set_id: UUID, name: str, member_ids: Sequence[UUID], shown: Places = NOT_SHOWN
+    ) -> Changes:
         """Add one group of these people."""
 
     def edit_group(
@@ -26,11 +29,11 @@ class SetEdits(Protocol):
     ) -> Changes:
         """Rename and describe a group."""
 
-    def delete_group(self, viewer: Viewer, set_id: UUID, group_id: UUID) -> Changes:
+    def delete_group(self, viewer: Viewer, set_id: UUID, group_id: UUID, mark: str | None = None) -> Changes:
         """Delete a group."""
 
     def assign(
-        self, viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], revision: int | None = None
+        self, viewer: Viewer, set_id: UUID, placements: Mapping[UUID, UUID], shown: Places = NOT_SHOWN
     ) -> Changes:
         """Put people into groups."""
 

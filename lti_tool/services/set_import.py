@@ -37,7 +37,7 @@ from lti_tool.services.access import Viewer
 from lti_tool.services.formed_groups import require_not_formed
 from lti_tool.services.group_codes import insert_groups
 from lti_tool.services.group_names import carry_names, names_taken_elsewhere
-from lti_tool.services.group_sets import add_local_set, get_editable_set, get_set, local_names, lock_set, read_groups
+from lti_tool.services.group_sets import add_local_set, get_editable_set, get_set, lock_set, read_groups, set_names
 from lti_tool.services.heirs import passing_on
 from lti_tool.services.memberships import replace_members
 from lti_tool.services.people import hold_roster, read_people_of_files
@@ -124,7 +124,7 @@ def preview_import(viewer: Viewer, draft_id: UUID, set_id: UUID | None = None) -
     return Preview(
         draft_id=draft.id,
         filename=draft.filename,
-        set_name=row.name if row else free_name(set_name_of(draft.filename), local_names(course_id)),
+        set_name=row.name if row else free_name(set_name_of(draft.filename), set_names(course_id)),
         row=row,
         sheet=plan.sheet,
         proposal=plan.proposal,
@@ -149,7 +149,7 @@ def import_set(viewer: Viewer, draft_id: UUID, name: str, seen: str) -> Changes:
         hold_roster(course_id)
         draft = _of_set(drafts.lock_draft(viewer, draft_id, KIND), None)
         runs.require_no_open_run(course_id)
-        require_free_name(tidy, local_names(course_id))
+        require_free_name(tidy, set_names(course_id))
         plan = _plan(course_id, draft.content)
         _require_seen(plan, seen)
         row = get_set(course_id, add_local_set(course_id, tidy))

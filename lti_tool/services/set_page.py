@@ -3,8 +3,8 @@
 A set may have thousands of groups, so a page reads the people of a block of them only, in a fixed number of queries.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
@@ -30,6 +30,7 @@ from lti_tool.services.memberships import members_of_set, read_members
 from lti_tool.services.namesakes import read_namesakes, read_unclear
 from lti_tool.services.runs import OPEN, RunView, view_run, work_of
 from lti_tool.services.shared_groups import Holders, read_other_holders
+from lti_tool.services.shown_places import Places, read_in_several
 from lti_tool.services.undo import UndoView, view_undo, with_last_change
 
 CARDS, LINES, WAITING = 60, 240, 100  # groups of one block: as cards, as lines of a system set; people shown at first
@@ -73,10 +74,11 @@ class ShownSet:
     """A set's page: every group in brief, the blocks `first` to `last` of `blocks` as cards.
 
     `unassigned` are the first of the `waiting` active students in none of its groups, `in_several` the people in
-    two or more, `shared_with` the other sets that hold local groups of it; of the people in its groups an import of
-    its export would not find `without_email` again, nor `sharing_email` who have one that others have too;
-    `namesakes` the names that several people of the course have. `run` is what is at work on it, or on another set
-    that holds groups of it and is named then, during which nobody may edit it; `last_change` can be taken back.
+    two or more (`places`: which), `shared_with` the other sets that hold local groups of it; of the people in its
+    groups an import of its export would not find `without_email` again, nor `sharing_email` who have one that others
+    have too; `namesakes` the names that several people of the course have. `run` is what is at work on it, or on
+    another set that holds groups of it and is named then, during which nobody may edit it; `last_change` can be taken
+    back.
     `editor` is who changes the set, None when nobody does here; for a set of the LMS `locked` is the code of the
     reason, and for one of ours `unpublishable` why the viewer's access is known not to write it to the LMS.
     """
@@ -91,6 +93,7 @@ class ShownSet:
     unassigned: Sequence[RosterMember] = ()
     waiting: int = 0
     in_several: Sequence[RosterMember] = ()
+    places: Places = field(default_factory=dict)
     shared_with: Sequence[str] = ()
     without_email: int = 0
     sharing_email: int = 0
@@ -144,11 +147,12 @@ class GroupPage:
 
 @dataclass(frozen=True)
 class MovePage:
-    """A person in a set (in a group of it, or waiting), and the groups that the person may be moved to."""
+    """A person in a set (in its groups `places`, or waiting), and the groups that the person may be moved to."""
 
     row: GroupSet
     member: RosterMember
     groups: Sequence[GroupLine]
+    places: Collection[UUID]
 
 
 def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, *, everybody: bool = False) -> ShownSet:
@@ -184,6 +188,7 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
     if system:
         return ShownSet(row, publication, groups, cards, first, last, block)
     unassigned, waiting = _waiting(course_id, set_id, None if everybody else WAITING)
+    in_several, places = read_in_several(set_id)
     unclear = read_unclear(course_id, members_of_set(set_id))
     return ShownSet(
         row,
@@ -195,7 +200,8 @@ def read_shown_set(viewer: Viewer, set_id: UUID, first: int = 1, last: int = 1, 
         block,
         unassigned=unassigned,
         waiting=waiting,
-        in_several=_in_several(set_id),
+        in_several=in_several,
+        places=places,
         shared_with=_names_of_sharers(groups, holders),
         without_email=unclear.without_email,
         sharing_email=unclear.sharing_email,
@@ -294,7 +300,7 @@ def read_move(viewer: Viewer, set_id: UUID, member_id: UUID) -> MovePage:
         raise NotFound("member_not_found")
     require_not_formed(present)
     groups = [group for group in read_lines(set_id, _editor(viewer, row)) if group.editable and group.id not in present]
-    return MovePage(row, member, groups)
+    return MovePage(row, member, groups, present)
 
 
 def _blocks(groups: int, block: int) -> int:
@@ -334,10 +340,3 @@ def _waiting(course_id: UUID, set_id: UUID, limit: int | None) -> tuple[list[Ros
 
 def _may_be_placed(course_id: UUID, member_id: UUID) -> bool:
     return db.session.scalar(students_query(course_id).where(RosterMember.id == member_id)) is not None
-
-
-def _in_several(set_id: UUID) -> Sequence[RosterMember]:
-    several = members_of_set(set_id).group_by(GroupMembership.member_id).having(func.count() > 1)
-    return db.session.scalars(
-        select(RosterMember).where(RosterMember.id.in_(several)).order_by(func.lower(RosterMember.name))
-    ).all()

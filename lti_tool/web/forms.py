@@ -52,6 +52,23 @@ def as_uuid(text: object) -> UUID:
     return UUID(str(text))
 
 
+def _as_ticked(text: object) -> tuple[UUID, frozenset[UUID] | None]:
+    """Read "person@group,group": a person, and the groups that the page showed them in when it says so."""
+    person, said, groups = str(text).partition("@")
+    return as_uuid(person), frozenset(as_uuid(one) for one in groups.split(",") if one) if said else None
+
+
+def as_person(text: object) -> UUID:
+    """Return the id of a person who was ticked on a page; raise ValueError for what is none."""
+    return _as_ticked(text)[0]
+
+
+def places_shown(people: Any) -> dict[UUID, frozenset[UUID]]:
+    """Return, by person of a field, the groups that the page showed them in; programs need not say it."""
+    ticked = (_as_ticked(text) for text in people.raw_data or ())
+    return {person: groups for person, groups in ticked if groups is not None}
+
+
 def _revision(text: object) -> int | None:
     return int(text) if isinstance(text, int | str) and str(text).isdecimal() else None
 
@@ -76,7 +93,7 @@ class UploadedFile(FileField):  # type: ignore[misc] # wtforms has no types
 class GroupSetForm(Form):
     """The name of a group set."""
 
-    name = _name("Name", "For example “Project teams”. Sets that are made in one place need different names.")
+    name = _name("Name", "For example “Project teams”. The group sets of a course need different names.")
     revision = Revision()
 
 
@@ -111,7 +128,7 @@ class GroupOfPeopleForm(Form):
         [Length(max=NAME_LENGTH, message="name_too_long")],
         description="Left empty, the group is named after its people; in this tool’s own sets the name follows them.",
     )
-    member_ids = SelectMultipleField("People", coerce=as_uuid, validate_choice=False)
+    member_ids = SelectMultipleField("People", coerce=as_person, validate_choice=False)
 
 
 class NameForm(Form):
@@ -119,7 +136,7 @@ class NameForm(Form):
 
     name = StringField("Name", [Length(max=NAME_LENGTH, message="name_too_long")])
     count = IntegerField("How many", default=1)
-    member_ids = SelectMultipleField("People", coerce=as_uuid, validate_choice=False)
+    member_ids = SelectMultipleField("People", coerce=as_person, validate_choice=False)
 
 
 class ReferencesForm(Form):
@@ -131,14 +148,16 @@ class ReferencesForm(Form):
 class PlaceForm(Form):
     """People, and the group that they shall be in."""
 
-    member_ids = SelectMultipleField("People", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False)
+    member_ids = SelectMultipleField(
+        "People", [DataRequired("people_required")], coerce=as_person, validate_choice=False
+    )
     group_id = SelectField("Group", [DataRequired("group_required")], coerce=as_uuid, validate_choice=False)
 
 
 class AddStudentForm(Form):
     """One student for one group."""
 
-    member_id = SelectField("Student", [DataRequired("people_required")], coerce=as_uuid, validate_choice=False)
+    member_id = SelectField("Student", [DataRequired("people_required")], coerce=as_person, validate_choice=False)
 
 
 class DrawForm(Form):

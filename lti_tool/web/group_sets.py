@@ -187,9 +187,9 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
         if sets.get_set(course_id, set_id).connection in LMS_CONNECTIONS:
             return _delete_in_lms(set_id)
         if request.form.get("where") == "everywhere":
-            gone = publication.delete_everywhere(tool(), viewer(), set_id, shown_in_question())
+            gone = publication.delete_everywhere(tool(), viewer(), set_id, *_told())
         else:
-            gone = removal.delete_set(viewer(), set_id, shown_in_question())
+            gone = removal.delete_set(viewer(), set_id, *_told())
     except Conflict as conflict:
         return _ask_to_delete(course_id, set_id, asked_anew(conflict))
     return changed(gone, "group_sets.group_sets", notice="set_deleted")
@@ -197,7 +197,8 @@ def delete_group_set(course_id: UUID, set_id: UUID) -> Response:
 
 def _ask_to_delete(course_id: UUID, set_id: UUID, conflict: Conflict | None = None) -> Response:
     values = {"shown": sets.summarise_set(course_id, set_id), "assignments": assignments_of(set_id)}
-    return page("group_sets/delete.html", 409 if conflict else 200, conflict=conflict, **values)
+    leaving = removal.read_removal(course_id, set_id)
+    return page("group_sets/delete.html", 409 if conflict else 200, conflict=conflict, leaving=leaving, **values)
 
 
 def shown_in_question() -> list[str]:
@@ -205,15 +206,20 @@ def shown_in_question() -> list[str]:
     return request.form.get("seen", "").split()
 
 
+def _told() -> tuple[list[str], str | None]:
+    """Return what the question named, and the mark of what else it told."""
+    return shown_in_question(), request.form.get("mark")
+
+
 def asked_anew(conflict: Conflict) -> Conflict:
     """Return what the question is asked anew for; raise any other conflict, and for programs this one too."""
-    if conflict.code not in ("assignments_unseen", "copy_filled") or prefers_json():
+    if conflict.code not in ("assignments_unseen", "question_changed", "copy_filled") or prefers_json():
         raise conflict
     return conflict
 
 
 def _delete_in_lms(set_id: UUID) -> Response:
-    asked = connected_sets.delete_connected_set(viewer(), set_id, shown_in_question())
+    asked = connected_sets.delete_connected_set(viewer(), set_id, *_told())
     state = _delivered(set_id, asked)
     if state != "sent":
         return changed(asked, "group_sets.group_set", set_id=set_id, notice="asked", pushed=state)
@@ -246,7 +252,7 @@ def remove_group_set(course_id: UUID, set_id: UUID) -> Response:
         removal.get_removable_set(course_id, set_id)
         return _ask_to_remove(course_id, set_id)
     try:
-        gone = removal.remove_connected_set(viewer(), set_id, shown_in_question())
+        gone = removal.remove_connected_set(viewer(), set_id, *_told())
     except Conflict as conflict:
         return _ask_to_remove(course_id, set_id, asked_anew(conflict))
     return changed(gone, "group_sets.group_sets", notice="set_removed")

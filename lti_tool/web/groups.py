@@ -22,8 +22,9 @@ from lti_tool.web.forms import (
     GroupOfPeopleForm,
     NameForm,
     PlaceForm,
+    places_shown,
 )
-from lti_tool.web.group_sets import after_change, show_conflict, show_set
+from lti_tool.web.group_sets import after_change, asked_anew, show_conflict, show_set
 from lti_tool.web.pages import fragment, page, see_other, wants_fragment
 
 blueprint = Blueprint("groups", __name__, url_prefix="/courses/<uuid:course_id>/group-sets/<uuid:set_id>")
@@ -54,7 +55,9 @@ def create_group_of_people(course_id: UUID, set_id: UUID) -> Response:
     if request.method == "POST" and form.validate():
         try:
             name, people = form.name.data or "", form.member_ids.data or []
-            made = edits_of(course_id, set_id).create_group_of(viewer(), set_id, name, people)
+            made = edits_of(course_id, set_id).create_group_of(
+                viewer(), set_id, name, people, places_shown(form.member_ids)
+            )
             return after_change(set_id, made, "group_created")
         except RuleViolation as error:
             form.refuse(form.name, error)
@@ -106,12 +109,16 @@ def _group_page(course_id: UUID, set_id: UUID, group_id: UUID, form: EditGroupFo
 @requires(Permission.EDIT_GROUPS)
 def delete_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then delete a group; its people are in no group of the set afterwards."""
-    if request.method == "GET":
-        group_set = group_sets.get_set_to_edit(viewer(), set_id)
-        row = groups.read_deletable(course_id, set_id, group_id)
-        return page("groups/delete.html", row=row, group_set=group_set, in_lms=is_mirrored(group_id))
-    gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id)
-    return after_change(set_id, gone, "group_deleted")
+    conflict = None
+    if request.method == "POST":
+        try:
+            gone = edits_of(course_id, set_id).delete_group(viewer(), set_id, group_id, request.form.get("mark"))
+            return after_change(set_id, gone, "group_deleted")
+        except Conflict as error:
+            conflict = asked_anew(error)
+    values = {"group_set": group_sets.get_set_to_edit(viewer(), set_id), "in_lms": is_mirrored(group_id)}
+    leaving = groups.read_deletable(course_id, set_id, group_id)
+    return page("groups/delete.html", 409 if conflict else 200, leaving=leaving, conflict=conflict, **values)
 
 
 @blueprint.post("/groups/<uuid:group_id>/members")
@@ -122,7 +129,8 @@ def add_student_to_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Respo
     if not form.validate():
         row = groups.read_group(course_id, set_id, group_id)
         return _group_page(course_id, set_id, group_id, EditGroupForm(name=row.name), refused=True)
-    placed = edits_of(course_id, set_id).assign(viewer(), set_id, {form.member_id.data: group_id})
+    placements, shown = {form.member_id.data: group_id}, places_shown(form.member_id)
+    placed = edits_of(course_id, set_id).assign(viewer(), set_id, placements, shown=shown)
     return _after_placing(set_id, placed)
 
 
@@ -152,7 +160,7 @@ def batch_assign_students(course_id: UUID, set_id: UUID) -> Response:
     if not form.validate():
         return show_set(course_id, set_id, 422, place_form=form)
     placements = dict.fromkeys(form.member_ids.data, form.group_id.data)
-    placed = edits_of(course_id, set_id).assign(viewer(), set_id, placements)
+    placed = edits_of(course_id, set_id).assign(viewer(), set_id, placements, shown=places_shown(form.member_ids))
     return _after_placing(set_id, placed)
 
 

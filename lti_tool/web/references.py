@@ -9,7 +9,7 @@ from lti_tool.domain.permissions import Permission
 from lti_tool.services import group_sets, references
 from lti_tool.web.access import requires, viewer
 from lti_tool.web.forms import ReferencesForm
-from lti_tool.web.group_sets import after_change, show_conflict
+from lti_tool.web.group_sets import after_change, asked_anew, show_conflict
 from lti_tool.web.pages import page
 
 blueprint = Blueprint("references", __name__, url_prefix="/courses/<uuid:course_id>/group-sets/<uuid:set_id>")
@@ -36,7 +36,14 @@ def add_references(course_id: UUID, set_id: UUID) -> Response:
 @requires(Permission.EDIT_GROUPS)
 def take_out_group(course_id: UUID, set_id: UUID, group_id: UUID) -> Response:
     """Ask, then take a group out of a local set; what no set holds any more is deleted, and the question says so."""
+    conflict = None
     if request.method == "POST":
-        return after_change(set_id, references.take_out(viewer(), set_id, group_id), "group_taken_out")
+        try:
+            taken = references.take_out(viewer(), set_id, group_id, request.form.get("mark"))
+            return after_change(set_id, taken, "group_taken_out")
+        except Conflict as error:
+            conflict = asked_anew(error)
     leaving = references.read_taking_out(course_id, set_id, group_id)
-    return page("groups/take_out.html", leaving=leaving, group_set=group_sets.get_set(course_id, set_id))
+    group_set = group_sets.get_set(course_id, set_id)
+    status = 409 if conflict else 200
+    return page("groups/take_out.html", status, leaving=leaving, group_set=group_set, conflict=conflict)

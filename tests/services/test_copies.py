@@ -56,13 +56,14 @@ def test_groups_of_others_stay_theirs_in_a_copy_and_own_ones_can_be_added(classr
         lambda: groups.delete_group(viewer, copy_id, group_id),
         lambda: groups.remove_member(viewer, copy_id, group_id, inside),
         lambda: groups.assign(viewer, copy_id, {classroom.students()[-1].id: group_id}),
-        lambda: groups.assign(viewer, copy_id, {inside: own}),
     ):
         with pytest.raises(Forbidden, match="group_not_editable"):
             change()
     groups.edit_group(viewer, copy_id, own, "Our own", "")
+    groups.assign(viewer, copy_id, {inside: own})
     page = classroom.read_set(copy_id)
-    assert [[m.id for m in card.members] for card in page.cards] == [*before, []]
+    assert [[m.id for m in card.members] for card in page.cards] == [*before, [inside]], "nobody leaves a foreign group"
+    assert [member.id for member in page.in_several] == [inside]
     assert (page.cards[-1].row.name, page.has_foreign_groups) == ("our-own", True)
 
 

@@ -51,6 +51,30 @@ def test_a_local_set_takes_groups_of_every_origin_at_its_end(shared: Any) -> Non
     assert held(shared, shared.lms_set) == ["Lab A", "Lab B"]
 
 
+@pytest.mark.shows("MODEL-15", "MODEL-105", "MODEL-106")
+def test_people_of_groups_of_others_come_into_own_ones_besides(shared: Any) -> None:
+    add(shared, "Lab A", "bo_ek")
+    teacher = shared.browser()
+    boxes = {
+        box.find_parent("section").h3.contents[0].strip(): box for box in teacher.get(shared.path).select(".tick input")
+    }
+    assert boxes.keys() == {"Lab A", "bo_ek"}
+    page = teacher.follow(
+        f"{shared.path}/assign", member_ids=[box["value"] for box in boxes.values()], group_id=str(shared.names["own"])
+    )
+    assert "2 people" in page.select_one("#notice").text
+    assert "In more than one group: Ana López, Bo Ek." in " ".join(page.main.text.split())
+    own, lab, roster = (shared.people_in(name) for name in ("own", "Lab A", "bo_ek"))
+    assert (own, lab, roster) == ({shared.ana, shared.bo}, {shared.ana}, {shared.bo})
+    people = [str(shared.ana), str(shared.bo)]
+    teacher.post(f"{shared.path}/groups/new", name="Pair", member_ids=people)
+    shared.names["pair"] = shared.stored(Group, name="pair")[0].id
+    own, lab, pair = (shared.people_in(name) for name in ("own", "Lab A", "pair"))
+    assert (own, lab, pair) == (set(), {shared.ana}, {shared.ana, shared.bo}), "one of ours for each"
+    for name in ("Lab A", "bo_ek"):
+        teacher.post(f"{shared.path}/assign", 403, member_ids=people, group_id=str(shared.names[name]))
+
+
 @pytest.mark.shows("MODEL-146")
 def test_what_cannot_be_added_is_refused_in_words(shared: Any) -> None:
     assert "Choose at least one group." in add(shared, status=422).select_one("#error-summary").text

@@ -24,6 +24,7 @@ from lti_tool.services.tool import Tool
 # Why nothing is sent until a look: differences were found, or nobody knows what became of the copy's deletion.
 DELETION_UNANSWERED = "deletion_unanswered"
 HELD_BACK = ("drifted", DELETION_UNANSWERED)
+MAY_BE_GONE = ("set_gone", DELETION_UNANSWERED)  # said until a look finds the copy, or somebody decides
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from lti_tool.models import Course, GroupSet, MirroredGroup, Publication, db, re
 from lti_tool.services import gateways, history, runs
 from lti_tool.services.access import Viewer
 from lti_tool.services.assignment_sets import require_shown
+from lti_tool.services.drift import MAY_BE_GONE
 from lti_tool.services.group_sets import connection_of, find_set, get_editable_set, get_set, read_groups
 from lti_tool.services.groupings import lock_sets, sharing_sets
 from lti_tool.services.ledger_page import read_push
@@ -195,9 +196,8 @@ def push_after_change(tool: Tool, viewer: Viewer, set_id: UUID) -> PublicationVi
         publication = find_publication(set_id)
         if publication is None:
             return None
-        # That the LMS's copy is gone stays said until a look finds it, or somebody decides.
-        gone = publication.error_code if publication.error_code == "set_gone" else None
-        mark(publication, WAITING, gone, later=FIRST_RETRY)
+        may_be_gone = publication.error_code if publication.error_code in MAY_BE_GONE else None
+        mark(publication, WAITING, may_be_gone, later=FIRST_RETRY)
     if size_of_push(plan_push(read_wanted(course_id, set_id).groups, read_mirror(set_id))) > MOST_WAITED_FOR:
         leave_to_worker(tool, viewer, "push", set_id)
         return read_publication(course_id, set_id)

@@ -20,7 +20,7 @@ from lti_tool.domain.retries import count_tries, is_in_doubt, retry_wait, unsent
 from lti_tool.domain.sync import MirroredState, Report, known_group, mirror_after, plan_push
 from lti_tool.models import GroupSet, GroupSetEntry, Publication, SyncRun, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
-from lti_tool.services.drift import read_sides, store_found
+from lti_tool.services.drift import MAY_BE_GONE, read_sides, store_found
 from lti_tool.services.group_sets import get_set
 from lti_tool.services.lms_answers import read_active
 from lti_tool.services.mirror import (
@@ -208,13 +208,14 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
     publication = get_publication(set_id)
     lms_set_id = publication.lms_group_set_id
     mirror = read_mirror(set_id)
-    is_touched = publication.drift or publication.error_code == "set_gone"
+    is_touched = publication.drift or publication.error_code in MAY_BE_GONE
     in_doubt = is_touched or was_tried or _deletes(set_id, mirror)
     if lms_set_id is None or not in_doubt:
         return False
     release()
     found = gateway.read_group_set(lms_set_id)
     with transaction():
+        runs.require_own()
         get_publication(set_id).proof_due_at = None
         sides = read_sides(course_id, set_id, found, in_doubt=was_tried)
         store_mirror(set_id, sides.base)

@@ -58,6 +58,15 @@ def test_a_deletion_whose_answer_is_lost_is_told_before_and_after_the_worker_loo
     assert in_lms(classroom, "Lab teams") is None
 
 
+def test_a_push_looks_first_whether_the_copy_is_there(classroom: Any) -> None:
+    set_id = published(classroom)
+    with pytest.raises(Killed):
+        _killed_after(publication.delete_mirror, classroom, set_id)
+    publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    assert told(classroom, set_id)
+    assert in_lms(classroom, "Lab teams") is None
+
+
 def _killed_after(how: Any, classroom: Any, set_id: UUID) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for gateway in (CanvasGateway, MoodleGateway):

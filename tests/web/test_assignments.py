@@ -70,7 +70,9 @@ def test_students_of_one_name_in_no_group_are_told_apart_by_their_addresses(cour
     course.member("Chi Ho", lms_user_id="u-other", email="other@students.example")
     teacher = course.browser()
     page = teacher.get(f"assignments/{make(teacher, **fields(course))}")
-    names = [text(one) for one in page.select("section[aria-labelledby=none] li")]
+    names = [
+        text(one).replace("@ ", "@") for one in page.select("section[aria-labelledby=none] li")
+    ]  # it may break there
     assert names == ["Chi Ho other@students.example", "Dee Dun", "Eve Ek"]
 
 

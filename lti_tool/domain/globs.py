@@ -57,20 +57,23 @@ class Text:
 
 
 class _Fitting(dict[str, int]):
-    """For each character a number with a bit for each set that it fits; worked out when it is first met."""
+    """For each character a number with a bit for each set that it fits, from bit 1; worked out when it is first met."""
 
     def __init__(self, sets: tuple[CharSet, ...]) -> None:
         super().__init__()
         self.sets = sets
 
     def __missing__(self, character: str) -> int:
-        fits = sum(1 << place for place, allowed in enumerate(self.sets) if character in allowed)
+        fits = sum(2 << place for place, allowed in enumerate(self.sets) if character in allowed)
         self[character] = fits
         return fits
 
 
 class _Reached(dict[str, "_Reached"]):
-    """Up to which places of a segment the last characters fit (a bit for each), and what the next one makes of it."""
+    """Up to which places of a segment the last characters fit, and what the next one makes of it.
+
+    There is a bit for each place, and bit 0, which is always set, for the beginning.
+    """
 
     def __init__(self, bits: int) -> None:
         super().__init__()
@@ -87,9 +90,9 @@ class Places:
     def __init__(self, sets: tuple[CharSet, ...]) -> None:
         self.length = len(sets)
         self.fitting = _Fitting(sets)
-        self.whole = 1 << (self.length - 1)
-        self.begin, self.end = _Reached(0), _Reached(self.whole)
-        self.known = {0: self.begin}
+        self.whole = 1 << self.length
+        self.begin, self.end = _Reached(1), _Reached(self.whole)
+        self.known = {1: self.begin}
 
     def find(self, name: str, start: int, end: int) -> int:
         """Return the first place where every character fits its set, -1 for none."""
@@ -100,10 +103,9 @@ class Places:
 
     def _follow(self, characters: Iterator[str]) -> bool:
         """Read up to the end of the first place that fits; say whether there is one."""
-        reached, whole = 0, self.whole
+        reached, whole = 1, self.whole
         for fits in map(self.fitting.__getitem__, characters):
-            reached = (reached << 1 | 1) & fits
-            if reached >= whole:
+            if (reached := (reached + reached & fits) + 1) > whole:  # sums, for they are faster than shifts
                 return True
         return False
 
@@ -120,8 +122,8 @@ class Places:
         return False
 
     def _learn(self, reached: _Reached, character: str) -> _Reached:
-        bits = (reached.bits << 1 | 1) & self.fitting[character]
-        after = self.end if bits >= self.whole else self.known.setdefault(bits, _Reached(bits))
+        bits = (2 * reached.bits & self.fitting[character]) + 1
+        after = self.end if bits > self.whole else self.known.setdefault(bits, _Reached(bits))
         reached[character] = after
         return after
 

@@ -16,7 +16,15 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import Publication, RosterMember, db, release, transaction
 from lti_tool.services import gateways, runs, strangers
 from lti_tool.services.group_sets import get_set
-from lti_tool.services.mirror import empty_ids, get_publication, mark, published_set_ids, read_mirror, read_wanted
+from lti_tool.services.mirror import (
+    empty_ids,
+    get_publication,
+    lock_publication,
+    mark,
+    published_set_ids,
+    read_mirror,
+    read_wanted,
+)
 from lti_tool.services.namesakes import read_namesakes
 from lti_tool.services.people import BELONGS
 from lti_tool.services.tool import Tool
@@ -77,7 +85,7 @@ def look(tool: Tool, course_id: UUID, set_id: UUID, report: Report, access_id: U
     remote = read_theirs(tool, course_id, set_id, report, access_id)
     with transaction():
         runs.require_own()
-        publication = get_publication(set_id)
+        publication = lock_publication(set_id)
         publication.drift_seen_at = now()
         strangers.note_read(course_id, set_id, remote.groups if remote else ())
         if publication.proof_due_at == due:  # else somebody was taken out after the reading

@@ -70,8 +70,12 @@ def get_publication(set_id: UUID) -> Publication:
 
 
 def lock_publication(set_id: UUID) -> Publication:
-    """Return the publication of a set, locked until the transaction ends; raise NotFound."""
+    """Return the publication of a set, locked until the transaction ends; raise NotFound.
+
+    The set is locked first, in the order of whoever edits it.
+    """
     get_publication(set_id)
+    db.session.execute(select(GroupSet.id).where(GroupSet.id == set_id).with_for_update(key_share=True))
     locked = select(Publication).where(Publication.group_set_id == set_id).with_for_update()
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 

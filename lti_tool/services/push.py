@@ -220,6 +220,8 @@ def _look_again(gateway: LmsGateway, course_id: UUID, set_id: UUID, *, was_tried
         sides = read_sides(course_id, set_id, found, in_doubt=was_tried)
         store_mirror(set_id, sides.base)
         items = compare(sides)
+        if get_publication(set_id).error_code in MAY_BE_GONE:  # it is there
+            mark(get_publication(set_id), WAITING)
         store_found(get_publication(set_id), items)
     if conflicts := sum(item.conflict for item in items):
         raise LmsChanged("drifted", count=conflicts)
@@ -300,6 +302,8 @@ def _store_failure(set_id: UUID, error: LmsError, *, has_written: bool) -> None:
         if error.code == "group_gone":
             publication.drift = max(publication.drift, 1)  # others deleted it: a person decides
         code, facts = runs.describe(error)
+        if publication.error_code in MAY_BE_GONE:  # no look has told yet; the next try is to look again
+            code, facts = publication.error_code, {}
         if error.retryable:
             facts |= unsent(tries, publication.attempts)
             mark(publication, WAITING, code, facts, later=retry_wait(tries, randbelow(1001) / 1000))

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, case, select, update
 
 from lti_tool.domain.clock import now
 from lti_tool.domain.lms_changes import SENT
@@ -17,8 +17,10 @@ def note_edits(set_ids: Collection[UUID] | Select[UUID], connection: Connection 
     Whoever edits a set sends it next; a process that dies between the two sends nothing, and tells nobody. A push
     that ends well takes the note away.
     """
-    of_sent = update(Publication).where(Publication.group_set_id.in_(set_ids), Publication.state == SENT)
-    noted = of_sent.values(retry_at=now() + FIRST_RETRY).execution_options(synchronize_session=False)
+    # The state is asked of the row as a push that ends just now leaves it: a condition would not wait for that.
+    due = case((Publication.state == SENT, now() + FIRST_RETRY), else_=Publication.retry_at)
+    of_sets = update(Publication).where(Publication.group_set_id.in_(set_ids))
+    noted = of_sets.values(retry_at=due).execution_options(synchronize_session=False)
     (connection or db.session).execute(noted)
 
 

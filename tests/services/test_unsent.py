@@ -12,7 +12,7 @@ from lti_tool.domain.sync import Report
 from lti_tool.models import Course, Registration, RosterMember, db, transaction
 from lti_tool.services import group_sets, groups, launch, ledger_page, publication, push, references, runs, turns
 from lti_tool.services.mirror import find_publication
-from tests.services.faulted import settle
+from tests.services.faulted import calm, settle
 from tests.services.published import fill, in_lms, in_store, publish, state_of
 from tests.services.test_launch import ContextFacts, EnrollmentType, LaunchFacts
 
@@ -145,3 +145,17 @@ def test_a_copy_that_is_gone_stays_said_whoever_pushes(classroom: Any, sent_by: 
     assert (state_of(set_id), find_publication(set_id).error_code) == ("refused", "set_gone")
     assert ledger_page.count_pending(classroom.course_id).changes == 1
     assert classroom.state()["groups"] == before  # nothing went into groups that are loose now
+
+
+def test_a_look_that_fails_does_not_forget_that_the_copy_is_gone(classroom: Any) -> None:
+    set_id = fill(classroom)
+    publish(classroom, set_id)
+    classroom.outsider("delete_set", set_id=find_publication(set_id).lms_group_set_id)
+    classroom.pull()
+    classroom.lms.faults({"error_next": 99})
+    publication.push_after_change(classroom.tool, classroom.viewer, set_id)
+    db.session.rollback()
+    assert (state_of(set_id), find_publication(set_id).error_code) == ("waiting", "set_gone")
+    calm(classroom)
+    settle(classroom)
+    assert (state_of(set_id), find_publication(set_id).error_code) == ("refused", "set_gone")
